@@ -1,0 +1,11 @@
+//! What every service process shares: configuration, machine time and ids, the connection pool, a private Postgres,
+//! the accept loop with TLS, outgoing channels, telemetry, health and shutdown.
+//!
+//! It is deliberately free of product knowledge: nothing in here knows a case, a call or an RPC. Business time is
+//! the engine's; what this crate calls a clock is the machine's, for tokens, contexts and timeouts.
+
+pub mod clock;
+pub mod config;
+pub mod ids;
+pub mod postgres;
+pub mod postgres_cluster;
