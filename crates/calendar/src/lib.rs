@@ -21,4 +21,4 @@ pub use error::CalendarError;
 pub use intervals::{DayIntervals, IntervalsError, WorkingHours};
 pub use limits::{AcceptanceDay, within_hours};
 pub use windows::Windows;
-pub use zone::{SHANGHAI, local_date};
+pub use zone::{SHANGHAI, local_date, start_of_day};
