@@ -155,3 +155,48 @@ pub(crate) async fn kek_ids_in_use(executor: impl PgExecutor<'_>) -> Result<Vec<
     .fetch_all(executor)
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use shouwen_testkit::{TestDatabase, until};
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::MIGRATOR;
+
+    #[tokio::test]
+    async fn l10_an_erasure_waits_for_a_link_under_way_and_takes_its_contact_along() {
+        let database = TestDatabase::create("vault_store", async |url: &str| {
+            MIGRATOR.run(&PgPool::connect(url).await.unwrap()).await.unwrap();
+        })
+        .await;
+        let pool = PgPool::connect(&database.url()).await.unwrap();
+        insert_new(&pool, &["clients/1", "contacts/1"], &[vec![1], vec![2]], "1").await.unwrap();
+
+        let mut linking = pool.begin().await.unwrap();
+        assert_eq!(lock_against_erasure(&mut linking, "clients/1").await.unwrap(), Some(true));
+        let mut erasing = pool.begin().await.unwrap();
+        let erasure = tokio::spawn(async move {
+            assert!(entomb(&mut erasing, "clients/1").await.unwrap());
+            let erased = entomb_linked(&mut erasing, "clients/1").await.unwrap();
+            erasing.commit().await.unwrap();
+            erased
+        });
+        let waiting = "select count(*) from pg_stat_activity
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        until("the erasure waits", Duration::from_secs(10), async || {
+            let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&pool).await.unwrap();
+            (waiting > 0).then_some(())
+        })
+        .await;
+        assert!(link(&mut linking, "contacts/1", "clients/1").await.unwrap());
+        linking.commit().await.unwrap();
+        assert_eq!(erasure.await.unwrap(), ["contacts/1"]);
+        assert_eq!(
+            lock_against_erasure(&mut pool.acquire().await.unwrap(), "clients/2").await.unwrap(),
+            None
+        );
+    }
+}
