@@ -272,13 +272,7 @@ fn calendars(versions: &BTreeMap<(Kind, Scope), History>) -> Result<Changes<Arc<
         });
     }
     let history = versions.get(&(Kind::Calendar, Scope::Firm));
-    let imports =
-        calendar::imports(history.into_iter().flat_map(History::iter)).map_err(|(version, errors)| {
-            InvalidBook {
-                combination: PolicyRef::new(Kind::Calendar, Some(version), None).to_string(),
-                errors,
-            }
-        })?;
+    let imports = calendar::imports(history.into_iter().flat_map(History::iter))?;
     let mut calendar = Calendar::builtin();
     let mut changes = Changes::beginning_with(Arc::new(calendar.clone()));
     for (version, data) in imports {

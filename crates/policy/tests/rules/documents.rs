@@ -1,0 +1,201 @@
+use serde_json::{Value, json};
+use shouwen_policy::{
+    CallbacksPolicy, CallsPolicy, HoursPolicy, Kind, OwnershipPolicy, PolicyBook, PolicyDocument,
+    PolicyError, document_from_struct, document_to_struct, validate_proposal,
+};
+
+use crate::{calendar_2027, document, hour, version};
+
+fn faults(kind: Kind, value: Value) -> Vec<PolicyError> {
+    validate_proposal(&version(kind, "firm", 1, 0, value), &PolicyBook::standard()).expect_err("invalid")
+}
+
+fn fault(kind: Kind, value: Value) -> PolicyError {
+    let mut faults = faults(kind, value);
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    faults.remove(0)
+}
+
+/// `default` in a version string means these values for ever: matters that began under them are judged by them.
+#[test]
+fn p1_the_built_in_standard_never_changes() {
+    let book = PolicyBook::standard();
+    let standard = |kind| Value::Object(book.effective(kind, None, hour(0)).document);
+    assert_eq!(standard(Kind::Hours), json!({ "working_hours": [["08:30", "11:30"], ["13:00", "17:00"]] }));
+    assert_eq!(
+        standard(Kind::Ownership),
+        json!({ "offer_minutes": 30, "override_minutes": 480, "answer_working_days": 2 })
+    );
+    assert_eq!(
+        standard(Kind::Calls),
+        json!({ "ring_seconds": 5, "rings": 3, "missed_callback_working_minutes": 30 })
+    );
+    assert_eq!(
+        standard(Kind::Callbacks),
+        json!({
+            "calling_windows": [["09:00", "11:30"], ["13:30", "20:00"]],
+            "attempts": 3,
+            "attempt_spacing_minutes": 120,
+            "attempt_days": 2,
+            "lease_minutes": 15,
+            "promise_grace_minutes": 15,
+        })
+    );
+}
+
+#[test]
+fn p1_the_built_in_standard_is_valid() {
+    assert_eq!(HoursPolicy::default().validate(), Ok(()));
+    assert_eq!(OwnershipPolicy::default().validate(), Ok(()));
+    assert_eq!(CallsPolicy::default().validate(), Ok(()));
+    assert_eq!(CallbacksPolicy::default().validate(), Ok(()));
+}
+
+#[test]
+fn p1_every_field_is_in_the_table_of_its_kind() {
+    fn check<T: PolicyDocument>() {
+        let effective = PolicyBook::standard().effective(T::KIND, None, hour(0));
+        let mut fields: Vec<&str> = T::FIELDS.iter().map(|field| field.name).collect();
+        fields.sort_unstable();
+        assert_eq!(effective.document.keys().collect::<Vec<_>>(), fields);
+    }
+    check::<HoursPolicy>();
+    check::<OwnershipPolicy>();
+    check::<CallsPolicy>();
+    check::<CallbacksPolicy>();
+}
+
+#[test]
+fn p1_an_unknown_field_is_named_with_the_known_ones() {
+    let fault = fault(Kind::Calls, json!({ "ring": 5 }));
+    assert_eq!(
+        fault.to_string(),
+        "ring: policies of kind calls have no such field; leave it out, or use one of: ring_seconds, rings, \
+         missed_callback_working_minutes"
+    );
+}
+
+#[test]
+fn p1_wrong_types_and_bounds_are_named_all_at_once() {
+    let faults = faults(
+        Kind::Callbacks,
+        json!({ "attempts": "3", "attempt_days": null, "lease_minutes": 0, "attempt_spacing_minutes": 1.5 }),
+    );
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "attempt_days: null is not a whole number; give a whole number of days from 1 to 20",
+            "attempt_spacing_minutes: 1.5 is not a whole number; give a whole number of minutes from 1 to 2880",
+            "attempts: \"3\" is not a whole number; give a whole number of attempts from 1 to 20",
+            "lease_minutes: 0 is out of bounds; give a whole number of minutes from 1 to 240",
+        ]
+    );
+}
+
+#[test]
+fn p1_bounds_hold_at_their_ends() {
+    for (value, valid) in [(0, false), (1, true), (60, true), (61, false), (-1, false)] {
+        let proposed = version(Kind::Ownership, "firm", 1, 0, json!({ "answer_working_days": value }));
+        assert_eq!(validate_proposal(&proposed, &PolicyBook::standard()).is_ok(), valid, "{value}");
+    }
+    let none = json!({ "promise_grace_minutes": 0 });
+    assert_eq!(
+        validate_proposal(&version(Kind::Callbacks, "firm", 1, 0, none), &PolicyBook::standard()),
+        Ok(())
+    );
+}
+
+#[test]
+fn p1_interval_faults_are_named_with_their_place() {
+    let place = |value: Value| fault(Kind::Hours, json!({ "working_hours": value }));
+    assert_eq!(place(json!("08:30-17:00")).field, "working_hours");
+    assert_eq!(place(json!([])).problem, "there is no interval");
+    assert_eq!(place(json!([["08:30", "11:30"], ["13:00"]])).field, "working_hours[1]");
+    assert_eq!(place(json!([["8:30", "11:30"]])).problem, "\"8:30\" is not a time of day");
+    assert_eq!(
+        place(json!([["08:30", "11:30"], ["17:00", "13:00"]])).to_string(),
+        "working_hours[1]: ends at 13:00, not after its start at 17:00; swap them, or split the interval at midnight"
+    );
+    assert_eq!(place(json!([["13:00", "17:00"], ["08:30", "11:30"]])).field, "working_hours[1]");
+}
+
+#[test]
+fn p1_an_empty_document_is_refused() {
+    for kind in Kind::ALL {
+        assert_eq!(fault(kind, json!({})).field, "document");
+    }
+}
+
+#[test]
+fn p1_long_values_are_cut_and_many_faults_bounded() {
+    let fields = (0..100).map(|n| (format!("{n}{}", "x".repeat(500)), json!(n))).collect();
+    let faults = faults(Kind::Calls, Value::Object(fields));
+    assert_eq!(faults.len(), 20);
+    assert!(faults[0].field.chars().count() <= 61);
+}
+
+#[test]
+fn p1_typed_documents_refuse_what_they_do_not_know() {
+    assert!(serde_json::from_value::<CallsPolicy>(json!({ "ring": 5 })).is_err());
+    let partial: CallsPolicy = serde_json::from_value(json!({ "rings": 4 })).expect("partial");
+    assert_eq!(partial, CallsPolicy { rings: 4, ..CallsPolicy::default() });
+    assert!(CallsPolicy { rings: 0, ..partial }.validate().is_err());
+}
+
+#[test]
+fn b6_attempts_must_suffice_for_the_days() {
+    let fault = fault(Kind::Callbacks, json!({ "attempt_days": 4 }));
+    assert_eq!(
+        fault.to_string(),
+        "attempt_days: 3 attempts cannot fall on 4 different days (as callbacks@firm:1); raise attempts or lower \
+         attempt_days"
+    );
+}
+
+#[test]
+fn b2_calling_windows_are_policy_data() {
+    let later = version(Kind::Callbacks, "firm", 1, 0, json!({ "calling_windows": [["10:00", "12:00"]] }));
+    let book = PolicyBook::standard().with(later).expect("valid");
+    let at = "2026-03-01T12:30:00+08:00".parse().expect("time");
+    let opens = |hour| book.callbacks(None, hour).value.calling_windows.next_open(at).to_rfc3339();
+    assert_eq!(opens(hour(-1)), "2026-03-01T05:30:00+00:00");
+    assert_eq!(opens(hour(0)), "2026-03-02T02:00:00+00:00");
+}
+
+#[test]
+fn s3_calendar_files_are_read_completely() {
+    let fault_of = |value: Value| fault(Kind::Calendar, value);
+    assert_eq!(
+        fault_of(json!({ "toml": 3 })).to_string(),
+        "toml: 3 is not text; give the whole calendar data file as text"
+    );
+    let sunday = calendar_2027("cn-2027.1", &["2027-01-01", "2027-01-03"]);
+    let told = fault_of(json!({ "toml": sunday }));
+    assert_eq!(told.field, "toml");
+    assert_eq!(told.problem, "line 4, year 2027: holidays: 2027-01-03 is a Sunday");
+    let both = faults(Kind::Calendar, json!({ "file": "cn.toml" }));
+    assert_eq!(both.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(), ["file", "toml"]);
+    assert!(fault_of(json!({ "toml": "x".repeat(300_000) })).problem.contains("300000 bytes"));
+}
+
+#[test]
+fn structs_carry_whole_numbers_as_whole_numbers() {
+    let original = document(json!({
+        "whole": 3, "negative": -7, "real": 2.5, "text": "三", "none": null, "flag": true,
+        "list": [["08:30", "11:30"], [1, 2.25]], "inner": { "deep": 9_007_199_254_740_992_i64 },
+    }));
+    let carried = document_to_struct(&original).expect("carried");
+    assert_eq!(document_from_struct(&carried), Ok(original));
+}
+
+#[test]
+fn structs_refuse_what_they_would_change() {
+    let fault = document_to_struct(&document(json!({ "a": [{ "b": 9_007_199_254_740_993_i64 }] })));
+    assert_eq!(fault.expect_err("too large").field, "a[0].b");
+    let value = |kind| prost_types::Value { kind };
+    let with = |value| prost_types::Struct { fields: [("a".to_owned(), value)].into() };
+    assert_eq!(document_from_struct(&with(value(None))).expect_err("no kind").field, "a");
+    let nan = prost_types::value::Kind::NumberValue(f64::NAN);
+    assert_eq!(document_from_struct(&with(value(Some(nan)))).expect_err("NaN").field, "a");
+}
