@@ -1,0 +1,72 @@
+//! Business time in simulation: it stands still at a stored value, and is moved on only when everything is idle.
+//!
+//! The engine guards what one service can see (forward only, never past its next deadline); that all services are idle is for the driver of the
+//! simulation to see from their status.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+use crate::{domain::Domain, engine::Engine, ledger};
+
+/// Why the clock was not moved.
+#[derive(Debug, thiserror::Error)]
+pub enum ClockError {
+    #[error("the clock is not simulated")]
+    NotSimulated,
+    #[error("the clock stands at {0}")]
+    Elsewhere(DateTime<Utc>),
+    #[error("a deadline is due before, at {0}")]
+    DeadlineBefore(DateTime<Utc>),
+    #[error("the ledger is not empty")]
+    LedgerNotEmpty,
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Makes the clock of an empty ledger a simulated one.
+pub async fn simulate_from(pool: &PgPool, start: DateTime<Utc>) -> Result<(), ClockError> {
+    if ledger::head(pool).await?.position != 0 {
+        return Err(ClockError::LedgerNotEmpty);
+    }
+    sqlx::query!("update clock set simulated_at = $1", start).execute(pool).await?;
+    Ok(())
+}
+
+/// Where the simulated clock stands; `None` where time is real.
+pub async fn simulated_at(pool: &PgPool) -> sqlx::Result<Option<DateTime<Utc>>> {
+    sqlx::query_scalar!("select simulated_at from clock").fetch_one(pool).await
+}
+
+impl<D: Domain> Engine<D> {
+    /// Sets the simulated clock from one time to a later one; followers and sweepers keep still until `release`.
+    pub async fn step_clock(
+        &self,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        release: bool,
+    ) -> Result<DateTime<Utc>, ClockError> {
+        let here = simulated_at(self.pool()).await?.ok_or(ClockError::NotSimulated)?;
+        if here != from || to < from {
+            return Err(ClockError::Elsewhere(here));
+        }
+        if to > from {
+            let next = next_due(self.pool()).await?;
+            if let Some(due) = next.filter(|due| *due < to) {
+                return Err(ClockError::DeadlineBefore(due));
+            }
+            self.pause();
+            sqlx::query!("update clock set simulated_at = $2 where simulated_at = $1", from, to)
+                .execute(self.pool())
+                .await?;
+        }
+        if release {
+            self.resume();
+        }
+        Ok(to)
+    }
+}
+
+/// The soonest deadline.
+pub async fn next_due(pool: &PgPool) -> sqlx::Result<Option<DateTime<Utc>>> {
+    sqlx::query_scalar!("select min(due) from deadline").fetch_one(pool).await
+}

@@ -1,0 +1,205 @@
+//! The committer: one task per service process that turns waiting commands into batches on a connection of its own.
+//!
+//! What arrives while one transaction commits goes into the next together. Nothing waits when the committer is idle.
+
+use std::collections::{HashSet, VecDeque};
+
+use sqlx::PgConnection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    batch::{self, BatchError, NoEffect, Verdict},
+    domain::Domain,
+    engine::{Answer, Engine, is_outage, is_transient},
+    store,
+    submission::{Outcome, Submission, SubmitError},
+};
+
+pub(crate) type Reply<D> =
+    Result<Answer<<D as Domain>::State>, SubmitError<<D as Domain>::Rejection>>;
+
+/// A waiting command.
+pub(crate) struct Job<D: Domain> {
+    pub(crate) submission: Submission<D::Command>,
+    pub(crate) reply: oneshot::Sender<Reply<D>>,
+}
+
+/// Fences known to be in the table with at least this epoch; bounded by starting over.
+const KNOWN_FENCES: usize = 100_000;
+
+pub(crate) struct Committer<D: Domain> {
+    engine: Engine<D>,
+    connection: Option<PgConnection>,
+    known_fences: std::collections::HashMap<String, i64>,
+}
+
+impl<D: Domain> Committer<D> {
+    pub(crate) fn new(engine: Engine<D>) -> Self {
+        Self { engine, connection: None, known_fences: std::collections::HashMap::new() }
+    }
+
+    pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job<D>>) {
+        let stop = self.engine.0.stop.clone();
+        let mut waiting: VecDeque<Job<D>> = VecDeque::new();
+        loop {
+            if waiting.is_empty() {
+                let next = tokio::select! {
+                    biased;
+                    job = jobs.recv() => job,
+                    () = stop.cancelled() => {
+                        jobs.close();
+                        jobs.recv().await
+                    }
+                };
+                match next {
+                    Some(job) => waiting.push_back(job),
+                    None => return,
+                }
+            }
+            while waiting.len() < self.engine.0.options.batch_commands {
+                match jobs.try_recv() {
+                    Ok(job) => waiting.push_back(job),
+                    Err(_) => break,
+                }
+            }
+            let batch = take_batch(&mut waiting);
+            if !self.commit(batch).await {
+                return;
+            }
+        }
+    }
+
+    /// Runs a batch to its answers. False when the process was made to die (tests).
+    async fn commit(&mut self, mut jobs: Vec<Job<D>>) -> bool {
+        let mut attempts = 0;
+        loop {
+            jobs.retain(|job| !job.reply.is_closed());
+            if jobs.is_empty() {
+                return true;
+            }
+            match self.attempt(&jobs).await {
+                Ok(committed) => {
+                    self.engine.after_commit(&committed);
+                    for (job, verdict) in jobs.into_iter().zip(committed.verdicts) {
+                        let _gone = job.reply.send(answer(verdict));
+                    }
+                    return true;
+                }
+                Err(BatchError::Died(_)) => return false,
+                Err(BatchError::CommitUnknown(error)) => {
+                    tracing::warn!(service = D::SERVICE, %error, "a commit was not answered");
+                    self.connection = None;
+                    answer_all(jobs, &SubmitError::OutcomeUnknown);
+                    return true;
+                }
+                Err(BatchError::Failed(error)) if is_outage(&error) => {
+                    tracing::warn!(service = D::SERVICE, %error, "the database is not available to the write path");
+                    self.connection = None;
+                    answer_all(jobs, &SubmitError::Unavailable);
+                    return true;
+                }
+                Err(BatchError::Failed(error)) if !is_transient(&error) => {
+                    if jobs.len() == 1 {
+                        tracing::error!(service = D::SERVICE, %error, "a command makes a statement fail");
+                        answer_all(jobs, &SubmitError::Internal);
+                        return true;
+                    }
+                    tracing::warn!(service = D::SERVICE, %error, "a statement failed; its batch is tried one by one");
+                    return self.one_by_one(jobs).await;
+                }
+                Err(BatchError::Moved | BatchError::CursorMoved | BatchError::Failed(_)) => {
+                    attempts += 1;
+                    if attempts < self.engine.0.options.batch_attempts {
+                        continue;
+                    }
+                    if jobs.len() == 1 {
+                        answer_all(jobs, &SubmitError::Contention);
+                        return true;
+                    }
+                    return self.one_by_one(jobs).await;
+                }
+            }
+        }
+    }
+
+    async fn one_by_one(&mut self, jobs: Vec<Job<D>>) -> bool {
+        for job in jobs {
+            if !Box::pin(self.commit(vec![job])).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn attempt(&mut self, jobs: &[Job<D>]) -> Result<batch::Committed<D>, BatchError> {
+        let inner = &self.engine.0;
+        if self.connection.is_none() {
+            self.connection = Some(self.engine.connect().await?);
+        }
+        let Some(connection) = self.connection.as_mut() else { return Err(BatchError::Moved) };
+        let members: Vec<&Submission<D::Command>> = jobs.iter().map(|job| &job.submission).collect();
+        raise_fences(connection, &mut self.known_fences, &members).await?;
+        let machine_now = inner.machine.now();
+        batch::run::<D, NoEffect>(&inner.domain, &inner.options, connection, &members, None, machine_now).await
+    }
+}
+
+/// Raises missing or lower fences before the batch, in a transaction of their own.
+async fn raise_fences<C>(
+    connection: &mut PgConnection,
+    known: &mut std::collections::HashMap<String, i64>,
+    members: &[&Submission<C>],
+) -> sqlx::Result<()> {
+    let mut raise: std::collections::BTreeMap<String, i64> = std::collections::BTreeMap::new();
+    for fence in members.iter().filter_map(|member| member.fence.as_ref()) {
+        if known.get(&fence.case).is_none_or(|epoch| *epoch < fence.epoch) {
+            let epoch = raise.entry(fence.case.clone()).or_insert(fence.epoch);
+            *epoch = (*epoch).max(fence.epoch);
+        }
+    }
+    if raise.is_empty() {
+        return Ok(());
+    }
+    let raise: Vec<(String, i64)> = raise.into_iter().collect();
+    store::raise_fences(connection, &raise).await?;
+    if known.len() > KNOWN_FENCES {
+        known.clear();
+    }
+    known.extend(raise);
+    Ok(())
+}
+
+/// The commands of the next batch, in order of arrival. A second command with the same request id waits for the next one.
+fn take_batch<D: Domain>(waiting: &mut VecDeque<Job<D>>) -> Vec<Job<D>> {
+    let mut taken: HashSet<(String, String, String)> = HashSet::new();
+    let mut batch = Vec::with_capacity(waiting.len());
+    let mut later = VecDeque::new();
+    while let Some(job) = waiting.pop_front() {
+        let fresh = job.submission.request.as_ref().is_none_or(|key| {
+            taken.insert((key.principal.clone(), key.method.clone(), key.id.clone()))
+        });
+        if fresh { batch.push(job) } else { later.push_back(job) }
+    }
+    *waiting = later;
+    batch
+}
+
+fn answer<D: Domain>(verdict: Verdict<D>) -> Reply<D> {
+    match verdict {
+        Verdict::Accepted { primary, version, state } => {
+            Ok(Answer::Fresh(Outcome { primary, version, state, replayed: false }))
+        }
+        Verdict::Replay { aggregate, version } => Ok(Answer::Former { aggregate, version }),
+        Verdict::Rejected(rejection) => Err(SubmitError::Rejected(rejection)),
+        Verdict::RequestReused => Err(SubmitError::RequestReused),
+        Verdict::Stale => Err(SubmitError::Stale),
+        Verdict::Internal => Err(SubmitError::Internal),
+    }
+}
+
+fn answer_all<D: Domain>(jobs: Vec<Job<D>>, error: &SubmitError<D::Rejection>) {
+    for job in jobs {
+        // A caller that is gone needs no answer.
+        let _gone = job.reply.send(Err(error.clone()));
+    }
+}

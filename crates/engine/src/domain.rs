@@ -1,0 +1,265 @@
+//! What a service gives to the engine: its commands, states, events and decisions, and two SQL functions, load many and save many.
+//!
+//! Everything else of the write path is the engine's. A domain is pure but for reading what a command will touch ([`Domain::footprints`]).
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    future::Future,
+};
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+/// Resource name of an aggregate: `cases/0198…`, `calls/abc`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AggregateId(pub String);
+
+impl AggregateId {
+    /// The collection: `cases` of `cases/0198…`.
+    pub fn collection(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for AggregateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<T: Into<String>> From<T> for AggregateId {
+    fn from(name: T) -> Self {
+        Self(name.into())
+    }
+}
+
+/// A unique key, e.g. kind `open_case`, key `client|topic`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    pub kind: &'static str,
+    pub key: String,
+}
+
+/// A time limit that an aggregate holds while its state says so.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline {
+    /// What happens then; unique within the aggregate.
+    pub step: &'static str,
+    pub due: DateTime<Utc>,
+    /// Version of the policy it was computed from.
+    pub policy: String,
+    /// Version of the calendar it was computed from; empty where no calendar is involved.
+    pub calendar: String,
+    /// Lies beyond the imported calendar (S3).
+    pub provisional: bool,
+}
+
+/// A deadline that has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueDeadline {
+    pub aggregate: AggregateId,
+    pub step: String,
+    pub due: DateTime<Utc>,
+}
+
+/// What a command may touch, known before anything is locked.
+#[derive(Clone, Debug, Default)]
+pub struct Footprint {
+    pub aggregates: Vec<AggregateId>,
+    pub keys: Vec<Key>,
+    pub counters: Vec<String>,
+}
+
+/// Who acts, as it goes on the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Actor {
+    /// Who authenticated: `employees/…`, `serviceAccounts/…`, `services/…`.
+    pub principal: String,
+    /// The employee for whom; empty for systems.
+    pub on_behalf: String,
+    /// `handler`, `accountable`, `override`, `assisting`, `system`, …; empty where none is needed.
+    pub capacity: String,
+}
+
+/// What a decision may know beside the states.
+#[derive(Clone, Debug)]
+pub struct DecideContext<'a> {
+    /// Business time.
+    pub now: DateTime<Utc>,
+    /// When the cause happened: the time of the causing event or deadline, otherwise `now`. Clocks start here.
+    pub at: DateTime<Utc>,
+    pub actor: &'a Actor,
+}
+
+/// What was decided. No events mean: accepted, and nothing changes.
+#[derive(Clone, Debug)]
+pub struct Decision<E> {
+    pub events: Vec<(AggregateId, E)>,
+    /// New values of counters of the footprint.
+    pub counters: Vec<(String, i64)>,
+    /// The aggregate that the answer shows.
+    pub primary: AggregateId,
+}
+
+impl<E> Decision<E> {
+    /// Events on one aggregate.
+    pub fn on(primary: AggregateId, events: impl IntoIterator<Item = E>) -> Self {
+        let events = events.into_iter().map(|event| (primary.clone(), event)).collect();
+        Self { events, counters: Vec::new(), primary }
+    }
+
+    /// Accepted without a change.
+    pub fn nothing(primary: AggregateId) -> Self {
+        Self { events: Vec::new(), counters: Vec::new(), primary }
+    }
+}
+
+/// Why a command has no effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal<R> {
+    /// An answer, not an error; not remembered.
+    Rejected(R),
+    /// What was read without locks turned out otherwise under them: the batch starts again.
+    Moved,
+}
+
+impl<R> From<R> for Refusal<R> {
+    fn from(rejection: R) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+/// An event with what the ledger knows about it.
+#[derive(Clone, Debug)]
+pub struct Recorded<'a, E> {
+    pub event: &'a E,
+    pub aggregate: &'a AggregateId,
+    /// Version of the aggregate after the event.
+    pub version: i64,
+    pub time: DateTime<Utc>,
+    pub on_behalf: &'a str,
+}
+
+/// The locked states that a decision sees.
+pub struct World<'a, S> {
+    pub(crate) states: &'a HashMap<AggregateId, Slot<S>>,
+    pub(crate) keys: &'a HashMap<Key, Option<AggregateId>>,
+    pub(crate) counters: &'a HashMap<String, i64>,
+}
+
+/// One locked aggregate.
+#[derive(Clone)]
+pub(crate) struct Slot<S> {
+    pub(crate) version: i64,
+    pub(crate) state: Option<S>,
+}
+
+impl<'a, S> World<'a, S> {
+    /// The state of an aggregate of the footprint, or of the holder of one of its keys. `None` where it does not exist yet.
+    pub fn state(&self, id: &AggregateId) -> Option<&'a S> {
+        self.states.get(id).and_then(|slot| slot.state.as_ref())
+    }
+
+    /// Version of an aggregate; 0 where it does not exist yet.
+    pub fn version(&self, id: &AggregateId) -> i64 {
+        self.states.get(id).map_or(0, |slot| slot.version)
+    }
+
+    /// Whether the aggregate was locked for this batch; what was not cannot be decided upon.
+    pub fn holds(&self, id: &AggregateId) -> bool {
+        self.states.contains_key(id)
+    }
+
+    /// Who holds a key of the footprint; `None` when it is free.
+    pub fn key_holder(&self, key: &Key) -> Option<&'a AggregateId> {
+        self.keys.get(key).and_then(Option::as_ref)
+    }
+
+    /// Value of a counter of the footprint, before this command.
+    pub fn counter(&self, name: &str) -> i64 {
+        self.counters.get(name).copied().unwrap_or_default()
+    }
+}
+
+/// An aggregate as loaded: id, version, state.
+pub type Loaded<S> = (AggregateId, i64, S);
+
+/// An aggregate to save. The service guards it by `version = before` and inserts where `before` is 0.
+#[derive(Clone, Debug)]
+pub struct Saved<S> {
+    pub id: AggregateId,
+    pub before: i64,
+    pub after: i64,
+    pub state: S,
+}
+
+/// A service's domain.
+pub trait Domain: Send + Sync + 'static {
+    /// Name of the service, its schema and its feed.
+    const SERVICE: &'static str;
+    type Command: Clone + fmt::Debug + Send + Sync;
+    type State: Clone + Send + Sync;
+    type Event: Clone + Send + Sync;
+    type Rejection: std::error::Error + Clone + Send + Sync;
+
+    /// What each command may touch. May read, without locks.
+    fn footprints(
+        &self,
+        connection: &mut PgConnection,
+        commands: &[&Self::Command],
+    ) -> impl Future<Output = sqlx::Result<Vec<Footprint>>> + Send;
+
+    /// Decides a command on the locked states. Pure.
+    fn decide(
+        &self,
+        world: &World<'_, Self::State>,
+        command: &Self::Command,
+        context: &DecideContext<'_>,
+    ) -> Result<Decision<Self::Event>, Refusal<Self::Rejection>>;
+
+    /// The state after an event. Pure, and total over what `decide` produced.
+    fn evolve(&self, state: Option<Self::State>, event: &Recorded<'_, Self::Event>) -> Self::State;
+
+    /// The deadlines that a state holds.
+    fn deadlines(&self, state: &Self::State) -> Vec<Deadline>;
+
+    /// The unique keys that a state holds; every one was in the footprint of the command that led to it.
+    fn keys(&self, state: &Self::State) -> BTreeSet<Key>;
+
+    /// The command that a deadline stands for.
+    fn due(&self, deadline: &DueDeadline) -> Self::Command;
+
+    /// Name and bytes of an event for the ledger.
+    fn encode(event: &Self::Event) -> (&'static str, Vec<u8>);
+
+    /// The event that the ledger holds.
+    fn decode(payload: &[u8]) -> Result<Self::Event, prost::DecodeError>;
+
+    /// Loads the aggregates that exist.
+    fn load(
+        &self,
+        connection: &mut PgConnection,
+        ids: &[AggregateId],
+    ) -> impl Future<Output = sqlx::Result<Vec<Loaded<Self::State>>>> + Send;
+
+    /// Saves aggregates; answers how many rows were written, so that the engine sees a lost guard.
+    fn save(
+        &self,
+        connection: &mut PgConnection,
+        rows: &[Saved<Self::State>],
+    ) -> impl Future<Output = sqlx::Result<u64>> + Send;
+
+    /// After commit, in order: keep snapshots (policies) up to date.
+    fn committed(&self, _events: &[(AggregateId, Self::Event)]) {}
+
+    /// Version of the calendar in force, for deadlines that must be recomputed (S3).
+    fn calendar_version(&self, _now: DateTime<Utc>) -> Option<String> {
+        None
+    }
+
+    /// The command that recomputes an aggregate's deadlines after a change of calendar (S3).
+    fn recompute(&self, _aggregate: &AggregateId) -> Option<Self::Command> {
+        None
+    }
+}

@@ -1,0 +1,279 @@
+//! The engine of one service process: takes commands, gives answers, tells watchers of new positions.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use shouwen_runtime::clock::MachineClock;
+use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    batch,
+    committer::{Committer, Job},
+    domain::{AggregateId, Domain, Recorded},
+    ledger,
+    options::Options,
+    store,
+    submission::{Outcome, RequestKey, Submission, SubmitError},
+};
+
+/// The engine. Clones share it.
+pub struct Engine<D: Domain>(pub(crate) Arc<Inner<D>>);
+
+impl<D: Domain> Clone for Engine<D> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+pub(crate) struct Inner<D: Domain> {
+    pub(crate) domain: Arc<D>,
+    pub(crate) options: Options,
+    pub(crate) pool: PgPool,
+    connect: PgConnectOptions,
+    pub(crate) machine: MachineClock,
+    queue: mpsc::Sender<Job<D>>,
+    head: watch::Sender<i64>,
+    outstanding: AtomicI64,
+    /// Followers and sweepers keep still while a simulated clock is being moved.
+    paused: AtomicBool,
+    pub(crate) resumed: Notify,
+    /// Wakes the sweeper: time was moved on.
+    pub(crate) sweep: Notify,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl<D: Domain> Engine<D> {
+    /// Starts the engine on a schema that is migrated; `connect` must choose the schema as the pool does.
+    pub async fn start(
+        domain: Arc<D>,
+        pool: PgPool,
+        connect: PgConnectOptions,
+        machine: MachineClock,
+        options: Options,
+        stop: CancellationToken,
+    ) -> sqlx::Result<Self> {
+        let head = ledger::head(&pool).await?.position;
+        let (queue, jobs) = mpsc::channel(options.queue);
+        let engine = Self(Arc::new(Inner {
+            domain,
+            options,
+            pool,
+            connect,
+            machine,
+            queue,
+            head: watch::Sender::new(head),
+            outstanding: AtomicI64::new(0),
+            paused: AtomicBool::new(false),
+            resumed: Notify::new(),
+            sweep: Notify::new(),
+            stop,
+            tasks: TaskTracker::new(),
+        }));
+        engine.0.tasks.spawn(Committer::new(engine.clone()).run(jobs));
+        Ok(engine)
+    }
+
+    /// Waits until what was taken in is answered, after `stop` was cancelled.
+    pub async fn stopped(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    pub fn domain(&self) -> &D {
+        &self.0.domain
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.0.pool
+    }
+
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// Applies a command, together with what else arrives meanwhile.
+    pub async fn submit(
+        &self,
+        submission: Submission<D::Command>,
+    ) -> Result<Outcome<D::State>, SubmitError<D::Rejection>> {
+        let (reply, answer) = oneshot::channel();
+        let _outstanding = self.outstanding();
+        self.0.queue.try_send(Job { submission, reply }).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => SubmitError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => SubmitError::Unavailable,
+        })?;
+        // A committer that ends without answering may have committed.
+        match answer.await.unwrap_or(Err(SubmitError::OutcomeUnknown))? {
+            Answer::Fresh(outcome) => Ok(outcome),
+            Answer::Former { aggregate, version } => self.former(aggregate, version).await,
+        }
+    }
+
+    /// Answers with the result of an earlier call, for a caller who may not make it any more. Waits for a first attempt still in flight.
+    pub async fn replay(&self, request: &RequestKey) -> Result<Outcome<D::State>, SubmitError<D::Rejection>> {
+        let unavailable = |error: sqlx::Error| {
+            tracing::warn!(service = D::SERVICE, %error, "replay could not be looked up");
+            SubmitError::Unavailable
+        };
+        let mut tx = self.0.pool.begin().await.map_err(unavailable)?;
+        let fresh = store::insert_requests(&mut tx, &[request]).await.map_err(unavailable)?;
+        if !fresh.is_empty() {
+            tx.rollback().await.map_err(unavailable)?;
+            return Err(SubmitError::NotAReplay);
+        }
+        let former = store::former_requests(&mut tx, &[request]).await.map_err(unavailable)?;
+        tx.rollback().await.map_err(unavailable)?;
+        match former.into_iter().next() {
+            Some(row) if row.fingerprint == request.fingerprint => {
+                self.former(AggregateId(row.aggregate), row.version).await
+            }
+            Some(_) => Err(SubmitError::RequestReused),
+            None => Err(SubmitError::NotAReplay),
+        }
+    }
+
+    /// An aggregate as it was at a version, rebuilt from the ledger.
+    async fn former(
+        &self,
+        aggregate: AggregateId,
+        version: i64,
+    ) -> Result<Outcome<D::State>, SubmitError<D::Rejection>> {
+        let rows = ledger::history(&self.0.pool, &aggregate.0, version).await.map_err(|error| {
+            tracing::warn!(service = D::SERVICE, %error, "a former result could not be read");
+            SubmitError::Unavailable
+        })?;
+        let state = self.rebuild(&aggregate, &rows).map_err(|error| {
+            tracing::error!(service = D::SERVICE, %aggregate, %error, "an event of the ledger cannot be decoded");
+            SubmitError::Internal
+        })?;
+        Ok(Outcome { primary: aggregate, version, state, replayed: true })
+    }
+
+    /// Folds events of one aggregate.
+    pub fn rebuild(
+        &self,
+        aggregate: &AggregateId,
+        rows: &[ledger::LedgerRow],
+    ) -> Result<Option<D::State>, prost::DecodeError> {
+        let mut state = None;
+        for row in rows {
+            let event = D::decode(&row.payload)?;
+            let recorded = Recorded {
+                event: &event,
+                aggregate,
+                version: row.version,
+                time: row.time,
+                on_behalf: &row.on_behalf,
+            };
+            state = Some(self.0.domain.evolve(state, &recorded));
+        }
+        Ok(state)
+    }
+
+    /// Business time.
+    pub async fn now(&self) -> sqlx::Result<DateTime<Utc>> {
+        store::business_time(&self.0.pool).await
+    }
+
+    /// Tells of every position written by this process, and of others when a feed has noticed them.
+    pub(crate) fn head_watch(&self) -> watch::Receiver<i64> {
+        self.0.head.subscribe()
+    }
+
+    pub(crate) fn after_commit(&self, committed: &batch::Committed<D>) {
+        if !committed.events.is_empty() {
+            self.0.domain.committed(&committed.events);
+        }
+        self.0.head.send_if_modified(|head| {
+            let newer = committed.head > *head;
+            *head = (*head).max(committed.head);
+            newer
+        });
+    }
+
+    /// A connection of the write path's own.
+    pub(crate) async fn connect(&self) -> sqlx::Result<PgConnection> {
+        let timeout = self.0.options.write_timeout;
+        let connecting = PgConnection::connect_with(&self.0.connect);
+        tokio::time::timeout(timeout.max(Duration::from_secs(1)), connecting)
+            .await
+            .map_err(|_| sqlx::Error::PoolTimedOut)?
+    }
+
+    /// Commands of callers that are being worked on.
+    pub(crate) fn outstanding(&self) -> Outstanding<'_> {
+        self.0.outstanding.fetch_add(1, Ordering::SeqCst);
+        Outstanding(&self.0.outstanding)
+    }
+
+    pub(crate) fn outstanding_count(&self) -> i64 {
+        self.0.outstanding.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn pause(&self) {
+        self.0.paused.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn resume(&self) {
+        self.0.paused.store(false, Ordering::SeqCst);
+        self.0.resumed.notify_waiters();
+        self.0.sweep.notify_one();
+    }
+
+    /// Waits while followers and sweepers must keep still.
+    pub(crate) async fn unpaused(&self) {
+        loop {
+            let resumed = self.0.resumed.notified();
+            if !self.0.paused.load(Ordering::SeqCst) {
+                return;
+            }
+            resumed.await;
+        }
+    }
+}
+
+/// What the committer answers: a result, or where the former one is found.
+pub(crate) enum Answer<S> {
+    Fresh(Outcome<S>),
+    Former { aggregate: AggregateId, version: i64 },
+}
+
+/// Counts one command while it lives.
+pub(crate) struct Outstanding<'a>(&'a AtomicI64);
+
+impl Drop for Outstanding<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Whether an error means that the connection is gone or Postgres is not to be had, and nothing was applied.
+pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => {
+            // Class 57: operator intervention; 53: insufficient resources; 08: connection.
+            error.code().is_some_and(|code| code.starts_with("57") || code.starts_with("53") || code.starts_with("08"))
+        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}
+
+/// Deadlock or serialization failure: trying again helps.
+pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.code().is_some_and(|code| code == "40P01" || code == "40001"))
+}

@@ -1,0 +1,263 @@
+//! What operators need: status, parked events, and the upkeep that runs by itself.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use futures_util::StreamExt as _;
+use shouwen_proto::events::v1::{Cursor, Event, WatchRequest, watch_response::Item};
+
+use crate::{
+    domain::Domain,
+    engine::Engine,
+    follower::{FeedSource, Follow},
+    ledger::{self, Head},
+    submission::{Submission, SubmitError},
+};
+
+/// How a service stands.
+#[derive(Clone, Debug)]
+pub struct Status {
+    pub head: Head,
+    /// Feed and cursor of each follower.
+    pub followers: Vec<(String, Cursor)>,
+    pub now: DateTime<Utc>,
+    pub simulated: bool,
+    pub next_due: Option<DateTime<Utc>>,
+    pub deadlines: i64,
+    pub outstanding: i64,
+    pub parked: i64,
+}
+
+/// A parked event, or one that waits behind it.
+#[derive(Clone, Debug)]
+pub struct Parked {
+    pub feed: String,
+    pub position: i64,
+    pub aggregate: String,
+    pub r#type: String,
+    pub reason: String,
+    pub time: DateTime<Utc>,
+}
+
+/// Why a parked event was not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ParkedError {
+    #[error("no such parked event")]
+    NotFound,
+    #[error("the event is rejected again: {0}")]
+    StillRejected(String),
+    #[error("the other service cannot be read: {0}")]
+    Feed(String),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// How often upkeep runs.
+const UPKEEP: Duration = Duration::from_secs(60);
+
+impl<D: Domain> Engine<D> {
+    pub async fn status(&self) -> sqlx::Result<Status> {
+        let row = sqlx::query!(
+            r#"select coalesce((select simulated_at from clock), clock_timestamp()) as "now!",
+                      (select simulated_at from clock) is not null as "simulated!",
+                      (select min(due) from deadline) as next_due,
+                      (select count(*) from deadline) as "deadlines!",
+                      (select count(*) from parked_event) as "parked!""#
+        )
+        .fetch_one(self.pool())
+        .await?;
+        let followers = sqlx::query!("select feed, incarnation, position from feed_cursor order by feed")
+            .fetch_all(self.pool())
+            .await?
+            .into_iter()
+            .map(|row| (row.feed, Cursor { incarnation: row.incarnation, position: row.position }))
+            .collect();
+        Ok(Status {
+            head: ledger::head(self.pool()).await?,
+            followers,
+            now: row.now,
+            simulated: row.simulated,
+            next_due: row.next_due,
+            deadlines: row.deadlines,
+            outstanding: self.outstanding_count(),
+            parked: row.parked,
+        })
+    }
+
+    /// Parked events after one, oldest first.
+    pub async fn parked(&self, feed: &str, after: i64, limit: i64) -> sqlx::Result<Vec<Parked>> {
+        sqlx::query_as!(
+            Parked,
+            "select feed, position, aggregate, type as \"type\", reason, time from parked_event
+             where (feed, position) > ($1, $2) order by feed, position limit $3",
+            feed,
+            after,
+            limit
+        )
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Applies a parked event and those waiting behind it, until one is rejected again.
+    pub async fn retry_parked<F: Follow<D>>(
+        &self,
+        follow: &Arc<F>,
+        source: &FeedSource,
+        position: i64,
+    ) -> Result<i32, ParkedError> {
+        let aggregate = self.parked_aggregate(F::FEED, position).await?;
+        self.drain(follow, source, &aggregate).await
+    }
+
+    /// Gives a parked event up for good, and applies those waiting behind it.
+    pub async fn skip_parked<F: Follow<D>>(
+        &self,
+        follow: &Arc<F>,
+        source: &FeedSource,
+        position: i64,
+        reason: &str,
+        actor: &str,
+    ) -> Result<i32, ParkedError> {
+        let aggregate = self.parked_aggregate(F::FEED, position).await?;
+        let now = self.now().await?;
+        let mut tx = self.pool().begin().await?;
+        sqlx::query!(
+            "insert into skipped_event (feed, position, reason, actor, time) values ($1, $2, $3, $4, $5)
+             on conflict do nothing",
+            F::FEED,
+            position,
+            reason,
+            actor,
+            now
+        )
+        .execute(&mut *tx)
+        .await?;
+        unpark(&mut tx, F::FEED, position).await?;
+        tx.commit().await?;
+        match self.drain(follow, source, &aggregate).await {
+            Err(ParkedError::NotFound | ParkedError::StillRejected(_)) => Ok(0),
+            other => other,
+        }
+    }
+
+    async fn parked_aggregate(&self, feed: &str, position: i64) -> Result<String, ParkedError> {
+        sqlx::query_scalar!(
+            "select aggregate from parked_event where feed = $1 and position = $2",
+            feed,
+            position
+        )
+        .fetch_optional(self.pool())
+        .await?
+        .ok_or(ParkedError::NotFound)
+    }
+
+    async fn drain<F: Follow<D>>(
+        &self,
+        follow: &Arc<F>,
+        source: &FeedSource,
+        aggregate: &str,
+    ) -> Result<i32, ParkedError> {
+        let positions = sqlx::query_scalar!(
+            "select position from parked_event where feed = $1 and aggregate = $2 order by position",
+            F::FEED,
+            aggregate
+        )
+        .fetch_all(self.pool())
+        .await?;
+        let mut applied = 0;
+        for position in positions {
+            let event = read_event(source, F::FEED, position).await?;
+            let command = follow.command(&event).await.map_err(|error| ParkedError::StillRejected(error.to_string()))?;
+            if let Some(mut submission) = command {
+                submission.cause = format!("{}:{position}", F::FEED);
+                submission.request = Some(parked_request(D::SERVICE, F::FEED, position));
+                self.submit_parked(submission).await?;
+            }
+            let mut connection = self.pool().acquire().await?;
+            unpark(&mut connection, F::FEED, position).await?;
+            applied += 1;
+        }
+        Ok(applied)
+    }
+
+    async fn submit_parked(&self, submission: Submission<D::Command>) -> Result<(), ParkedError> {
+        match self.submit(submission).await {
+            Ok(_) => Ok(()),
+            Err(SubmitError::Rejected(rejection)) => Err(ParkedError::StillRejected(rejection.to_string())),
+            Err(other) => Err(ParkedError::Feed(other.to_string())),
+        }
+    }
+
+    /// Keeps the ledger's next ranges in being and forgets old request ids, until the engine stops.
+    pub fn keep_up(&self) {
+        let engine = self.clone();
+        self.0.tasks.spawn(async move {
+            let stop = engine.0.stop.clone();
+            loop {
+                if let Err(error) = engine.upkeep().await {
+                    tracing::warn!(service = D::SERVICE, %error, "upkeep could not run");
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(UPKEEP) => {}
+                }
+            }
+        });
+    }
+
+    async fn upkeep(&self) -> sqlx::Result<()> {
+        sqlx::query_scalar!("select ensure_ledger_ranges()").fetch_one(self.pool()).await?;
+        let retention = self.options().request_retention.as_secs_f64();
+        sqlx::query!(
+            "delete from request where created_at < clock_timestamp() - make_interval(secs => $1)",
+            retention
+        )
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+}
+
+/// Applying a parked event twice has one effect: its position is the request id.
+fn parked_request(service: &str, feed: &str, position: i64) -> crate::submission::RequestKey {
+    crate::submission::RequestKey {
+        principal: format!("services/{service}"),
+        method: format!("parked/{feed}"),
+        id: position.to_string(),
+        fingerprint: Vec::new(),
+    }
+}
+
+async fn unpark(connection: &mut sqlx::PgConnection, feed: &str, position: i64) -> sqlx::Result<()> {
+    sqlx::query!("delete from parked_event where feed = $1 and position = $2", feed, position)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Reads one event again from the service that has it.
+async fn read_event(source: &FeedSource, feed: &str, position: i64) -> Result<Event, ParkedError> {
+    let after = Cursor { incarnation: String::new(), position: position - 1 };
+    let request = WatchRequest { service: feed.to_owned(), after: Some(after) };
+    let unreadable = |status: tonic::Status| ParkedError::Feed(status.message().to_owned());
+    let mut stream = source(request).await.map_err(unreadable)?;
+    while let Some(response) = stream.next().await {
+        match response.map_err(unreadable)?.item {
+            Some(Item::Event(event)) if crate::follower::position(&event) == position => return Ok(event),
+            Some(Item::Event(_)) => break,
+            Some(Item::Heartbeat(_)) | None => {}
+        }
+    }
+    Err(ParkedError::NotFound)
+}
+
+/// Whether the ledger has room for what comes: two ranges beyond the head's.
+pub async fn ranges_ready(pool: &sqlx::PgPool) -> sqlx::Result<bool> {
+    let ranges = sqlx::query_scalar!(
+        r#"select count(*) as "ranges!" from pg_inherits where inhparent = 'ledger'::regclass"#
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(ranges >= 2)
+}
+

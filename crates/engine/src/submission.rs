@@ -1,0 +1,102 @@
+//! What is handed to the engine, and what it answers.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::{Actor, AggregateId};
+
+/// Identity of a request: repeating it returns the former result.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestKey {
+    pub principal: String,
+    pub method: String,
+    pub id: String,
+    /// SHA-256 of what was asked. Not part of the identity: the same id with another fingerprint is an error.
+    pub fingerprint: Vec<u8>,
+}
+
+/// The ownership that a command rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fence {
+    pub case: String,
+    pub epoch: i64,
+    /// When ownership was read, on the machine's clock.
+    pub read_at: DateTime<Utc>,
+}
+
+/// A command with everything the ledger wants to know about it.
+#[derive(Clone, Debug)]
+pub struct Submission<C> {
+    pub command: C,
+    pub actor: Actor,
+    pub request: Option<RequestKey>,
+    pub fence: Option<Fence>,
+    /// Case and branch concerned, for the ledger; empty for none.
+    pub case: String,
+    pub branch: String,
+    /// The event or deadline that caused it; empty for none.
+    pub cause: String,
+    /// When the cause happened.
+    pub at: Option<DateTime<Utc>>,
+    /// Set by the sweeper: the command counts only while the aggregate still holds this deadline.
+    pub deadline: Option<(AggregateId, String, DateTime<Utc>)>,
+}
+
+impl<C> Submission<C> {
+    /// A command of a person, without the rest.
+    pub fn new(command: C, actor: Actor) -> Self {
+        Self {
+            command,
+            actor,
+            request: None,
+            fence: None,
+            case: String::new(),
+            branch: String::new(),
+            cause: String::new(),
+            at: None,
+            deadline: None,
+        }
+    }
+}
+
+/// The answer to an accepted command.
+#[derive(Clone, Debug)]
+pub struct Outcome<S> {
+    pub primary: AggregateId,
+    pub version: i64,
+    /// State of the primary aggregate at that version.
+    pub state: Option<S>,
+    /// It is the result of an earlier call with the same request id.
+    pub replayed: bool,
+}
+
+/// Why a command was not applied.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SubmitError<R> {
+    /// The domain's answer.
+    #[error("{0}")]
+    Rejected(R),
+    /// The request id was used for something else.
+    #[error("the request id was used before for another request")]
+    RequestReused,
+    /// The context's epoch is older than the newest known, or its ownership read is too old.
+    #[error("the responsibility for the case has changed or was read too long ago")]
+    Stale,
+    /// A replay was asked for, and there was no such request.
+    #[error("there was no earlier call with this request id")]
+    NotAReplay,
+    /// What the batch read kept changing.
+    #[error("too many changes at once; try again")]
+    Contention,
+    /// The queue is full.
+    #[error("too many commands are waiting")]
+    Overloaded,
+    /// Postgres cannot be reached; nothing was applied.
+    #[error("the database cannot be reached")]
+    Unavailable,
+    /// COMMIT was sent and not answered: it may or may not have happened.
+    #[error("the outcome of the commit is not known")]
+    OutcomeUnknown,
+    /// A statement failed because of this command; the cause is in the log.
+    #[error("internal error")]
+    Internal,
+}

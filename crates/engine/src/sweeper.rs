@@ -1,0 +1,112 @@
+//! The sweeper: turns due deadlines into ordinary commands, and recomputes deadlines when the calendar has changed (S3).
+//!
+//! It selects without locking; the batch accepts a deadline's command only while the aggregate still holds that deadline, so each step
+//! happens exactly once over any number of replicas. After an outage the missed steps happen in order, each with its true due time.
+
+use futures_util::future::join_all;
+
+use crate::{
+    domain::{Actor, AggregateId, Domain, DueDeadline},
+    engine::Engine,
+    submission::{Submission, SubmitError},
+};
+
+impl<D: Domain> Engine<D> {
+    /// Sweeps until the engine stops.
+    pub fn sweep(&self) {
+        let engine = self.clone();
+        self.0.tasks.spawn(async move {
+            let stop = engine.0.stop.clone();
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = engine.0.sweep.notified() => {}
+                    () = tokio::time::sleep(engine.0.options.sweep_interval) => {}
+                }
+                engine.unpaused().await;
+                if let Err(error) = engine.sweep_once().await {
+                    tracing::warn!(service = D::SERVICE, %error, "deadlines could not be swept");
+                }
+            }
+        });
+    }
+
+    /// One sweep. Answers how many deadlines were due.
+    pub async fn sweep_once(&self) -> sqlx::Result<usize> {
+        let mut swept = 0;
+        loop {
+            let due = due(self).await?;
+            swept += due.len();
+            let full = i64::try_from(due.len()).unwrap_or(i64::MAX) >= self.0.options.sweep_commands;
+            let answers = join_all(due.into_iter().map(|deadline| self.submit(self.due_command(deadline)))).await;
+            let mut stuck = false;
+            for answer in answers {
+                if let Err(error) = answer {
+                    stuck = true;
+                    tracing::error!(service = D::SERVICE, error = %error, "a due deadline had no effect");
+                    if matches!(error, SubmitError::Unavailable | SubmitError::OutcomeUnknown) {
+                        break;
+                    }
+                }
+            }
+            if !full || stuck {
+                break;
+            }
+        }
+        self.recompute_stale().await?;
+        Ok(swept)
+    }
+
+    fn due_command(&self, deadline: DueDeadline) -> Submission<D::Command> {
+        let mut submission = Submission::new(self.0.domain.due(&deadline), self.system());
+        submission.cause = format!("deadline:{}", deadline.step);
+        submission.at = Some(deadline.due);
+        submission.deadline = Some((deadline.aggregate, deadline.step, deadline.due));
+        submission
+    }
+
+    fn system(&self) -> Actor {
+        Actor {
+            principal: format!("services/{}", D::SERVICE),
+            on_behalf: String::new(),
+            capacity: "system".to_owned(),
+        }
+    }
+
+    async fn recompute_stale(&self) -> sqlx::Result<()> {
+        let now = self.now().await?;
+        let Some(calendar) = self.0.domain.calendar_version(now) else { return Ok(()) };
+        let stale = sqlx::query_scalar!(
+            "select distinct aggregate from deadline where calendar_version <> '' and calendar_version <> $1
+             order by aggregate limit $2",
+            calendar,
+            self.0.options.sweep_commands
+        )
+        .fetch_all(&self.0.pool)
+        .await?;
+        for aggregate in stale {
+            let Some(command) = self.0.domain.recompute(&AggregateId(aggregate)) else { continue };
+            let mut submission = Submission::new(command, self.system());
+            submission.cause = format!("calendar:{calendar}");
+            if let Err(error) = self.submit(submission).await {
+                tracing::error!(service = D::SERVICE, error = %error, "deadlines could not be recomputed");
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn due<D: Domain>(engine: &Engine<D>) -> sqlx::Result<Vec<DueDeadline>> {
+    let rows = sqlx::query!(
+        "select aggregate, step, due from deadline
+         where due <= coalesce((select simulated_at from clock), clock_timestamp())
+         order by due, aggregate, step limit $1",
+        engine.0.options.sweep_commands
+    )
+    .fetch_all(&engine.0.pool)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| DueDeadline { aggregate: AggregateId(row.aggregate), step: row.step, due: row.due })
+        .collect())
+}
