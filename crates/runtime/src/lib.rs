@@ -4,8 +4,11 @@
 //! It is deliberately free of product knowledge: nothing in here knows a case, a call or an RPC. Business time is
 //! the engine's; what this crate calls a clock is the machine's, for tokens, contexts and timeouts.
 
+pub mod channel;
 pub mod clock;
 pub mod config;
 pub mod ids;
 pub mod postgres;
 pub mod postgres_cluster;
+pub mod server;
+pub mod tls;

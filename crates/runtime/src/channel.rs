@@ -1,0 +1,250 @@
+//! The way to a backend: HTTP/2 connections to every address behind its name, each request sent over the next of
+//! them. Built on hyper instead of `tonic::transport::Channel`, whose balancer keeps handing requests to an address
+//! that cannot be reached; here only live connections are offered requests, and a request that a closing connection
+//! did not take goes to the next one. It repeats nothing that may have arrived.
+
+mod connection;
+mod links;
+mod target;
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use http::uri::Scheme;
+use http::{Request, Response, Uri};
+use hyper::body::Incoming;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::Service;
+
+use links::{Link, Links};
+pub use target::InvalidTarget;
+use target::Target;
+
+use crate::config::Period;
+use crate::tls::{ClientTls, TlsError, client_config};
+
+/// How often a request that no connection took is offered to another one.
+const OFFERS: usize = 4;
+
+/// How to reach a backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChannelOptions {
+    /// Time for one connection to come up, and time that a request waits for the first one.
+    pub connect_timeout: Period,
+    /// How often names are resolved again; also at once when a connection is lost.
+    pub resolve_interval: Period,
+    /// Addresses used per name; further ones are left out.
+    pub max_addresses: usize,
+    /// Connections per address. More than one where the other side allows few calls at once on each.
+    pub connections: usize,
+    /// Time between pings, also on an idle connection.
+    pub keepalive: Period,
+    /// Time for the answer to a ping, after which the connection is given up.
+    pub keepalive_timeout: Period,
+    /// HTTP/2 flow control: bytes in flight per call.
+    pub stream_window: u32,
+    /// HTTP/2 flow control: bytes in flight per connection.
+    pub connection_window: u32,
+    /// Set for TLS; needed if a target says `https`.
+    pub tls: Option<ClientTls>,
+}
+
+impl Default for ChannelOptions {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Period::secs(2),
+            resolve_interval: Period::secs(5),
+            max_addresses: 64,
+            connections: 1,
+            keepalive: Period::secs(20),
+            keepalive_timeout: Period::secs(10),
+            stream_window: 1024 * 1024,
+            connection_window: 4 * 1024 * 1024,
+            tls: None,
+        }
+    }
+}
+
+/// Why there is no channel: the configuration is wrong. An unreachable backend is not an error here.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelConfigError {
+    /// No target was given.
+    #[error("no address of the backend is configured")]
+    NoTarget,
+    /// A target is not an address.
+    #[error(transparent)]
+    Target(#[from] InvalidTarget),
+    /// The TLS files cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// A balanced channel, for generated clients and for raw requests. Clones share the connections, which belong to the
+/// tokio runtime that [`connect`] was called on and end with the last clone.
+#[derive(Clone)]
+pub struct Channel {
+    links: Arc<Links>,
+    connect_timeout: Period,
+    _keep: Arc<DropGuard>,
+}
+
+/// Opens a channel to all addresses of all targets; each is `host:port`, `http://host:port` or `https://host:port`,
+/// or several of them with commas between. Connections come up in the background.
+pub fn connect<T: AsRef<str>>(
+    targets: &[T],
+    options: &ChannelOptions,
+) -> Result<Channel, ChannelConfigError> {
+    let texts = targets.iter().flat_map(|text| text.as_ref().split(',')).map(str::trim);
+    let targets = texts.filter(|text| !text.is_empty()).map(Target::parse).collect::<Result<Vec<_>, _>>()?;
+    if targets.is_empty() {
+        return Err(ChannelConfigError::NoTarget);
+    }
+    let tls = match (&options.tls, targets.iter().any(|target| target.tls)) {
+        (Some(tls), _) => Some(client_config(tls, &["h2"])?),
+        (None, true) => Some(client_config(&ClientTls::default(), &["h2"])?),
+        (None, false) => None,
+    };
+    let links = Arc::new(Links::default());
+    let stop = CancellationToken::new();
+    for target in targets {
+        let dialer = connection::Dialer::new(&target, options, tls.clone());
+        tokio::spawn(target::follow(target, dialer, options.clone(), Arc::clone(&links), stop.clone()));
+    }
+    Ok(Channel { links, connect_timeout: options.connect_timeout, _keep: Arc::new(stop.drop_guard()) })
+}
+
+impl Channel {
+    /// Live connections right now.
+    pub fn connected(&self) -> usize {
+        self.links.count()
+    }
+
+    /// Waits until `count` connections are live.
+    pub async fn wait_connected(&self, count: usize) {
+        self.links.wait(count).await;
+    }
+
+    /// Sends a request: path and headers as they are, scheme and authority of the address it goes to.
+    pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, ChannelError> {
+        for _ in 0..OFFERS {
+            let link = self.link().await?;
+            *request.uri_mut() = link.uri(request.uri());
+            match link.send(request).await {
+                Ok(response) => return Ok(response),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => {
+                        self.links.remove(link.id());
+                        request = unsent;
+                    }
+                    None => return Err(ChannelError::broken(error.into_error())),
+                },
+            }
+        }
+        Err(ChannelError::unreachable("connections closed before they took the request"))
+    }
+
+    async fn link(&self) -> Result<Arc<Link>, ChannelError> {
+        if let Some(link) = self.links.next() {
+            return Ok(link);
+        }
+        let waited = tokio::time::timeout(self.connect_timeout.get(), self.links.wait(1)).await;
+        match (waited, self.links.next()) {
+            (Ok(()), Some(link)) => Ok(link),
+            _ => Err(ChannelError::unreachable(&self.links.last_failure())),
+        }
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("connected", &self.connected()).finish_non_exhaustive()
+    }
+}
+
+impl Service<Request<Body>> for Channel {
+    type Response = Response<Incoming>;
+    type Error = ChannelError;
+    type Future = BoxFuture<'static, Result<Response<Incoming>, ChannelError>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), ChannelError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let channel = self.clone();
+        Box::pin(async move { channel.send(request).await })
+    }
+}
+
+/// A request that got no answer.
+#[derive(Debug)]
+pub struct ChannelError {
+    status: Status,
+    may_have_arrived: bool,
+}
+
+impl ChannelError {
+    fn unreachable(message: &str) -> Self {
+        Self { status: Status::unavailable(message), may_have_arrived: false }
+    }
+
+    fn broken(error: hyper::Error) -> Self {
+        let refused = source::<h2::Error>(&error)
+            .is_some_and(|error| error.reason() == Some(h2::Reason::REFUSED_STREAM));
+        let mut status = Status::from_error(Box::new(error));
+        if status.code() == Code::Unknown {
+            status = Status::unavailable("the connection to the backend was lost");
+        }
+        Self { status, may_have_arrived: !refused }
+    }
+
+    /// Whether the backend may have seen the request; `false` makes another attempt safe for any request.
+    pub fn may_have_arrived(&self) -> bool {
+        self.may_have_arrived
+    }
+
+    /// As a gRPC status, `UNAVAILABLE` unless the other side reset the call for a reason of its own.
+    pub fn into_status(self) -> Status {
+        self.status
+    }
+}
+
+impl fmt::Display for ChannelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.status.message())
+    }
+}
+
+impl std::error::Error for ChannelError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // tonic's generated clients find the status here.
+        Some(&self.status)
+    }
+}
+
+fn source<'e, E: std::error::Error + 'static>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// Scheme and authority of an address, with the path of a request.
+fn rebase(uri: &Uri, scheme: &Scheme, authority: &http::uri::Authority) -> Uri {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(scheme.clone());
+    parts.authority = Some(authority.clone());
+    parts.path_and_query =
+        uri.path_and_query().cloned().or_else(|| Some(http::uri::PathAndQuery::from_static("/")));
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}

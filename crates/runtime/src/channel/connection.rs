@@ -1,0 +1,131 @@
+//! Dialling one address, and keeping it dialled.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::uri::{Authority, Scheme};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+
+use super::ChannelOptions;
+use super::links::{Link, Links};
+use super::target::Target;
+use crate::server::BoxError;
+
+/// Pauses between attempts to reach an address: doubled from the first to the longest, each shortened by chance.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// A connection that lived this long is dialled again without a pause.
+const LONG_LIFE: Duration = Duration::from_secs(5);
+
+/// Opens connections to the addresses of one target.
+#[derive(Clone)]
+pub(super) struct Dialer {
+    scheme: Scheme,
+    authority: Authority,
+    tls: Option<(TlsConnector, String)>,
+    http2: http2::Builder<TokioExecutor>,
+    connect_timeout: Duration,
+}
+
+impl Dialer {
+    /// With `tls`, connections are encrypted whatever the target's scheme says.
+    pub(super) fn new(target: &Target, options: &ChannelOptions, tls: Option<Arc<ClientConfig>>) -> Self {
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .keep_alive_interval(options.keepalive.get())
+            .keep_alive_timeout(options.keepalive_timeout.get())
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(options.stream_window)
+            .initial_connection_window_size(options.connection_window);
+        let name = options.tls.as_ref().and_then(|tls| tls.server_name.clone());
+        let name = name.unwrap_or_else(|| target.host.clone());
+        Self {
+            scheme: if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP },
+            authority: target.authority.clone(),
+            tls: tls.map(|config| (TlsConnector::from(config), name)),
+            http2,
+            connect_timeout: options.connect_timeout.get(),
+        }
+    }
+
+    async fn dial(&self, address: SocketAddr) -> Result<Dialled, BoxError> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        match &self.tls {
+            None => self.handshake(stream).await,
+            Some((connector, name)) => {
+                let name = ServerName::try_from(name.clone())?;
+                self.handshake(connector.connect(name, stream).await?).await
+            }
+        }
+    }
+
+    async fn handshake<I>(&self, io: I) -> Result<Dialled, BoxError>
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (sender, connection) = self.http2.handshake::<_, Body>(TokioIo::new(io)).await?;
+        let link = Arc::new(Link::new(self.scheme.clone(), self.authority.clone(), sender));
+        Ok(Dialled { link, ended: tokio::spawn(connection) })
+    }
+}
+
+struct Dialled {
+    link: Arc<Link>,
+    /// Ends when the connection takes no more requests; those on their way still finish.
+    ended: tokio::task::JoinHandle<hyper::Result<()>>,
+}
+
+/// Keeps one connection to `address` among the channel's links until `stop`.
+pub(super) async fn keep(dialer: Dialer, address: SocketAddr, links: Arc<Links>, stop: CancellationToken) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let dialled = tokio::select! {
+            () = stop.cancelled() => return,
+            dialled = timeout(dialer.connect_timeout, dialer.dial(address)) => dialled,
+        };
+        let began = Instant::now();
+        match dialled.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into())) {
+            Ok(Dialled { link, ended }) => {
+                tracing::debug!(backend = %dialer.authority, %address, "connected");
+                links.add(&link);
+                let stopped = tokio::select! {
+                    () = stop.cancelled() => true,
+                    _ = ended => false,
+                };
+                links.remove(link.id());
+                if stopped {
+                    return;
+                }
+                tracing::debug!(backend = %dialer.authority, %address, "connection ended");
+                links.failed(format!("{}: the connection ended", dialer.authority));
+            }
+            Err(error) => {
+                tracing::debug!(backend = %dialer.authority, %address, error = %error, "cannot connect");
+                links.failed(format!("{}: {error}", dialer.authority));
+            }
+        }
+        links.report_loss();
+        if began.elapsed() > LONG_LIFE {
+            pause = FIRST_PAUSE;
+            continue;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))) => {}
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}

@@ -1,0 +1,47 @@
+//! TLS for connections that we open.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::{ClientConfig, RootCertStore};
+use serde::{Deserialize, Serialize};
+
+use super::files::{TlsError, authorities, certificates, private_key};
+
+/// Whom to trust and who we are when we connect.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClientTls {
+    /// PEM file of the authorities to trust; without it, the machine's own.
+    pub ca: Option<PathBuf>,
+    /// PEM file of our certificate, if the other side asks for one. Needs `key`.
+    pub certificate: Option<PathBuf>,
+    /// PEM file of our private key.
+    pub key: Option<PathBuf>,
+    /// The name to expect in the other side's certificate; without it, the host that we connect to.
+    pub server_name: Option<String>,
+}
+
+/// Reads the files into a configuration for these protocols (ALPN, most wanted first).
+pub fn client_config(tls: &ClientTls, protocols: &[&str]) -> Result<Arc<ClientConfig>, TlsError> {
+    super::install_crypto();
+    let roots = match &tls.ca {
+        Some(path) => authorities(path)?,
+        None => machine_authorities()?,
+    };
+    let builder = ClientConfig::builder().with_root_certificates(roots);
+    let mut config = match (&tls.certificate, &tls.key) {
+        (Some(certificate), Some(key)) => builder
+            .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
+            .map_err(|source| TlsError::Rejected { path: certificate.clone(), source })?,
+        _ => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    Ok(Arc::new(config))
+}
+
+fn machine_authorities() -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() { Err(TlsError::NoAuthorities) } else { Ok(roots) }
+}

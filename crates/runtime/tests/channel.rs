@@ -1,0 +1,177 @@
+//! The balanced channel against real servers that come and go.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use shouwen_runtime::channel::{Channel, ChannelOptions, connect};
+use shouwen_runtime::config::Period;
+use shouwen_runtime::server::{ServerOptions, serve};
+use shouwen_runtime::tls::{ClientTls, ServerTls, TlsReloader};
+use shouwen_testkit::TestCa;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::Code;
+use tonic::body::Body;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use tower::service_fn;
+
+struct Server {
+    addr: SocketAddr,
+    shutdown: CancellationToken,
+    running: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    async fn start(name: &'static str, addr: &str) -> Self {
+        Self::with(name, addr, ServerOptions::default(), None).await
+    }
+
+    async fn with(name: &'static str, addr: &str, options: ServerOptions, tls: Option<TlsReloader>) -> Self {
+        let listener = TcpListener::bind(addr).await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let service = service_fn(move |request: Request<Incoming>| async move {
+            if request.uri().path() == "/never" {
+                std::future::pending::<()>().await;
+            }
+            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(name))))
+        });
+        let running = tokio::spawn(serve(listener, tls, service, options, shutdown.clone()));
+        Self { addr, shutdown, running }
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.running.await.unwrap().unwrap();
+    }
+}
+
+fn request(path: &str) -> Request<Body> {
+    Request::builder().uri(path).body(Body::empty()).unwrap()
+}
+
+async fn ask(channel: &Channel) -> String {
+    let response = channel.send(request("/")).await.unwrap();
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+async fn ask_often(channel: &Channel) -> Vec<String> {
+    let mut answers = Vec::new();
+    for _ in 0..10 {
+        answers.push(ask(channel).await);
+    }
+    answers
+}
+
+fn share(answers: &[String], name: &str) -> usize {
+    answers.iter().filter(|answer| *answer == name).count()
+}
+
+#[tokio::test]
+async fn calls_alternate_survive_a_lost_address_and_come_back_to_it() {
+    let (one, two) = (Server::start("one", "127.0.0.1:0").await, Server::start("two", "127.0.0.1:0").await);
+    let channel =
+        connect(&[format!("{},http://{}", one.addr, two.addr)], &ChannelOptions::default()).unwrap();
+    channel.wait_connected(2).await;
+    let answers = ask_often(&channel).await;
+    assert_eq!((share(&answers, "one"), share(&answers, "two")), (5, 5), "{answers:?}");
+
+    let addr = one.addr.to_string();
+    one.stop().await;
+    assert_eq!(share(&ask_often(&channel).await, "two"), 10);
+
+    let _one = Server::start("one", &addr).await;
+    channel.wait_connected(2).await;
+    assert_eq!(share(&ask_often(&channel).await, "one"), 5);
+}
+
+#[tokio::test]
+async fn a_name_leads_to_its_addresses() {
+    let server = Server::start("one", "127.0.0.1:0").await;
+    let channel =
+        connect(&[format!("localhost:{}", server.addr.port())], &ChannelOptions::default()).unwrap();
+    assert_eq!(ask(&channel).await, "one");
+}
+
+#[tokio::test]
+async fn no_call_is_lost_while_connections_age() {
+    let options = ServerOptions { connection_age: Period::millis(5), ..ServerOptions::default() };
+    let server = Server::with("one", "127.0.0.1:0", options, None).await;
+    let channel = connect(&[server.addr.to_string()], &ChannelOptions::default()).unwrap();
+    for _ in 0..200 {
+        assert_eq!(ask(&channel).await, "one");
+    }
+}
+
+#[tokio::test]
+async fn an_unreachable_backend_is_unavailable_and_the_call_may_be_repeated() {
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let options = ChannelOptions { connect_timeout: Period::millis(100), ..ChannelOptions::default() };
+    let channel = connect(&[format!("127.0.0.1:{port}")], &options).unwrap();
+    let error = channel.send(request("/")).await.unwrap_err();
+    assert!(!error.may_have_arrived());
+    let status = error.into_status();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().contains(&port.to_string()), "{status}");
+}
+
+#[tokio::test]
+async fn a_call_on_a_connection_that_breaks_may_have_arrived() {
+    let options = ServerOptions {
+        connection_age: Period::millis(50),
+        connection_grace: Period::millis(20),
+        ..ServerOptions::default()
+    };
+    let server = Server::with("one", "127.0.0.1:0", options, None).await;
+    let channel = connect(&[server.addr.to_string()], &ChannelOptions::default()).unwrap();
+    let error = channel.send(request("/never")).await.unwrap_err();
+    assert!(error.may_have_arrived());
+    assert_eq!(error.into_status().code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn tls_is_spoken_with_https_targets() {
+    let ca = TestCa::new();
+    let files = ca.server("server", &["localhost"]);
+    let tls = ServerTls { certificate: files.certificate, key: files.key, client_ca: None };
+    let reloader = TlsReloader::start(tls).unwrap();
+    let server = Server::with("one", "127.0.0.1:0", ServerOptions::default(), Some(reloader)).await;
+    let tls = ClientTls { ca: Some(ca.ca_file()), ..ClientTls::default() };
+    let options = ChannelOptions { tls: Some(tls), ..ChannelOptions::default() };
+    let channel = connect(&[format!("https://localhost:{}", server.addr.port())], &options).unwrap();
+    assert_eq!(ask(&channel).await, "one");
+}
+
+#[tokio::test]
+async fn generated_clients_use_the_channel_and_get_its_status() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_service_status("a", tonic_health::ServingStatus::Serving).await;
+    let routes = tonic::service::Routes::new(health);
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(serve(listener, None, routes, ServerOptions::default(), shutdown.clone()));
+    let options = ChannelOptions { connect_timeout: Period::millis(200), ..ChannelOptions::default() };
+    let mut client = HealthClient::new(connect(&[addr.to_string()], &options).unwrap());
+    let ask = || HealthCheckRequest { service: "a".to_owned() };
+    assert_eq!(client.check(ask()).await.unwrap().into_inner().status, 1);
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    let status =
+        tokio::time::timeout(Duration::from_secs(10), client.check(ask())).await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_channel_needs_a_target() {
+    assert!(connect::<&str>(&[], &ChannelOptions::default()).is_err());
+    assert!(connect(&[" , "], &ChannelOptions::default()).is_err());
+    assert!(connect(&["calls"], &ChannelOptions::default()).is_err());
+}

@@ -1,0 +1,227 @@
+//! The accept loop over real sockets: drain, age, limits, TLS.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::{CertificateDer, ServerName};
+use shouwen_runtime::config::Period;
+use shouwen_runtime::server::{PeerInfo, ServerOptions, serve};
+use shouwen_runtime::tls::{ClientTls, ServerTls, TlsReloader, client_config};
+use shouwen_testkit::{TestCa, TestCertificate};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+use tower::service_fn;
+
+/// A server that answers `/` with the client's certificate subject, and `/hold` when it is let go.
+struct Server {
+    addr: SocketAddr,
+    shutdown: CancellationToken,
+    running: JoinHandle<std::io::Result<()>>,
+    held: mpsc::UnboundedReceiver<()>,
+    let_go: Arc<Notify>,
+}
+
+async fn start(options: ServerOptions, tls: Option<TlsReloader>) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (holding, held) = mpsc::unbounded_channel();
+    let let_go = Arc::new(Notify::new());
+    let gate = Arc::clone(&let_go);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (gate, holding) = (Arc::clone(&gate), holding.clone());
+        async move {
+            if request.uri().path() == "/hold" {
+                holding.send(()).unwrap();
+                gate.notified().await;
+            }
+            let peer = request.extensions().get::<PeerInfo>().unwrap();
+            let subject =
+                peer.certificate.as_ref().map_or(String::new(), |certificate| certificate.subject.clone());
+            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(subject))))
+        }
+    });
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(serve(listener, tls, service, options, shutdown.clone()));
+    Server { addr, shutdown, running, held, let_go }
+}
+
+type Client = SendRequest<Empty<Bytes>>;
+
+async fn handshake(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> (Client, JoinHandle<()>) {
+    let (client, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(io)).await.unwrap();
+    let ended = tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    (client, ended)
+}
+
+async fn open(addr: SocketAddr) -> (Client, JoinHandle<()>) {
+    handshake(TcpStream::connect(addr).await.unwrap()).await
+}
+
+fn request(path: &str) -> Request<Empty<Bytes>> {
+    Request::builder().uri(format!("http://server{path}")).body(Empty::new()).unwrap()
+}
+
+/// Calls until the connection takes no more calls, which is when the server's GOAWAY is there.
+async fn refused(client: &mut Client) {
+    while client.send_request(request("/")).await.is_ok() {}
+}
+
+async fn text(response: Response<Incoming>) -> String {
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_drain_lets_a_running_call_end_and_takes_no_new_connection() {
+    let mut server = start(ServerOptions::default(), None).await;
+    let (mut client, _ended) = open(server.addr).await;
+    let call = tokio::spawn(client.send_request(request("/hold")));
+    server.held.recv().await.unwrap();
+    server.shutdown.cancel();
+    refused(&mut client).await;
+    assert!(!server.running.is_finished());
+    server.let_go.notify_one();
+    assert_eq!(call.await.unwrap().unwrap().status(), StatusCode::OK);
+    server.running.await.unwrap().unwrap();
+    assert!(TcpStream::connect(server.addr).await.is_err());
+}
+
+#[tokio::test]
+async fn a_drain_ends_at_its_limit() {
+    let options = ServerOptions { drain: Period::millis(50), ..ServerOptions::default() };
+    let mut server = start(options, None).await;
+    let (mut client, _ended) = open(server.addr).await;
+    let call = tokio::spawn(client.send_request(request("/hold")));
+    server.held.recv().await.unwrap();
+    server.shutdown.cancel();
+    server.running.await.unwrap().unwrap();
+    assert!(call.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn an_aged_connection_ends_and_its_running_call_does_not() {
+    let options = ServerOptions { connection_age: Period::millis(50), ..ServerOptions::default() };
+    let mut server = start(options, None).await;
+    let (mut client, _ended) = open(server.addr).await;
+    let call = tokio::spawn(client.send_request(request("/hold")));
+    server.held.recv().await.unwrap();
+    refused(&mut client).await;
+    server.let_go.notify_one();
+    assert_eq!(call.await.unwrap().unwrap().status(), StatusCode::OK);
+    let (mut client, _ended) = open(server.addr).await;
+    assert_eq!(client.send_request(request("/")).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_aged_connection_is_cut_after_its_grace() {
+    let (age, grace) = (Period::millis(30), Period::millis(30));
+    let options = ServerOptions { connection_age: age, connection_grace: grace, ..ServerOptions::default() };
+    let mut server = start(options, None).await;
+    let (mut client, _ended) = open(server.addr).await;
+    let call = tokio::spawn(client.send_request(request("/hold")));
+    server.held.recv().await.unwrap();
+    assert!(call.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn headers_over_the_limit_are_refused() {
+    let server = start(ServerOptions::default(), None).await;
+    let (mut client, _ended) = open(server.addr).await;
+    let mut large = request("/");
+    large.headers_mut().insert("x-large", "x".repeat(17 * 1024).parse().unwrap());
+    let refused = client.send_request(large).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn http1_is_spoken_where_it_is_allowed() {
+    use hyper::client::conn::http1;
+    let server = start(ServerOptions { http1: true, ..ServerOptions::default() }, None).await;
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let (mut client, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::builder().uri("/").header("host", "server").body(Empty::<Bytes>::new()).unwrap();
+    assert_eq!(client.send_request(request).await.unwrap().status(), StatusCode::OK);
+}
+
+fn files(certificate: &TestCertificate, client_ca: Option<&TestCa>) -> ServerTls {
+    ServerTls {
+        certificate: certificate.certificate.clone(),
+        key: certificate.key.clone(),
+        client_ca: client_ca.map(TestCa::ca_file),
+    }
+}
+
+type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
+
+async fn open_tls(addr: SocketAddr, tls: &ClientTls) -> std::io::Result<TlsStream> {
+    let connector = TlsConnector::from(client_config(tls, &["h2"]).unwrap());
+    let stream = TcpStream::connect(addr).await.unwrap();
+    connector.connect(ServerName::try_from("localhost").unwrap(), stream).await
+}
+
+fn shown(stream: &TlsStream) -> CertificateDer<'static> {
+    stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned()
+}
+
+#[tokio::test]
+async fn new_connections_get_a_replaced_certificate_and_old_ones_go_on() {
+    let ca = TestCa::new();
+    let reloader = TlsReloader::with_interval(
+        files(&ca.server("server", &["localhost"]), None),
+        Duration::from_millis(5),
+    )
+    .unwrap();
+    let mut generation = reloader.generation();
+    let server = start(ServerOptions::default(), Some(reloader)).await;
+    let tls = ClientTls { ca: Some(ca.ca_file()), ..ClientTls::default() };
+    let old = open_tls(server.addr, &tls).await.unwrap();
+    let old_certificate = shown(&old);
+    let (mut old, _ended) = handshake(old).await;
+    old.send_request(request("/")).await.unwrap();
+
+    ca.server("server", &["localhost"]);
+    generation.wait_for(|generation| *generation > 1).await.unwrap();
+    let new = open_tls(server.addr, &tls).await.unwrap();
+    assert_ne!(shown(&new), old_certificate);
+    assert_eq!(old.send_request(request("/")).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn mtls_refuses_a_client_without_a_certificate_and_passes_on_the_name_of_one_with() {
+    let ca = TestCa::new();
+    let reloader = TlsReloader::start(files(&ca.server("server", &["localhost"]), Some(&ca))).unwrap();
+    let server = start(ServerOptions::default(), Some(reloader)).await;
+    let without = ClientTls { ca: Some(ca.ca_file()), ..ClientTls::default() };
+    let other_ca = TestCa::new();
+    let stranger = other_ca.client("client", "stranger");
+    let foreign =
+        ClientTls { certificate: Some(stranger.certificate), key: Some(stranger.key), ..without.clone() };
+    for refused in [&without, &foreign] {
+        // TLS 1.3 tells the client only when it reads.
+        let Ok(stream) = open_tls(server.addr, refused).await else { continue };
+        let (mut client, connection) =
+            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        assert!(client.send_request(request("/")).await.is_err());
+        assert!(connection.await.unwrap().is_err());
+    }
+
+    let own = ca.client("client", "crm-east");
+    let with = ClientTls { certificate: Some(own.certificate), key: Some(own.key), ..without };
+    let (mut client, _ended) = handshake(open_tls(server.addr, &with).await.unwrap()).await;
+    assert_eq!(text(client.send_request(request("/")).await.unwrap()).await, "crm-east");
+}
