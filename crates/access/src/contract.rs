@@ -38,7 +38,7 @@ pub struct Method {
     /// Who may call it and on what condition.
     pub access: Access,
     /// The field `request_id`; every mutation has one.
-    pub request_id: Option<wire::Field>,
+    pub request_id: Option<RequestField>,
     /// The service that serves it.
     pub backend: Backend,
     /// The first sentence of its comment; empty where it has none.
@@ -63,13 +63,22 @@ impl Method {
     }
 }
 
+/// A field of a request that an option names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestField {
+    /// Its name, for refusals that name it.
+    pub name: String,
+    /// How to read it off the wire.
+    pub wire: wire::Field,
+}
+
 /// Which service serves a method.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// This one: `calls`, `callbacks`, `ownership`, ...
     Service(String),
     /// The one that the request names in this field; every service offers the method.
-    Named(wire::Field),
+    Named(RequestField),
 }
 
 /// The `access` option, checked: its fields exist in the request and have the right types. Where the caller sends a stream, they
@@ -83,7 +92,7 @@ pub struct Access {
     /// How an employee's first answer claims the contact (O1).
     pub first_touch: Option<FirstTouch>,
     /// The field that must name a branch within the caller's reach.
-    pub branch: Option<wire::Field>,
+    pub branch: Option<RequestField>,
     /// Numbers of the rules, e.g. `O1`.
     pub rules: Vec<String>,
     /// Changes something and carries a request id.
@@ -95,27 +104,27 @@ pub struct Access {
 }
 
 /// What the caller must be to the case that the request names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaseCondition {
     /// Never `CASE_RULE_UNSPECIFIED`.
     pub rule: CaseRule,
     /// The field that names the case, the contact, or something below either.
-    pub field: wire::Field,
+    pub field: RequestField,
     /// An override (O7) stands in for responsibility.
     pub override_allowed: bool,
 }
 
 /// The fields of a first touch (O1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FirstTouch {
     /// Names the contact, e.g. `calls/{contact}`.
-    pub contact: wire::Field,
+    pub contact: RequestField,
     /// The topic; may be empty in the request.
-    pub topic: wire::Field,
+    pub topic: RequestField,
     /// The client's external id; may be empty in the request.
-    pub client: wire::Field,
+    pub client: RequestField,
     /// The channel, a number of `shouwen.type.v1.Channel`.
-    pub channel: wire::Field,
+    pub channel: RequestField,
 }
 
 impl Contract {

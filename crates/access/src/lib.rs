@@ -9,6 +9,8 @@ pub mod contract;
 pub mod identity;
 pub mod language;
 pub mod layer;
+pub mod matrix;
+pub mod page_token;
 pub mod status;
 pub mod wire;
 
@@ -17,4 +19,5 @@ pub use contract::Contract;
 pub use identity::{BranchName, EmployeeName, Principal, Reach, Roles, ServiceAccountName};
 pub use language::Language;
 pub use layer::RequireContext;
+pub use page_token::PageTokens;
 pub use status::Failure;

@@ -3,12 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-use shouwen_access::contract::{Backend, ContractError, Defect};
+use shouwen_access::contract::{Backend, ContractError, Defect, RequestField};
 use shouwen_access::{Contract, wire};
 use shouwen_proto::access::v1::{CaseRule, Role};
 
 fn contract() -> Contract {
     Contract::load(shouwen_proto::DESCRIPTORS).unwrap()
+}
+
+fn text(name: &str, number: u32) -> RequestField {
+    RequestField { name: name.into(), wire: wire::Field::text(number) }
 }
 
 #[test]
@@ -26,14 +30,15 @@ fn every_method_of_the_suite_has_a_sound_option() {
 
 #[test]
 fn o1_a_first_touch_names_its_four_fields() {
+    let channel = RequestField { name: "channel".into(), wire: wire::Field::enumeration(4) };
     let contract = contract();
     let method = contract.method("/shouwen.calls.v1.CallService/AnswerCall").unwrap();
-    let touch = method.access.first_touch.unwrap();
+    let touch = method.access.first_touch.clone().unwrap();
     assert_eq!(
-        (touch.contact, touch.topic, touch.client, touch.channel),
-        (wire::Field::text(1), wire::Field::text(2), wire::Field::text(3), wire::Field::enumeration(4))
+        [touch.contact, touch.topic, touch.client, touch.channel],
+        [text("name", 1), text("topic", 2), text("client", 3), channel]
     );
-    assert_eq!(method.request_id, Some(wire::Field::text(5)));
+    assert_eq!(method.request_id, Some(text("request_id", 5)));
     assert!(method.is_unary() && method.access.case.is_none());
 }
 
@@ -41,7 +46,7 @@ fn o1_a_first_touch_names_its_four_fields() {
 fn o7_a_case_rule_says_whether_an_override_stands_in() {
     let contract = contract();
     let offer = contract.method("/shouwen.ownership.v1.CaseService/OfferTransfer").unwrap();
-    let condition = offer.access.case.unwrap();
+    let condition = offer.access.case.as_ref().unwrap();
     assert_eq!((condition.rule, condition.override_allowed), (CaseRule::Responsible, true));
     assert!(offer.access.roles.contains(Role::Staff) && !offer.access.roles.contains(Role::Auditor));
     assert_eq!(offer.access.rules, ["O3", "O4", "O7"]);
@@ -56,11 +61,8 @@ fn the_package_says_who_serves_a_method_or_the_request_does() {
     assert_eq!(backend("/shouwen.callbacks.v1.CallbackService/LeaseCallback"), by("callbacks"));
     assert_eq!(backend("/shouwen.ownership.v1.CaseService/Claim"), by("ownership"));
     assert_eq!(backend("/shouwen.policy.v1.PolicyService/ProposePolicy"), by("ownership"));
-    assert_eq!(backend("/shouwen.events.v1.EventFeed/Watch"), Backend::Named(wire::Field::text(1)));
-    assert_eq!(
-        backend("/shouwen.operator.v1.OperatorService/GetStatus"),
-        Backend::Named(wire::Field::text(1))
-    );
+    assert_eq!(backend("/shouwen.events.v1.EventFeed/Watch"), Backend::Named(text("service", 1)));
+    assert_eq!(backend("/shouwen.operator.v1.OperatorService/GetStatus"), Backend::Named(text("service", 1)));
     assert_eq!(contract.backend_of("/x/y"), None);
 }
 

@@ -8,7 +8,9 @@ use prost_reflect::{
 };
 use shouwen_proto::access::v1 as proto;
 
-use super::{Access, Backend, CaseCondition, Contract, ContractError, Defect, FirstTouch, Method};
+use super::{
+    Access, Backend, CaseCondition, Contract, ContractError, Defect, FirstTouch, Method, RequestField,
+};
 use crate::identity::Roles;
 use crate::wire;
 
@@ -131,7 +133,7 @@ impl Request {
         }))
     }
 
-    fn branch(&self, written: &proto::Access) -> Result<Option<wire::Field>, Defect> {
+    fn branch(&self, written: &proto::Access) -> Result<Option<RequestField>, Defect> {
         let scope = proto::BranchScope::try_from(written.branch_scope)
             .map_err(|_| Defect::UnknownValue("branch_scope"))?;
         if (scope == proto::BranchScope::Unspecified) != written.branch_field.is_empty() {
@@ -143,7 +145,7 @@ impl Request {
         self.text("branch_field", &written.branch_field).map(Some)
     }
 
-    fn request_id(&self, access: &Access) -> Result<Option<wire::Field>, Defect> {
+    fn request_id(&self, access: &Access) -> Result<Option<RequestField>, Defect> {
         match (access.mutation, self.text("request_id", "request_id")) {
             (true, Ok(field)) if self.unary => Ok(Some(field)),
             (true, _) => Err(Defect::MutationWithoutRequestId),
@@ -162,15 +164,15 @@ impl Request {
         Ok(Backend::Service(service.to_owned()))
     }
 
-    fn text(&self, option: &'static str, name: &str) -> Result<wire::Field, Defect> {
+    fn text(&self, option: &'static str, name: &str) -> Result<RequestField, Defect> {
         let field = self.singular(option, name, "string", |kind| matches!(kind, Kind::String))?;
-        Ok(wire::Field::text(field.number()))
+        Ok(RequestField { name: name.to_owned(), wire: wire::Field::text(field.number()) })
     }
 
-    fn channel(&self, option: &'static str, name: &str) -> Result<wire::Field, Defect> {
+    fn channel(&self, option: &'static str, name: &str) -> Result<RequestField, Defect> {
         let is_channel = |kind: &Kind| kind.as_enum().is_some_and(|it| it.full_name() == CHANNEL);
         let field = self.singular(option, name, CHANNEL, is_channel)?;
-        Ok(wire::Field::enumeration(field.number()))
+        Ok(RequestField { name: name.to_owned(), wire: wire::Field::enumeration(field.number()) })
     }
 
     /// A member of a oneof is refused too: another member behind it on the wire would unset it.
