@@ -176,6 +176,11 @@ impl<'a, S> World<'a, S> {
         self.keys.get(key).and_then(Option::as_ref)
     }
 
+    /// Whether a key belongs to the batch; what does not cannot be decided upon.
+    pub fn covers(&self, key: &Key) -> bool {
+        self.keys.contains_key(key)
+    }
+
     /// Value of a counter of the footprint, before this command.
     pub fn counter(&self, name: &str) -> i64 {
         self.counters.get(name).copied().unwrap_or_default()
