@@ -12,6 +12,7 @@ pub mod layer;
 pub mod matrix;
 pub mod page_token;
 pub mod status;
+pub mod token;
 pub mod wire;
 
 pub use context::caller::Caller;
