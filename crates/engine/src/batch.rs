@@ -467,6 +467,7 @@ impl<D: Domain> Work<D> {
             aggregate: id,
             version: slot.version,
             time: micros(self.head_time),
+            principal: &member.actor.principal,
             on_behalf: &member.actor.on_behalf,
         };
         let state = domain.evolve(slot.state.take(), &recorded);

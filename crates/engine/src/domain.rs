@@ -138,6 +138,8 @@ pub struct Recorded<'a, E> {
     /// Version of the aggregate after the event.
     pub version: i64,
     pub time: DateTime<Utc>,
+    /// Who authenticated, and for whom.
+    pub principal: &'a str,
     pub on_behalf: &'a str,
 }
 

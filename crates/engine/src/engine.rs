@@ -172,6 +172,7 @@ impl<D: Domain> Engine<D> {
                 aggregate,
                 version: row.version,
                 time: row.time,
+                principal: &row.actor,
                 on_behalf: &row.on_behalf,
             };
             state = Some(self.0.domain.evolve(state, &recorded));
