@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use crate::{domain::Domain, engine::Engine, ledger};
+use crate::{domain::Domain, engine::Engine, store};
 
 /// Why the clock was not moved.
 #[derive(Debug, thiserror::Error)]
@@ -25,10 +25,13 @@ pub enum ClockError {
 
 /// Makes the clock of an empty ledger a simulated one.
 pub async fn simulate_from(pool: &PgPool, start: DateTime<Utc>) -> Result<(), ClockError> {
-    if ledger::head(pool).await?.position != 0 {
+    let mut tx = pool.begin().await?;
+    // Under the head's lock, so that no event comes in between.
+    if store::lock_head(&mut tx).await?.position != 0 {
         return Err(ClockError::LedgerNotEmpty);
     }
-    sqlx::query!("update clock set simulated_at = $1", start).execute(pool).await?;
+    sqlx::query!("update clock set simulated_at = $1", start).execute(&mut *tx).await?;
+    tx.commit().await?;
     Ok(())
 }
 
@@ -50,14 +53,17 @@ impl<D: Domain> Engine<D> {
             return Err(ClockError::Elsewhere(here));
         }
         if to > from {
+            self.pause().await;
             let next = next_due(self.pool()).await?;
             if let Some(due) = next.filter(|due| *due < to) {
                 return Err(ClockError::DeadlineBefore(due));
             }
-            self.pause();
-            sqlx::query!("update clock set simulated_at = $2 where simulated_at = $1", from, to)
+            let moved = sqlx::query!("update clock set simulated_at = $2 where simulated_at = $1", from, to)
                 .execute(self.pool())
                 .await?;
+            if moved.rows_affected() != 1 {
+                return Err(ClockError::Elsewhere(here));
+            }
         }
         if release {
             self.resume();

@@ -139,8 +139,7 @@ impl<D: Domain> Committer<D> {
         let Some(connection) = self.connection.as_mut() else { return Err(BatchError::Moved) };
         let members: Vec<&Submission<D::Command>> = jobs.iter().map(|job| &job.submission).collect();
         raise_fences(connection, &mut self.known_fences, &members).await?;
-        let machine_now = inner.machine.now();
-        batch::run::<D, NoEffect>(&inner.domain, &inner.options, connection, &members, None, machine_now).await
+        batch::run::<D, NoEffect>(&self.engine.setting(), connection, &members, None).await
     }
 }
 

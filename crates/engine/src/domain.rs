@@ -257,7 +257,17 @@ pub trait Domain: Send + Sync + 'static {
         rows: &[Saved<Self::State>],
     ) -> impl Future<Output = sqlx::Result<u64>> + Send;
 
-    /// After commit, in order: keep snapshots (policies) up to date.
+    /// Names of the events after which [`Domain::refresh`] must run, whichever process committed them.
+    const OBSERVED: &'static [&'static str] = &[];
+
+    /// Loads what decisions use beside the locked states, e.g. policies. Runs inside a batch under the head's lock: before the first decision of
+    /// this process, and before the first one after an event of [`Domain::OBSERVED`]. So every replica decides by the same policies.
+    fn refresh(&self, _connection: &mut PgConnection) -> impl Future<Output = sqlx::Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// After commit, in the process that committed. Batches of commands and of followers may tell in another order than that of the ledger: what
+    /// decisions rest on belongs into [`Domain::refresh`].
     fn committed(&self, _events: &[(AggregateId, Self::Event)]) {}
 
     /// Version of the calendar in force, for deadlines that must be recomputed (S3).

@@ -11,7 +11,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use shouwen_runtime::clock::MachineClock;
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, RwLock, RwLockReadGuard, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -42,8 +42,11 @@ pub(crate) struct Inner<D: Domain> {
     queue: mpsc::Sender<Job<D>>,
     head: watch::Sender<i64>,
     outstanding: AtomicI64,
+    pub(crate) observed: batch::Observed,
     /// Followers and sweepers keep still while a simulated clock is being moved.
     paused: AtomicBool,
+    /// Shared by followers and sweepers while they work; taken alone by whoever moves the clock.
+    working: RwLock<()>,
     pub(crate) resumed: Notify,
     /// Wakes the sweeper: time was moved on.
     pub(crate) sweep: Notify,
@@ -72,7 +75,9 @@ impl<D: Domain> Engine<D> {
             queue,
             head: watch::Sender::new(head),
             outstanding: AtomicI64::new(0),
+            observed: batch::Observed::default(),
             paused: AtomicBool::new(false),
+            working: RwLock::new(()),
             resumed: Notify::new(),
             sweep: Notify::new(),
             stop,
@@ -220,8 +225,21 @@ impl<D: Domain> Engine<D> {
         self.0.outstanding.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn pause(&self) {
+    /// What a batch needs of this engine.
+    pub(crate) fn setting(&self) -> batch::Setting<'_, D> {
+        let inner = &self.0;
+        batch::Setting {
+            domain: &inner.domain,
+            options: &inner.options,
+            machine: &inner.machine,
+            observed: &inner.observed,
+        }
+    }
+
+    /// Makes followers and sweepers keep still, and waits until what they are at is done.
+    pub(crate) async fn pause(&self) {
         self.0.paused.store(true, Ordering::SeqCst);
+        let _nobody_works = self.0.working.write().await;
     }
 
     pub(crate) fn resume(&self) {
@@ -230,13 +248,15 @@ impl<D: Domain> Engine<D> {
         self.0.sweep.notify_one();
     }
 
-    /// Waits while followers and sweepers must keep still.
-    pub(crate) async fn unpaused(&self) {
+    /// Waits while followers and sweepers must keep still. While the guard lives the clock is not moved.
+    pub(crate) async fn unpaused(&self) -> RwLockReadGuard<'_, ()> {
         loop {
             let resumed = self.0.resumed.notified();
+            let working = self.0.working.read().await;
             if !self.0.paused.load(Ordering::SeqCst) {
-                return;
+                return working;
             }
+            drop(working);
             resumed.await;
         }
     }

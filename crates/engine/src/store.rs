@@ -1,5 +1,7 @@
 //! The SQL of one batch. Each lock is a statement of its own with its keys sorted; state is read by later statements.
 
+use std::collections::{BTreeSet, HashSet};
+
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
@@ -62,6 +64,44 @@ pub(crate) async fn move_cursor(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Which of a feed's aggregates have parked events. Read under the cursor's lock.
+pub(crate) async fn parked_aggregates(
+    conn: &mut PgConnection,
+    feed: &str,
+    aggregates: &BTreeSet<&str>,
+) -> sqlx::Result<HashSet<String>> {
+    if aggregates.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let aggregates: Vec<String> = aggregates.iter().map(|name| (*name).to_owned()).collect();
+    let rows = sqlx::query_scalar!(
+        "select distinct aggregate from parked_event where feed = $1 and aggregate = any($2)",
+        feed,
+        &aggregates
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Whether an event of one of these types lies after one position and up to another.
+pub(crate) async fn any_of_types(
+    conn: &mut PgConnection,
+    after: i64,
+    up_to: i64,
+    types: &[&str],
+) -> sqlx::Result<bool> {
+    let types: Vec<String> = types.iter().map(|name| (*name).to_owned()).collect();
+    sqlx::query_scalar!(
+        r#"select exists (select 1 from ledger where position > $1 and position <= $2 and type = any($3)) as "any!""#,
+        after,
+        up_to,
+        &types
+    )
+    .fetch_one(conn)
+    .await
 }
 
 /// Inserts request rows; answers which were new. Waits for a first attempt still in flight.
