@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""Makes the month in this folder: what 300 invented clients did from 22 September to 21 October 2025.
+
+    generate.py [DIR]      writes the files anew, byte for byte the same every time
+
+People act here as they would: they answer, forget, hand over, call back late. To know who may do what at a moment this
+script asks the model in expected.py; nothing there depends on this script. It is deliberately no test of the product.
+"""
+
+import csv
+import heapq
+import itertools
+import json
+import pathlib
+import random
+import sys
+from collections import Counter
+from datetime import datetime, timedelta
+
+sys.dont_write_bytecode = True
+
+import expected as rules  # noqa: E402
+from expected import DAY, is_working_time  # noqa: E402
+from people import vocabulary as words  # noqa: E402
+from people.callbacks import Callbacks  # noqa: E402
+from people.cases import Cases  # noqa: E402
+from people.contacts import Contacts  # noqa: E402
+from people.setting import CLIENTS, COMPLAINTS_AT_THE_END, FIRST, FORBIDDEN, LAST, LEAVE, PLAY_ENDS  # noqa: E402
+
+SEED = 20250922
+
+
+def stamp(moment):
+    return moment.isoformat() if isinstance(moment, datetime) else moment
+
+
+class Generator(Contacts, Cases, Callbacks):
+    """The month so far, what everybody plans to do next, and what has been written down of it."""
+
+    def __init__(self):
+        self.rng = random.Random(SEED)
+        self.staff = {}
+        for who, _, branch, roles in words.EMPLOYEES:
+            if branch != "hq":
+                self.staff.setdefault(branch, []).append(who)
+        self.lead = {branch: staff[0] for branch, staff in self.staff.items()}
+        employees = {who: {"branch": branch, "roles": set(roles.split(";"))}
+                     for who, _, branch, roles in words.EMPLOYEES}
+        self.month = rules.Month(employees)
+        self.agenda, self.order, self.taken = [], itertools.count(), set()
+        self.contacts, self.actions, self.talking = [], [], []
+        self.chain = {}  # case -> number of the plan that is followed for it
+        self.reopened = Counter()
+        self.free_from = {}  # employee -> when the present conversation ends
+        self.forbidden_left = Counter(FORBIDDEN)
+        self.on_the_dot = Counter()  # done at the very instant of the limit: the limit passes first
+        self.clients = [self.invent_client(n) for n in range(CLIENTS)]
+        self.last_contact = {}
+
+    # ------------------------------------------------------------ chance
+
+    def chance(self, share):
+        return self.rng.random() < share
+
+    def pick(self, things):
+        return things[self.rng.randrange(len(things))]
+
+    def weighted(self, shares):
+        """One key of {key: weight}."""
+        left = self.rng.random() * sum(shares.values())
+        for key, weight in shares.items():
+            left -= weight
+            if left < 0:
+                break
+        return key
+
+    def between(self, low, high):
+        """A time or span of whole seconds."""
+        return low + timedelta(seconds=self.rng.randrange(max(1, int((high - low).total_seconds()))))
+
+    def minutes(self, low, high):
+        return timedelta(seconds=self.rng.randrange(int(low * 60), int(high * 60)))
+
+    def forbidden(self, what, share=0.15):
+        """Whether somebody tries this now; each thing only as often as listed."""
+        if not self.forbidden_left[what] or not self.chance(share):
+            return False
+        self.forbidden_left[what] -= 1
+        return True
+
+    # ------------------------------------------------------------ people
+
+    def invent_phone(self):
+        return f"154{self.rng.randrange(10**8):08d}"
+
+    def invent_client(self, n):
+        gender = self.pick(["male", "female"])
+        name = self.pick(words.SURNAMES) + self.pick(words.GIVEN[gender])
+        branch = "taiyuan" if n % 8 == 7 else "changzhi"
+        topics = [self.weighted({topic: entry[0] for topic, entry in words.TOPICS.items()}) for _ in range(3)]
+        return {
+            "client": f"8001{n * 37 % 10000:04d}", "name": name, "gender": gender, "phone": self.invent_phone(),
+            "branch": branch, "topics": topics, "weight": 1 / (2 + n % 7), "skill": self.rng.randrange(1, 6),
+        }
+
+    def here(self, who, day):
+        return not (who in LEAVE and LEAVE[who][0] <= day <= LEAVE[who][1])
+
+    def colleagues(self, branch, day, *without):
+        return [who for who in self.staff[branch] if self.here(who, day) and who not in without]
+
+    def on_duty(self, branch, day):
+        crew = self.colleagues(branch, day, self.lead[branch])
+        return crew[day.toordinal() % len(crew)]
+
+    # ------------------------------------------------------------ the run
+
+    def reserve(self, moment):
+        """No two things happen in the same second unless it is meant."""
+        while moment in self.taken:
+            moment += timedelta(seconds=1)
+        self.taken.add(moment)
+        return moment
+
+    def plan(self, moment, what, *arguments, exactly=False):
+        now = self.month.now
+        if now and moment <= now:
+            moment = now + timedelta(seconds=self.rng.randrange(20, 90))
+        if not exactly:
+            moment = self.reserve(moment.replace(microsecond=0))
+        if moment < PLAY_ENDS:
+            heapq.heappush(self.agenda, (moment, next(self.order), what, arguments))
+        return moment
+
+    def run(self):
+        day = FIRST
+        while day <= LAST:
+            for branch in self.staff:
+                self.plan_day(branch, day)
+            day += DAY
+        self.plan(COMPLAINTS_AT_THE_END, self.complain_at_the_end)
+        while self.agenda:
+            moment, _, what, arguments = heapq.heappop(self.agenda)
+            self.month.advance(moment)
+            what(*arguments)
+        missing = [what for what, left in self.forbidden_left.items() if left]
+        missing += [f"{what} on the dot" for what in ("resolve", "attempt") if not self.on_the_dot[what]]
+        if missing:
+            sys.exit(f"generate.py: never came up: {', '.join(missing)}")
+
+    @property
+    def now(self):
+        return self.month.now
+
+    @property
+    def today(self):
+        return self.month.now.date()
+
+    def desk(self, moment):
+        """`moment` if it lies in working hours, else somewhat after they begin next."""
+        if is_working_time(moment):
+            return moment
+        return rules.next_working_hours(moment) + self.minutes(2, 80)
+
+    def act(self, action, who, refused=None, **fields):
+        row = {"time": self.now, "action": action, "by": who, **fields}
+        try:
+            self.month.act(row)
+            got = None
+        except rules.Refused as refusal:
+            got = str(refusal)
+        if got != refused:
+            raise AssertionError(f"{row}: refused with {got} instead of {refused}")
+        if refused:
+            row["expect"] = refused
+        self.actions.append({name: stamp(value) for name, value in row.items()})
+
+    # ------------------------------------------------------------ writing
+
+    def write(self, folder):
+        def table(name, rows):
+            with open(folder / name, "w", encoding="utf-8", newline="") as file:
+                out = csv.writer(file, lineterminator="\n")
+                out.writerow(rules.COLUMNS[name].split(","))
+                out.writerows(rows)
+
+        table("branches.csv", [("changzhi", "长治英雄中路证券营业部", "0355-2110012"),
+                               ("taiyuan", "太原迎泽大街证券营业部", "0351-4110012"),
+                               ("hq", "经纪业务总部", "0351-4110000")])
+        table("employees.csv", [
+            (who, name, branch, roles, office_number(branch, n), f"E{1001 + n}")
+            for n, (who, name, branch, roles) in enumerate(words.EMPLOYEES)])
+        offices = [(f"office-{who}", branch, office_number(branch, n), "no", who)
+                   for n, (who, _, branch, _) in enumerate(words.EMPLOYEES) if branch != "hq"]
+        table("lines.csv", [("changzhi-1", "changzhi", "0355-2110001", "yes", ""),
+                            ("changzhi-2", "changzhi", "0355-2110002", "yes", ""),
+                            ("taiyuan-1", "taiyuan", "0351-4110001", "yes", ""), *offices])
+        table("service_accounts.csv", [("telephony", "电话系统", "changzhi;taiyuan", "no"),
+                                       ("crm", "客户关系管理系统", "changzhi;taiyuan;hq", "yes")])
+        columns = rules.COLUMNS["contacts.csv"].split(",")
+        self.contacts.sort(key=lambda row: (row["time"], row["contact"]))
+        table("contacts.csv", [[stamp(row[name]) for name in columns] for row in self.contacts])
+        with open(folder / "actions.jsonl", "w", encoding="utf-8", newline="") as file:
+            for action in self.actions:
+                file.write(json.dumps(action, ensure_ascii=False) + "\n")
+        with open(folder / "expected.json", "w", encoding="utf-8", newline="") as file:
+            file.write(json.dumps(rules.expected(folder), indent=2) + "\n")
+
+
+def office_number(branch, n):
+    return ("0355-21100" if branch == "changzhi" else "0351-41100") + f"{n + 31}"
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent)
+    generator = Generator()
+    generator.run()
+    generator.write(folder)
+
+
+if __name__ == "__main__":
+    main()

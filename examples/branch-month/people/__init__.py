@@ -1,0 +1,1 @@
+"""How the people of the invented month behave; used by generate.py only, never by expected.py."""
