@@ -483,12 +483,10 @@ class Month:
             self.responsible(who, case)
         return getattr(self, "on_" + name)(case, who, a)
 
-    def on_offer(self, case, who, a):
-        receiver = self.employees[a["to"]]
-        own = receiver["branch"] == case.branch and receiver["roles"] & {"staff", "lead"}
-        if a["to"] in (who, case.handler) or not (own or "hq" in receiver["roles"]):
-            raise Refused("RECEIVER_INVALID")
+    def on_offer(self, case, _who, a):
         self.expect_state(case, "open", "awaiting")
+        if a["to"] == case.handler or not self.employees[a["to"]]["roles"] & {"staff", "lead", "hq"}:
+            raise Refused("RECEIVER_INVALID")
         if case.offer:
             raise Refused("OFFER_PENDING")
         offer = case.offer = Offer(a["to"], self.now + timedelta(minutes=30))
@@ -525,13 +523,15 @@ class Month:
     def on_begin_override(self, case, who, _):
         self.expect_state(case, "open", "awaiting")
         if case.override and self.now < case.override[1]:
-            raise Refused("ILLEGAL_TRANSITION")
+            if case.override[0] != who:
+                raise Refused("OVERRIDE_RUNNING")
+            return
         case.override = who, self.now + timedelta(minutes=480)
         self.count["overrides"] += 1
 
     def on_end_override(self, case, who, _):
         if not case.override or case.override[0] != who or case.override[1] <= self.now:
-            raise Refused("ILLEGAL_TRANSITION")
+            raise Refused("NO_OVERRIDE")
         case.override = None
 
     def on_resolve(self, case, _who, _):
