@@ -48,7 +48,11 @@ impl Checkpoint {
 }
 
 /// Writes a checkpoint of the present head; `None` for an empty ledger.
-pub async fn checkpoint(pool: &PgPool, service: &str, key: &Ed25519KeyPair) -> sqlx::Result<Option<Checkpoint>> {
+pub async fn checkpoint(
+    pool: &PgPool,
+    service: &str,
+    key: &Ed25519KeyPair,
+) -> sqlx::Result<Option<Checkpoint>> {
     let head = ledger::head(pool).await?;
     let Some(time) = head.time else { return Ok(None) };
     let mut checkpoint = Checkpoint {
@@ -77,9 +81,10 @@ pub async fn checkpoint(pool: &PgPool, service: &str, key: &Ed25519KeyPair) -> s
 
 /// The checkpoints that the database holds.
 pub async fn checkpoints(pool: &PgPool, service: &str) -> sqlx::Result<Vec<Checkpoint>> {
-    let rows = sqlx::query!("select incarnation, position, hash, time, signature from checkpoint order by position")
-        .fetch_all(pool)
-        .await?;
+    let rows =
+        sqlx::query!("select incarnation, position, hash, time, signature from checkpoint order by position")
+            .fetch_all(pool)
+            .await?;
     Ok(rows
         .into_iter()
         .map(|row| Checkpoint {
@@ -106,7 +111,9 @@ pub enum Finding {
     HeadHash,
     #[error("the checkpoint of position {0} has another hash than the ledger")]
     CheckpointDiffers(i64),
-    #[error("the checkpoint of position {checkpoint} lies beyond the ledger's end at {end}: the end was cut off")]
+    #[error(
+        "the checkpoint of position {checkpoint} lies beyond the ledger's end at {end}: the end was cut off"
+    )]
     Truncated { checkpoint: i64, end: i64 },
     #[error("the checkpoint of position {0} is not signed by the given key")]
     CheckpointSignature(i64),

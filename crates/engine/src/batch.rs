@@ -189,7 +189,7 @@ pub(crate) async fn run<D: Domain, P: FeedEffect<D>>(
 }
 
 /// Bounds the time that a batch may take before COMMIT, and COMMIT itself: a former handler's last write ends with it.
-async fn within<T, E: From<sqlx::Error>>(
+pub(crate) async fn within<T, E: From<sqlx::Error>>(
     options: &Options,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
@@ -214,7 +214,8 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
             return Err(BatchError::CursorMoved);
         }
         // Under the cursor's lock: an operator who empties the queue of an aggregate holds it too.
-        let aggregates: BTreeSet<&str> = step.sources.iter().map(|source| source.aggregate.as_str()).collect();
+        let aggregates: BTreeSet<&str> =
+            step.sources.iter().map(|source| source.aggregate.as_str()).collect();
         parked = store::parked_aggregates(tx, step.feed, &aggregates).await?;
     }
     let mut verdicts: Vec<Option<Verdict<D>>> = members.iter().map(|_| None).collect();
@@ -224,8 +225,8 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     check_fences(setting, tx, members, &mut verdicts).await?;
     probe(Step::Fences)?;
 
-    let open: Vec<usize> = (0..members.len()).filter(|index| verdicts[*index].is_none()).collect();
-    let commands: Vec<&D::Command> = open.iter().map(|index| &members[*index].command).collect();
+    let open = members.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
+    let commands: Vec<&D::Command> = open.map(|(member, _)| &member.command).collect();
     let footprints = domain.footprints(tx, &commands).await?;
 
     let mut keys = locks::lock_keys(tx, &footprints).await?;
@@ -245,12 +246,18 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     let mut work = Work::new(locks::load(domain, tx, versions).await?, keys, counters, &head, now);
     probe(Step::Loaded)?;
 
-    for index in open {
+    for (index, member) in members.iter().enumerate() {
         let source = feed.as_deref().map(|step| &step.sources[index]);
+        if let Some(verdict) = &verdicts[index] {
+            if let (Some(source), Verdict::Stale | Verdict::RequestReused) = (source, verdict) {
+                parked.insert(source.aggregate.clone());
+            }
+            continue;
+        }
         if source.is_some_and(|source| source.waits || parked.contains(&source.aggregate)) {
             continue;
         }
-        let verdict = work.decide(domain, members[index], now)?;
+        let verdict = work.decide(domain, member, now)?;
         if let (Some(source), Verdict::Rejected(_) | Verdict::Internal) = (source, &verdict) {
             parked.insert(source.aggregate.clone());
         }
@@ -313,7 +320,8 @@ async fn claim_requests<D: Domain>(
     if keys.is_empty() {
         return Ok(());
     }
-    let fresh: HashSet<(String, String, String)> = store::insert_requests(tx, &keys).await?.into_iter().collect();
+    let fresh: HashSet<(String, String, String)> =
+        store::insert_requests(tx, &keys).await?.into_iter().collect();
     if fresh.len() == keys.len() {
         return Ok(());
     }
@@ -377,7 +385,9 @@ async fn settle_requests<D: Domain>(
     for (member, verdict) in members.iter().zip(verdicts) {
         let Some(key) = &member.request else { continue };
         match verdict {
-            Some(Verdict::Accepted { primary, version, .. }) => accepted.push((key, primary.clone(), *version)),
+            Some(Verdict::Accepted { primary, version, .. }) => {
+                accepted.push((key, primary.clone(), *version))
+            }
             Some(Verdict::Replay { .. } | Verdict::RequestReused) => {}
             _ => rejected.push(key),
         }

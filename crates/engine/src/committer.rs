@@ -15,8 +15,7 @@ use crate::{
     submission::{Outcome, Submission, SubmitError},
 };
 
-pub(crate) type Reply<D> =
-    Result<Answer<<D as Domain>::State>, SubmitError<<D as Domain>::Rejection>>;
+pub(crate) type Reply<D> = Result<Answer<<D as Domain>::State>, SubmitError<<D as Domain>::Rejection>>;
 
 /// A waiting command.
 pub(crate) struct Job<D: Domain> {
@@ -138,7 +137,7 @@ impl<D: Domain> Committer<D> {
         }
         let Some(connection) = self.connection.as_mut() else { return Err(BatchError::Moved) };
         let members: Vec<&Submission<D::Command>> = jobs.iter().map(|job| &job.submission).collect();
-        raise_fences(connection, &mut self.known_fences, &members).await?;
+        batch::within(&inner.options, raise_fences(connection, &mut self.known_fences, &members)).await?;
         batch::run::<D, NoEffect>(&self.engine.setting(), connection, &members, None).await
     }
 }
@@ -174,9 +173,11 @@ fn take_batch<D: Domain>(waiting: &mut VecDeque<Job<D>>) -> Vec<Job<D>> {
     let mut batch = Vec::with_capacity(waiting.len());
     let mut later = VecDeque::new();
     while let Some(job) = waiting.pop_front() {
-        let fresh = job.submission.request.as_ref().is_none_or(|key| {
-            taken.insert((key.principal.clone(), key.method.clone(), key.id.clone()))
-        });
+        let fresh = job
+            .submission
+            .request
+            .as_ref()
+            .is_none_or(|key| taken.insert((key.principal.clone(), key.method.clone(), key.id.clone())));
         if fresh { batch.push(job) } else { later.push_back(job) }
     }
     *waiting = later;

@@ -236,10 +236,11 @@ impl<D: Domain> Engine<D> {
         }
     }
 
-    /// Makes followers and sweepers keep still, and waits until what they are at is done.
-    pub(crate) async fn pause(&self) {
-        self.0.paused.store(true, Ordering::SeqCst);
+    /// Makes followers and sweepers keep still, and waits until what they are at is done. Answers whether they kept still before.
+    pub(crate) async fn pause(&self) -> bool {
+        let before = self.0.paused.swap(true, Ordering::SeqCst);
         let _nobody_works = self.0.working.write().await;
+        before
     }
 
     pub(crate) fn resume(&self) {
@@ -282,7 +283,9 @@ pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => {
             // Class 57: operator intervention; 53: insufficient resources; 08: connection.
-            error.code().is_some_and(|code| code.starts_with("57") || code.starts_with("53") || code.starts_with("08"))
+            error.code().is_some_and(|code| {
+                code.starts_with("57") || code.starts_with("53") || code.starts_with("08")
+            })
         }
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)

@@ -59,7 +59,10 @@ struct Watcher<D: Domain> {
 }
 
 /// Streams what comes after `position`. Errors of the database end the stream; a reader resumes from its cursor.
-pub fn watch<D: Domain>(engine: &Engine<D>, position: i64) -> impl Stream<Item = sqlx::Result<FeedItem>> + Send + use<D> {
+pub fn watch<D: Domain>(
+    engine: &Engine<D>,
+    position: i64,
+) -> impl Stream<Item = sqlx::Result<FeedItem>> + Send + use<D> {
     let watcher = Watcher {
         engine: engine.clone(),
         woken: engine.head_watch(),

@@ -3,7 +3,12 @@
 //! A follower's cursor moves in the transaction of the effect. An event whose command is rejected is parked for its aggregate: later events of
 //! that aggregate wait behind it, others go on, and an operator decides.
 
-use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt as _, future::BoxFuture};
@@ -12,9 +17,10 @@ use sqlx::PgConnection;
 use tonic::{Status, Streaming};
 
 use crate::{
-    batch::{self, BatchError, FeedEffect, FeedStep, Verdict},
+    batch::{self, BatchError, FeedEffect, FeedStep, Source, Verdict},
     domain::Domain,
-    engine::{Engine, is_outage},
+    engine::{Engine, is_outage, is_transient},
+    store,
     submission::Submission,
 };
 
@@ -29,7 +35,13 @@ pub trait Follow<D: Domain>: Send + Sync + 'static {
         event: &Event,
     ) -> impl Future<Output = Result<Option<Submission<D::Command>>, FollowError>> + Send;
 
-    /// Writes projections of the events in the transaction that moves the cursor.
+    /// The case and epoch that an event tells of: the fence is raised before the event's command is decided, in a transaction of its own.
+    fn fence(&self, _event: &Event) -> Option<(String, i64)> {
+        None
+    }
+
+    /// Writes projections of the events in the transaction that moves the cursor. An event whose projection fails is parked, and projected when an
+    /// operator retries it.
     fn project(
         &self,
         _connection: &mut PgConnection,
@@ -83,7 +95,12 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
             match self.follow_once(&source, &mut wait).await {
                 Ok(()) => tracing::debug!(service = D::SERVICE, feed = F::FEED, "the feed ended; resuming"),
                 Err(reason) => {
-                    tracing::warn!(service = D::SERVICE, feed = F::FEED, reason, "the feed is interrupted; resuming");
+                    tracing::warn!(
+                        service = D::SERVICE,
+                        feed = F::FEED,
+                        reason,
+                        "the feed is interrupted; resuming"
+                    );
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(LONGEST_WAIT);
                 }
@@ -109,7 +126,8 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
             if events.is_empty() {
                 continue;
             }
-            self.engine.unpaused().await;
+            let engine = self.engine.clone();
+            let _working = engine.unpaused().await;
             match self.apply(&events, &cursor).await? {
                 Some(moved) => cursor = moved,
                 // Another replica was faster: start from where it is.
@@ -137,7 +155,12 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
                     return Err(reason);
                 }
                 Err(ApplyError::Poisoned(reason)) => {
-                    tracing::error!(service = D::SERVICE, feed = F::FEED, reason, "an event makes a statement fail");
+                    tracing::error!(
+                        service = D::SERVICE,
+                        feed = F::FEED,
+                        reason,
+                        "an event makes a statement fail"
+                    );
                     return self.apply_singly(events, cursor).await;
                 }
             }
@@ -155,7 +178,11 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
             match applied {
                 Ok(moved) => cursor = moved,
                 Err(ApplyError::CursorMoved) => return Ok(None),
-                Err(ApplyError::Again(reason) | ApplyError::Interrupted(reason) | ApplyError::Poisoned(reason)) => {
+                Err(
+                    ApplyError::Again(reason)
+                    | ApplyError::Interrupted(reason)
+                    | ApplyError::Poisoned(reason),
+                ) => {
                     self.connection = None;
                     return Err(reason);
                 }
@@ -164,64 +191,118 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
         Ok(Some(cursor))
     }
 
-    async fn apply_once(&mut self, events: &[Event], cursor: &Cursor, park: bool) -> Result<Cursor, ApplyError> {
-        let mut submissions = Vec::new();
-        let mut sources = Vec::new();
-        let mut of_event = Vec::new();
-        let mut parked: Vec<(usize, String)> = Vec::new();
-        for (index, event) in events.iter().enumerate() {
-            if park {
-                parked.push((index, "INTERNAL".to_owned()));
-                continue;
-            }
-            match self.follow.command(event).await {
-                Ok(Some(mut submission)) => {
-                    submission.cause = format!("{}:{}", F::FEED, position(event));
-                    submission.at = event.time.and_then(time);
-                    submissions.push(submission);
-                    sources.push(event.aggregate.clone());
-                    of_event.push(index);
-                }
-                Ok(None) => {}
-                Err(FollowError::Unavailable(reason)) => return Err(ApplyError::Interrupted(reason)),
-                Err(FollowError::Malformed(reason)) => parked.push((index, format!("MALFORMED: {reason}"))),
-            }
-        }
+    async fn apply_once(
+        &mut self,
+        events: &[Event],
+        cursor: &Cursor,
+        park: bool,
+    ) -> Result<Cursor, ApplyError> {
+        let Translated { submissions, sources, of_event, parked } = self.translate(events, park).await?;
         let last = events.last().and_then(|event| event.cursor.clone()).unwrap_or_else(|| cursor.clone());
-        let aggregates: Vec<String> = sources.iter().cloned().collect::<HashSet<_>>().into_iter().collect();
-        let mut parked_before =
-            parked_aggregates(&self.engine, F::FEED, &aggregates).await.map_err(|error| interrupted(&error))?;
-        parked_before.extend(parked.iter().map(|(index, _)| events[*index].aggregate.clone()));
         if self.connection.is_none() {
             self.connection = Some(self.engine.connect().await.map_err(|error| interrupted(&error))?);
         }
+        self.raise_fences(events).await?;
         let Some(connection) = self.connection.as_mut() else { return Err(ApplyError::Again(String::new())) };
-        let inner = &self.engine.0;
         let members: Vec<&Submission<D::Command>> = submissions.iter().collect();
+        let projected = if park { &[] } else { events };
         let step = FeedStep {
             feed: F::FEED,
             incarnation: &last.incarnation,
             from: cursor.position,
             to: last.position,
             sources,
-            parked_before,
-            effect: Effect { follow: &*self.follow, feed: F::FEED, events, of_event, parked },
+            effect: Effect { follow: &*self.follow, feed: F::FEED, events, projected, of_event, parked },
         };
-        let now = inner.machine.now();
-        match batch::run(&*inner.domain, &inner.options, connection, &members, Some(step), now).await {
+        match batch::run(&self.engine.setting(), connection, &members, Some(step)).await {
             Ok(committed) => {
                 self.engine.after_commit(&committed);
                 Ok(last)
             }
-            Err(BatchError::Moved) => Err(ApplyError::Again("what the events touch keeps changing".to_owned())),
-            Err(BatchError::CursorMoved) => Err(ApplyError::CursorMoved),
-            Err(BatchError::Failed(error)) if crate::engine::is_transient(&error) => {
-                Err(ApplyError::Again(error.to_string()))
+            Err(BatchError::Moved) => {
+                Err(ApplyError::Again("what the events touch keeps changing".to_owned()))
             }
-            Err(BatchError::Failed(error)) if !is_outage(&error) => Err(ApplyError::Poisoned(error.to_string())),
-            Err(BatchError::Failed(error) | BatchError::CommitUnknown(error)) => Err(interrupted(&error)),
+            Err(BatchError::CursorMoved) => Err(ApplyError::CursorMoved),
+            Err(BatchError::Failed(error)) => Err(failed(&error)),
+            Err(BatchError::CommitUnknown(error)) => Err(interrupted(&error)),
             Err(BatchError::Died(step)) => Err(ApplyError::Interrupted(format!("died at {step:?}"))),
         }
+    }
+
+    /// The commands that events stand for, and the events that are parked whatever is decided.
+    async fn translate(&self, events: &[Event], park: bool) -> Result<Translated<D::Command>, ApplyError> {
+        let mut translated = Translated {
+            submissions: Vec::new(),
+            sources: Vec::new(),
+            of_event: Vec::new(),
+            parked: Vec::new(),
+        };
+        let mut faulty: HashSet<&str> = HashSet::new();
+        for (index, event) in events.iter().enumerate() {
+            if park {
+                translated.parked.push((index, FAILED.to_owned()));
+                continue;
+            }
+            match self.follow.command(event).await {
+                Ok(Some(submission)) => {
+                    translated.submissions.push(caused(submission, F::FEED, event));
+                    let waits = faulty.contains(event.aggregate.as_str());
+                    translated.sources.push(Source { aggregate: event.aggregate.clone(), waits });
+                    translated.of_event.push(index);
+                }
+                Ok(None) => {}
+                Err(FollowError::Unavailable(reason)) => return Err(ApplyError::Interrupted(reason)),
+                Err(FollowError::Malformed(reason)) => {
+                    translated.parked.push((index, format!("MALFORMED: {reason}")));
+                    faulty.insert(&event.aggregate);
+                }
+            }
+        }
+        Ok(translated)
+    }
+
+    async fn raise_fences(&mut self, events: &[Event]) -> Result<(), ApplyError> {
+        let mut raise: BTreeMap<String, i64> = BTreeMap::new();
+        for (case, epoch) in events.iter().filter_map(|event| self.follow.fence(event)) {
+            let highest = raise.entry(case).or_insert(epoch);
+            *highest = epoch.max(*highest);
+        }
+        let Some(connection) = self.connection.as_mut().filter(|_| !raise.is_empty()) else { return Ok(()) };
+        let raise: Vec<(String, i64)> = raise.into_iter().collect();
+        batch::within(self.engine.options(), store::raise_fences(connection, &raise))
+            .await
+            .map_err(|error| failed(&error))
+    }
+}
+
+/// Reason of an event that made a statement fail: neither its command nor its projection was applied.
+pub(crate) const FAILED: &str = "FAILED";
+
+/// A chunk of events as commands.
+struct Translated<C> {
+    submissions: Vec<Submission<C>>,
+    /// Where each command comes from.
+    sources: Vec<Source>,
+    /// Index of the event behind each command.
+    of_event: Vec<usize>,
+    /// Index and reason of the events that are parked whatever is decided.
+    parked: Vec<(usize, String)>,
+}
+
+/// A command with its cause; clocks that it starts begin at the event's time.
+pub(crate) fn caused<C>(mut submission: Submission<C>, feed: &str, event: &Event) -> Submission<C> {
+    submission.cause = format!("{feed}:{}", position(event));
+    submission.at = event.time.and_then(time);
+    submission
+}
+
+fn failed(error: &sqlx::Error) -> ApplyError {
+    if is_transient(error) {
+        ApplyError::Again(error.to_string())
+    } else if is_outage(error) {
+        interrupted(error)
+    } else {
+        ApplyError::Poisoned(error.to_string())
     }
 }
 
@@ -241,6 +322,8 @@ struct Effect<'a, F> {
     follow: &'a F,
     feed: &'static str,
     events: &'a [Event],
+    /// The events whose projections are written.
+    projected: &'a [Event],
     /// Index of the event behind each command.
     of_event: Vec<usize>,
     parked: Vec<(usize, String)>,
@@ -259,7 +342,9 @@ impl<D: Domain, F: Follow<D>> FeedEffect<D> for Effect<'_, F> {
                 None => parked.push((*index, "WAITING".to_owned())),
                 Some(Verdict::Rejected(rejection)) => parked.push((*index, rejection.to_string())),
                 Some(Verdict::Internal) => parked.push((*index, "INTERNAL".to_owned())),
-                Some(_) => {}
+                Some(Verdict::Stale) => parked.push((*index, "STALE".to_owned())),
+                Some(Verdict::RequestReused) => parked.push((*index, "REQUEST_REUSED".to_owned())),
+                Some(Verdict::Accepted { .. } | Verdict::Replay { .. }) => {}
             }
         }
         for (index, reason) in parked {
@@ -274,7 +359,7 @@ impl<D: Domain, F: Follow<D>> FeedEffect<D> for Effect<'_, F> {
             );
             park(connection, self.feed, event, &reason, now).await?;
         }
-        self.follow.project(connection, self.events).await
+        self.follow.project(connection, self.projected).await
     }
 }
 
@@ -305,25 +390,8 @@ pub async fn cursor<D: Domain>(engine: &Engine<D>, feed: &str) -> sqlx::Result<C
     let row = sqlx::query!("select incarnation, position from feed_cursor where feed = $1", feed)
         .fetch_optional(engine.pool())
         .await?;
-    Ok(row.map_or_else(Cursor::default, |row| Cursor { incarnation: row.incarnation, position: row.position }))
-}
-
-async fn parked_aggregates<D: Domain>(
-    engine: &Engine<D>,
-    feed: &str,
-    aggregates: &[String],
-) -> sqlx::Result<HashSet<String>> {
-    if aggregates.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let rows = sqlx::query_scalar!(
-        "select distinct aggregate from parked_event where feed = $1 and aggregate = any($2)",
-        feed,
-        aggregates
-    )
-    .fetch_all(engine.pool())
-    .await?;
-    Ok(rows.into_iter().collect())
+    Ok(row
+        .map_or_else(Cursor::default, |row| Cursor { incarnation: row.incarnation, position: row.position }))
 }
 
 pub(crate) fn position(event: &Event) -> i64 {
@@ -333,4 +401,3 @@ pub(crate) fn position(event: &Event) -> i64 {
 fn time(time: prost_types::Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(time.seconds, u32::try_from(time.nanos).ok()?)
 }
-

@@ -21,8 +21,8 @@ pub mod submission;
 mod sweeper;
 
 pub use domain::{
-    Actor, AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded,
-    Refusal, Saved, World,
+    Actor, AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded,
+    Recorded, Refusal, Saved, World,
 };
 pub use engine::Engine;
 pub use follower::{FeedSource, Follow, FollowError};

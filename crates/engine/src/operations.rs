@@ -9,9 +9,10 @@ use shouwen_proto::events::v1::{Cursor, Event, WatchRequest, watch_response::Ite
 use crate::{
     domain::Domain,
     engine::Engine,
-    follower::{FeedSource, Follow},
+    follower::{FAILED, FeedSource, Follow, FollowError, caused},
     ledger::{self, Head},
-    submission::{Submission, SubmitError},
+    store,
+    submission::SubmitError,
 };
 
 /// How a service stands.
@@ -106,7 +107,9 @@ impl<D: Domain> Engine<D> {
         position: i64,
     ) -> Result<i32, ParkedError> {
         let aggregate = self.parked_aggregate(F::FEED, position).await?;
-        self.drain(follow, source, &aggregate).await
+        let mut applied = 0;
+        self.drain(follow, source, &aggregate, &mut applied).await?;
+        Ok(applied)
     }
 
     /// Gives a parked event up for good, and applies those waiting behind it.
@@ -121,6 +124,7 @@ impl<D: Domain> Engine<D> {
         let aggregate = self.parked_aggregate(F::FEED, position).await?;
         let now = self.now().await?;
         let mut tx = self.pool().begin().await?;
+        store::lock_cursor(&mut tx, F::FEED).await?;
         sqlx::query!(
             "insert into skipped_event (feed, position, reason, actor, time) values ($1, $2, $3, $4, $5)
              on conflict do nothing",
@@ -134,9 +138,10 @@ impl<D: Domain> Engine<D> {
         .await?;
         unpark(&mut tx, F::FEED, position).await?;
         tx.commit().await?;
-        match self.drain(follow, source, &aggregate).await {
-            Err(ParkedError::NotFound | ParkedError::StillRejected(_)) => Ok(0),
-            other => other,
+        let mut applied = 0;
+        match self.drain(follow, source, &aggregate, &mut applied).await {
+            Ok(()) | Err(ParkedError::NotFound | ParkedError::StillRejected(_)) => Ok(applied),
+            Err(other) => Err(other),
         }
     }
 
@@ -151,41 +156,74 @@ impl<D: Domain> Engine<D> {
         .ok_or(ParkedError::NotFound)
     }
 
+    /// Applies the parked events of an aggregate in order until none is left or one is rejected again.
     async fn drain<F: Follow<D>>(
         &self,
         follow: &Arc<F>,
         source: &FeedSource,
         aggregate: &str,
-    ) -> Result<i32, ParkedError> {
-        let positions = sqlx::query_scalar!(
-            "select position from parked_event where feed = $1 and aggregate = $2 order by position",
-            F::FEED,
-            aggregate
-        )
-        .fetch_all(self.pool())
-        .await?;
-        let mut applied = 0;
-        for position in positions {
-            let event = read_event(source, F::FEED, position).await?;
-            let command = follow.command(&event).await.map_err(|error| ParkedError::StillRejected(error.to_string()))?;
-            if let Some(mut submission) = command {
-                submission.cause = format!("{}:{position}", F::FEED);
-                submission.request = Some(parked_request(D::SERVICE, F::FEED, position));
-                self.submit_parked(submission).await?;
+        applied: &mut i32,
+    ) -> Result<(), ParkedError> {
+        loop {
+            let first = sqlx::query!(
+                "select position, reason from parked_event where feed = $1 and aggregate = $2 order by position limit 1",
+                F::FEED,
+                aggregate
+            )
+            .fetch_optional(self.pool())
+            .await?;
+            let Some(first) = first else { return Ok(()) };
+            let event = read_event(source, F::FEED, first.position).await?;
+            if let Err(error) = self.apply_parked(follow, &event, first.position).await {
+                if let ParkedError::StillRejected(reason) = &error
+                    && first.reason != FAILED
+                {
+                    self.parked_again(F::FEED, first.position, reason).await?;
+                }
+                return Err(error);
             }
-            let mut connection = self.pool().acquire().await?;
-            unpark(&mut connection, F::FEED, position).await?;
-            applied += 1;
+            // The follower parks what waits under the cursor's lock, so nothing comes to wait behind an event that is gone.
+            let mut tx = self.pool().begin().await?;
+            store::lock_cursor(&mut tx, F::FEED).await?;
+            if first.reason == FAILED {
+                follow.project(&mut tx, std::slice::from_ref(&event)).await?;
+            }
+            unpark(&mut tx, F::FEED, first.position).await?;
+            tx.commit().await?;
+            *applied += 1;
         }
-        Ok(applied)
     }
 
-    async fn submit_parked(&self, submission: Submission<D::Command>) -> Result<(), ParkedError> {
+    async fn apply_parked<F: Follow<D>>(
+        &self,
+        follow: &Arc<F>,
+        event: &Event,
+        position: i64,
+    ) -> Result<(), ParkedError> {
+        let command = follow.command(event).await.map_err(|error| match error {
+            FollowError::Unavailable(reason) => ParkedError::Feed(reason),
+            FollowError::Malformed(reason) => ParkedError::StillRejected(format!("MALFORMED: {reason}")),
+        })?;
+        let Some(submission) = command else { return Ok(()) };
+        let mut submission = caused(submission, F::FEED, event);
+        submission.request = Some(parked_request(D::SERVICE, F::FEED, position));
         match self.submit(submission).await {
             Ok(_) => Ok(()),
             Err(SubmitError::Rejected(rejection)) => Err(ParkedError::StillRejected(rejection.to_string())),
             Err(other) => Err(ParkedError::Feed(other.to_string())),
         }
+    }
+
+    async fn parked_again(&self, feed: &str, position: i64, reason: &str) -> sqlx::Result<()> {
+        sqlx::query!(
+            "update parked_event set reason = $3 where feed = $1 and position = $2",
+            feed,
+            position,
+            reason
+        )
+        .execute(self.pool())
+        .await?;
+        Ok(())
     }
 
     /// Keeps the ledger's next ranges in being and forgets old request ids, until the engine stops.
@@ -251,13 +289,15 @@ async fn read_event(source: &FeedSource, feed: &str, position: i64) -> Result<Ev
     Err(ParkedError::NotFound)
 }
 
-/// Whether the ledger has room for what comes: two ranges beyond the head's.
+/// Whether the ledger has room for what comes: at least one whole range beyond the head's.
 pub async fn ranges_ready(pool: &sqlx::PgPool) -> sqlx::Result<bool> {
-    let ranges = sqlx::query_scalar!(
-        r#"select count(*) as "ranges!" from pg_inherits where inhparent = 'ledger'::regclass"#
+    sqlx::query_scalar!(
+        r#"select exists (
+               select 1 from pg_inherits i join pg_class c on c.oid = i.inhrelid, ledger_head h
+               where i.inhparent = 'ledger'::regclass
+                 and substring(pg_get_expr(c.relpartbound, c.oid) from 'FROM \(''?(\d+)')::bigint > h.position
+           ) as "ready!""#
     )
     .fetch_one(pool)
-    .await?;
-    Ok(ranges >= 2)
+    .await
 }
-

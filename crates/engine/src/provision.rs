@@ -2,7 +2,9 @@
 //!
 //! Two roles a service: an owner that migrates, and a runtime role that may not change what is append-only and sees no other schema.
 
-use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, migrate::Migrator, postgres::PgConnectOptions};
+use sqlx::{
+    Connection as _, Executor as _, PgConnection, PgPool, migrate::Migrator, postgres::PgConnectOptions,
+};
 
 /// The engine's own migrations.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -46,16 +48,23 @@ impl Schema {
 
     /// Creates roles and schema where they are missing, migrates, and grants. Run with a role that may create roles; safe to repeat and to run
     /// twice at once.
-    pub async fn provision(&self, admin: &PgConnectOptions, runtime_password: &str) -> Result<(), ProvisionError> {
+    pub async fn provision(
+        &self,
+        admin: &PgConnectOptions,
+        runtime_password: &str,
+    ) -> Result<(), ProvisionError> {
         let mut connection = PgConnection::connect_with(admin).await?;
         // One migration at a time in the database, whoever starts it.
-        sqlx::query("select pg_advisory_lock(hashtext('shouwen.provision'))").execute(&mut connection).await?;
+        sqlx::query("select pg_advisory_lock(hashtext('shouwen.provision'))")
+            .execute(&mut connection)
+            .await?;
         let (owner, runtime, service) = (self.owner_role(), self.runtime_role(), self.service);
         for role in [&owner, &runtime] {
-            let exists = sqlx::query_scalar::<_, bool>("select exists (select 1 from pg_roles where rolname = $1)")
-                .bind(role)
-                .fetch_one(&mut connection)
-                .await?;
+            let exists =
+                sqlx::query_scalar::<_, bool>("select exists (select 1 from pg_roles where rolname = $1)")
+                    .bind(role)
+                    .fetch_one(&mut connection)
+                    .await?;
             if !exists {
                 run(&mut connection, format!("create role {role}")).await?;
             }
@@ -76,21 +85,22 @@ impl Schema {
             format!("grant select, insert, update, delete on all tables in schema {service} to {runtime}"),
         )
         .await?;
-        run(&mut connection, format!("grant execute on all functions in schema {service} to {runtime}")).await?;
-        run(
-            &mut connection,
-            format!("alter function ensure_ledger_ranges() set search_path = {service}"),
-        )
-        .await?;
+        run(&mut connection, format!("grant execute on all functions in schema {service} to {runtime}"))
+            .await?;
+        run(&mut connection, format!("alter function ensure_ledger_ranges() set search_path = {service}"))
+            .await?;
         let ranges = sqlx::query_scalar::<_, String>(
             "select inhrelid::regclass::text from pg_inherits where inhparent = 'ledger'::regclass",
         )
         .fetch_all(&mut connection)
         .await?;
         for table in APPEND_ONLY.iter().map(|name| (*name).to_owned()).chain(ranges) {
-            run(&mut connection, format!("revoke update, delete, truncate on {table} from {runtime}")).await?;
+            run(&mut connection, format!("revoke update, delete, truncate on {table} from {runtime}"))
+                .await?;
         }
-        sqlx::query("select pg_advisory_unlock(hashtext('shouwen.provision'))").execute(&mut connection).await?;
+        sqlx::query("select pg_advisory_unlock(hashtext('shouwen.provision'))")
+            .execute(&mut connection)
+            .await?;
         connection.close().await?;
         Ok(())
     }

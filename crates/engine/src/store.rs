@@ -42,10 +42,13 @@ impl RequestColumns {
 
 /// Locks a follower's cursor and reads it.
 pub(crate) async fn lock_cursor(conn: &mut PgConnection, feed: &str) -> sqlx::Result<(String, i64)> {
-    sqlx::query!("insert into feed_cursor (feed) values ($1) on conflict do nothing", feed).execute(&mut *conn).await?;
-    let row = sqlx::query!("select incarnation, position from feed_cursor where feed = $1 for no key update", feed)
-        .fetch_one(conn)
+    sqlx::query!("insert into feed_cursor (feed) values ($1) on conflict do nothing", feed)
+        .execute(&mut *conn)
         .await?;
+    let row =
+        sqlx::query!("select incarnation, position from feed_cursor where feed = $1 for no key update", feed)
+            .fetch_one(conn)
+            .await?;
     Ok((row.incarnation, row.position))
 }
 
@@ -195,7 +198,10 @@ pub(crate) async fn raise_fences(conn: &mut PgConnection, fences: &[(String, i64
     Ok(())
 }
 
-pub(crate) async fn share_fences(conn: &mut PgConnection, cases: &[String]) -> sqlx::Result<Vec<(String, i64)>> {
+pub(crate) async fn share_fences(
+    conn: &mut PgConnection,
+    cases: &[String],
+) -> sqlx::Result<Vec<(String, i64)>> {
     let rows = sqlx::query!(
         "select case_name, epoch from fence where case_name = any($1) order by case_name for share",
         cases
@@ -210,7 +216,10 @@ fn key_columns<'a>(keys: impl Iterator<Item = &'a Key>) -> (Vec<String>, Vec<Str
 }
 
 /// Inserts keys; answers which were free. The others are held, or were until a moment ago.
-pub(crate) async fn insert_keys(conn: &mut PgConnection, keys: &[&Key]) -> sqlx::Result<Vec<(String, String)>> {
+pub(crate) async fn insert_keys(
+    conn: &mut PgConnection,
+    keys: &[&Key],
+) -> sqlx::Result<Vec<(String, String)>> {
     let (kinds, names) = key_columns(keys.iter().copied());
     let rows = sqlx::query!(
         "insert into unique_key (kind, key, holder)
@@ -278,7 +287,10 @@ pub(crate) async fn ensure_aggregates(conn: &mut PgConnection, ids: &[String]) -
     .await
 }
 
-pub(crate) async fn lock_aggregates(conn: &mut PgConnection, ids: &[String]) -> sqlx::Result<Vec<(String, i64)>> {
+pub(crate) async fn lock_aggregates(
+    conn: &mut PgConnection,
+    ids: &[String],
+) -> sqlx::Result<Vec<(String, i64)>> {
     let rows = sqlx::query!(
         "select id, version from aggregate where id = any($1) order by id for no key update",
         ids
@@ -289,7 +301,10 @@ pub(crate) async fn lock_aggregates(conn: &mut PgConnection, ids: &[String]) -> 
 }
 
 /// As [`lock_aggregates`] without the lock; only for the mutant that shows what the lock is for.
-pub(crate) async fn read_aggregates(conn: &mut PgConnection, ids: &[String]) -> sqlx::Result<Vec<(String, i64)>> {
+pub(crate) async fn read_aggregates(
+    conn: &mut PgConnection,
+    ids: &[String],
+) -> sqlx::Result<Vec<(String, i64)>> {
     let rows =
         sqlx::query!("select id, version from aggregate where id = any($1)", ids).fetch_all(conn).await?;
     Ok(rows.into_iter().map(|row| (row.id, row.version)).collect())
@@ -322,7 +337,10 @@ pub(crate) async fn forget_aggregates(conn: &mut PgConnection, ids: &[String]) -
     Ok(())
 }
 
-pub(crate) async fn lock_counters(conn: &mut PgConnection, names: &[String]) -> sqlx::Result<Vec<(String, i64)>> {
+pub(crate) async fn lock_counters(
+    conn: &mut PgConnection,
+    names: &[String],
+) -> sqlx::Result<Vec<(String, i64)>> {
     sqlx::query!(
         "insert into counter (name, value) select n, 0 from unnest($1::text[]) as u (n) order by n on conflict do nothing",
         names
@@ -361,11 +379,9 @@ pub(crate) async fn lock_head(conn: &mut PgConnection) -> sqlx::Result<Head> {
 
 /// Business time: simulated where the clock is, otherwise Postgres's.
 pub(crate) async fn business_time(conn: impl PgExecutor<'_>) -> sqlx::Result<DateTime<Utc>> {
-    sqlx::query_scalar!(
-        r#"select coalesce((select simulated_at from clock), clock_timestamp()) as "now!""#
-    )
-    .fetch_one(conn)
-    .await
+    sqlx::query_scalar!(r#"select coalesce((select simulated_at from clock), clock_timestamp()) as "now!""#)
+        .fetch_one(conn)
+        .await
 }
 
 pub(crate) async fn append(conn: &mut PgConnection, rows: &[LedgerRow]) -> sqlx::Result<()> {

@@ -23,7 +23,7 @@ impl<D: Domain> Engine<D> {
                     () = engine.0.sweep.notified() => {}
                     () = tokio::time::sleep(engine.0.options.sweep_interval) => {}
                 }
-                engine.unpaused().await;
+                let _working = engine.unpaused().await;
                 if let Err(error) = engine.sweep_once().await {
                     tracing::warn!(service = D::SERVICE, %error, "deadlines could not be swept");
                 }
@@ -38,7 +38,8 @@ impl<D: Domain> Engine<D> {
             let due = due(self).await?;
             swept += due.len();
             let full = i64::try_from(due.len()).unwrap_or(i64::MAX) >= self.0.options.sweep_commands;
-            let answers = join_all(due.into_iter().map(|deadline| self.submit(self.due_command(deadline)))).await;
+            let answers =
+                join_all(due.into_iter().map(|deadline| self.submit(self.due_command(deadline)))).await;
             let mut stuck = false;
             for answer in answers {
                 if let Err(error) = answer {

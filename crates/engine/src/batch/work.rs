@@ -1,0 +1,326 @@
+//! The states of a batch while its commands are decided one after the other, and what of them is written.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use sqlx::PgConnection;
+
+use super::{BatchError, Verdict, locks::LockedKeys};
+use crate::{
+    domain::{AggregateId, Deadline, DecideContext, Domain, Key, Recorded, Refusal, Saved, Slot, World},
+    ledger::{Head, LedgerRow},
+    options::Options,
+    store,
+    submission::Submission,
+};
+
+/// The states of a batch while its commands are decided one after the other.
+pub(super) struct Work<D: Domain> {
+    states: HashMap<AggregateId, Slot<D::State>>,
+    inserted: HashSet<Key>,
+    holders: HashMap<Key, Option<AggregateId>>,
+    counters: HashMap<String, i64>,
+    rows: Vec<LedgerRow>,
+    events: Vec<(AggregateId, D::Event)>,
+    /// Version and state of each changed aggregate before the batch.
+    before: HashMap<AggregateId, Slot<D::State>>,
+    /// Time of the batch's events: business time, but never before the head's.
+    time: DateTime<Utc>,
+}
+
+impl<D: Domain> Work<D> {
+    pub(super) fn new(
+        states: HashMap<AggregateId, Slot<D::State>>,
+        keys: LockedKeys,
+        counters: HashMap<String, i64>,
+        head: &Head,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            states,
+            inserted: keys.inserted,
+            holders: keys.holders,
+            counters,
+            rows: Vec::new(),
+            events: Vec::new(),
+            before: HashMap::new(),
+            time: micros(head.time.map_or(now, |time| time.max(now))),
+        }
+    }
+
+    /// Whether an event of one of these names was decided.
+    pub(super) fn wrote(&self, types: &[&str]) -> bool {
+        self.rows.iter().any(|row| types.contains(&row.r#type.as_str()))
+    }
+
+    pub(super) fn into_events(self) -> Vec<(AggregateId, D::Event)> {
+        self.events
+    }
+
+    /// Decides one command on what the former ones left.
+    pub(super) fn decide(
+        &mut self,
+        domain: &D,
+        member: &Submission<D::Command>,
+        now: DateTime<Utc>,
+    ) -> Result<Verdict<D>, BatchError> {
+        if let Some((aggregate, step, due)) = &member.deadline
+            && !self.holds_deadline(domain, aggregate, step, *due)
+        {
+            return Ok(self.accepted(aggregate.clone()));
+        }
+        let context = DecideContext { now, at: member.at.unwrap_or(now), actor: &member.actor };
+        let world = World { states: &self.states, keys: &self.holders, counters: &self.counters };
+        let decision = match domain.decide(&world, &member.command, &context) {
+            Ok(decision) => decision,
+            Err(Refusal::Moved) => return Err(BatchError::Moved),
+            Err(Refusal::Rejected(rejection)) => return Ok(Verdict::Rejected(rejection)),
+        };
+        let mut undo = Undo { rows: self.rows.len(), slots: Vec::new(), holders: Vec::new() };
+        for (id, event) in &decision.events {
+            if !self.apply(domain, member, id, event, &mut undo) {
+                tracing::error!(service = D::SERVICE, aggregate = %id, "an event changes what its command did not lock");
+                self.restore(undo);
+                return Ok(Verdict::Internal);
+            }
+        }
+        if let Some((name, _)) = decision.counters.iter().find(|(name, _)| !self.counters.contains_key(name))
+        {
+            tracing::error!(service = D::SERVICE, counter = %name, "a counter changes that its command did not lock");
+            self.restore(undo);
+            return Ok(Verdict::Internal);
+        }
+        self.counters.extend(decision.counters);
+        self.events.extend(decision.events);
+        Ok(self.accepted(decision.primary))
+    }
+
+    /// Takes back what the events of one command changed.
+    fn restore(&mut self, undo: Undo<D::State>) {
+        for (key, holder) in undo.holders.into_iter().rev() {
+            match holder {
+                Some(holder) => self.holders.insert(key, holder),
+                None => self.holders.remove(&key),
+            };
+        }
+        for (id, slot, first) in undo.slots.into_iter().rev() {
+            if first {
+                self.before.remove(&id);
+            }
+            self.states.insert(id, slot);
+        }
+        self.rows.truncate(undo.rows);
+    }
+
+    fn holds_deadline(&self, domain: &D, aggregate: &AggregateId, step: &str, due: DateTime<Utc>) -> bool {
+        self.states.get(aggregate).and_then(|slot| slot.state.as_ref()).is_some_and(|state| {
+            domain
+                .deadlines(state)
+                .iter()
+                .any(|deadline| deadline.step == step && micros(deadline.due) == micros(due))
+        })
+    }
+
+    fn accepted(&self, primary: AggregateId) -> Verdict<D> {
+        let slot = self.states.get(&primary);
+        Verdict::Accepted {
+            version: slot.map_or(0, |slot| slot.version),
+            state: slot.and_then(|slot| slot.state.clone()),
+            primary,
+        }
+    }
+
+    /// Applies one event to the states and keys. False where it touches what was not locked.
+    fn apply(
+        &mut self,
+        domain: &D,
+        member: &Submission<D::Command>,
+        id: &AggregateId,
+        event: &D::Event,
+        undo: &mut Undo<D::State>,
+    ) -> bool {
+        let Some(slot) = self.states.get_mut(id) else { return false };
+        undo.slots.push((id.clone(), slot.clone(), !self.before.contains_key(id)));
+        self.before.entry(id.clone()).or_insert_with(|| slot.clone());
+        let keys_before = slot.state.as_ref().map(|state| domain.keys(state)).unwrap_or_default();
+        slot.version += 1;
+        let recorded = Recorded {
+            event,
+            aggregate: id,
+            version: slot.version,
+            time: self.time,
+            principal: &member.actor.principal,
+            on_behalf: &member.actor.on_behalf,
+        };
+        let state = domain.evolve(slot.state.take(), &recorded);
+        let version = slot.version;
+        let keys_after = domain.keys(&state);
+        slot.state = Some(state);
+        for key in keys_before.difference(&keys_after) {
+            undo.holders.push((key.clone(), self.holders.insert(key.clone(), None)));
+        }
+        for key in keys_after.difference(&keys_before) {
+            let Some(holder @ None) = self.holders.get_mut(key) else { return false };
+            *holder = Some(id.clone());
+            undo.holders.push((key.clone(), Some(None)));
+        }
+        let (name, payload) = D::encode(event);
+        self.rows.push(LedgerRow {
+            position: 0,
+            r#type: name.to_owned(),
+            aggregate: id.0.clone(),
+            version,
+            payload,
+            actor: member.actor.principal.clone(),
+            on_behalf: member.actor.on_behalf.clone(),
+            capacity: member.actor.capacity.clone(),
+            case_name: member.case.clone(),
+            branch: member.branch.clone(),
+            request_id: member.request.as_ref().map(|key| key.id.clone()).unwrap_or_default(),
+            cause: member.cause.clone(),
+            time: self.time,
+            hash: Vec::new(),
+        });
+        true
+    }
+
+    /// Writes keys, counters, aggregates and deadlines.
+    pub(super) async fn write(
+        &self,
+        domain: &D,
+        options: &Options,
+        tx: &mut PgConnection,
+        fresh: &[String],
+    ) -> Result<(), BatchError> {
+        self.write_keys(domain, tx).await?;
+        if !self.counters.is_empty() {
+            let mut counters: Vec<(String, i64)> = self.counters.clone().into_iter().collect();
+            counters.sort();
+            store::set_counters(tx, &counters).await?;
+        }
+        let unused: Vec<String> = fresh
+            .iter()
+            .filter(|id| !self.before.contains_key(&AggregateId((*id).clone())))
+            .cloned()
+            .collect();
+        if !unused.is_empty() {
+            store::forget_aggregates(tx, &unused).await?;
+        }
+        if self.before.is_empty() {
+            return Ok(());
+        }
+        let mut changed: Vec<Saved<D::State>> = Vec::with_capacity(self.before.len());
+        let mut moved_deadlines: BTreeMap<String, Vec<Deadline>> = BTreeMap::new();
+        for (id, before) in &self.before {
+            let slot = &self.states[id];
+            let Some(state) = slot.state.clone() else { continue };
+            let old: BTreeSet<Deadline> = before
+                .state
+                .as_ref()
+                .map(|state| domain.deadlines(state).into_iter().collect())
+                .unwrap_or_default();
+            let new: BTreeSet<Deadline> = domain.deadlines(&state).into_iter().collect();
+            if old != new {
+                moved_deadlines.insert(id.0.clone(), new.into_iter().collect());
+            }
+            changed.push(Saved { id: id.clone(), before: before.version, after: slot.version, state });
+        }
+        changed.sort_by(|a, b| a.id.cmp(&b.id));
+        let versions: Vec<(&AggregateId, i64, i64)> =
+            changed.iter().map(|row| (&row.id, row.before, row.after)).collect();
+        let guarded = !options.mutants.locks_off;
+        let advanced = store::advance_aggregates(tx, &versions, guarded).await?;
+        let saved = domain.save(tx, &changed).await?;
+        if guarded && (advanced != changed.len() as u64 || saved != changed.len() as u64) {
+            return Err(BatchError::Moved);
+        }
+        if !moved_deadlines.is_empty() {
+            let aggregates: Vec<String> = moved_deadlines.keys().cloned().collect();
+            let deadlines: Vec<(AggregateId, Deadline)> = moved_deadlines
+                .into_iter()
+                .flat_map(|(id, deadlines)| {
+                    deadlines.into_iter().map(move |deadline| (AggregateId(id.clone()), deadline))
+                })
+                .collect();
+            store::replace_deadlines(tx, &aggregates, &deadlines).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_keys(&self, domain: &D, tx: &mut PgConnection) -> Result<(), BatchError> {
+        let mut held: Vec<(&Key, &AggregateId)> = Vec::new();
+        let mut released: Vec<&Key> = Vec::new();
+        for key in &self.inserted {
+            match self.holders.get(key) {
+                Some(Some(holder)) => held.push((key, holder)),
+                _ => released.push(key),
+            }
+        }
+        for (id, before) in &self.before {
+            let keys = before.state.as_ref().map(|state| domain.keys(state)).unwrap_or_default();
+            for key in keys {
+                let Some((known, holder)) = self.holders.get_key_value(&key) else { continue };
+                match holder {
+                    None => released.push(known),
+                    Some(holder) if holder != id => held.push((known, holder)),
+                    Some(_) => {}
+                }
+            }
+        }
+        held.sort();
+        held.dedup();
+        released.sort();
+        released.dedup();
+        if !held.is_empty() {
+            store::hold_keys(tx, &held).await?;
+        }
+        if !released.is_empty() {
+            store::release_keys(tx, &released).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the events their positions and hashes, appends them and moves the head. Answers the new head.
+    pub(super) async fn append(
+        &mut self,
+        options: &Options,
+        tx: &mut PgConnection,
+        head: &Head,
+    ) -> Result<i64, BatchError> {
+        if self.rows.is_empty() {
+            return Ok(head.position);
+        }
+        let mut position = head.position;
+        let mut hash = head.hash.clone();
+        for row in &mut self.rows {
+            position = if options.mutants.positions_from_sequence {
+                sqlx::query_scalar::<_, i64>("select nextval('mutant_position')").fetch_one(&mut *tx).await?
+            } else {
+                position + 1
+            };
+            row.position = position;
+            row.hash = row.chained(&hash);
+            hash.clone_from(&row.hash);
+        }
+        store::append(tx, &self.rows).await?;
+        if !options.mutants.positions_from_sequence {
+            store::set_head(tx, position, &hash, self.time).await?;
+        }
+        Ok(position)
+    }
+}
+
+/// What the events of one command changed, as it was before, in order.
+struct Undo<S> {
+    /// Aggregate, what it was, and whether no earlier command of the batch had changed it.
+    slots: Vec<(AggregateId, Slot<S>, bool)>,
+    /// Key and its entry among the holders.
+    holders: Vec<(Key, Option<Option<AggregateId>>)>,
+    /// Ledger rows before.
+    rows: usize,
+}
+
+/// Postgres keeps microseconds; so does everything that is compared with it.
+fn micros(time: DateTime<Utc>) -> DateTime<Utc> {
+    time.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(time)
+}
