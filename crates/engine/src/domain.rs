@@ -234,6 +234,11 @@ pub trait Domain: Send + Sync + 'static {
     /// The unique keys that a state holds; every one was in the footprint of the command that led to it.
     fn keys(&self, state: &Self::State) -> BTreeSet<Key>;
 
+    /// The case and the branch to which an aggregate's events belong, for the ledger; what is left empty is taken from the submission.
+    fn place(&self, _id: &AggregateId, _state: &Self::State) -> (String, String) {
+        (String::new(), String::new())
+    }
+
     /// The command that a deadline stands for.
     fn due(&self, deadline: &DueDeadline) -> Self::Command;
 

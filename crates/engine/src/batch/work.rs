@@ -155,6 +155,7 @@ impl<D: Domain> Work<D> {
         let state = domain.evolve(slot.state.take(), &recorded);
         let version = slot.version;
         let keys_after = domain.keys(&state);
+        let (case, branch) = domain.place(id, &state);
         slot.state = Some(state);
         for key in keys_before.difference(&keys_after) {
             undo.holders.push((key.clone(), self.holders.insert(key.clone(), None)));
@@ -174,8 +175,8 @@ impl<D: Domain> Work<D> {
             actor: member.actor.principal.clone(),
             on_behalf: member.actor.on_behalf.clone(),
             capacity: member.actor.capacity.clone(),
-            case_name: member.case.clone(),
-            branch: member.branch.clone(),
+            case_name: if case.is_empty() { member.case.clone() } else { case },
+            branch: if branch.is_empty() { member.branch.clone() } else { branch },
             request_id: member.request.as_ref().map(|key| key.id.clone()).unwrap_or_default(),
             cause: member.cause.clone(),
             time: self.time,
