@@ -19,14 +19,17 @@ pub struct Call {
 
 impl Call {
     /// A mutating call: `request_id` must be a UUID, and the whole request is its fingerprint.
-    pub fn mutation<T>(request: &Request<T>, method: &'static str, request_id: &str) -> Result<Self, Failure> {
+    pub fn mutation<T>(
+        request: &Request<T>,
+        method: &'static str,
+        request_id: &str,
+    ) -> Result<Self, Failure> {
         let caller = Caller::from_request(request).map_err(|_| Failure::internal())?.clone();
         if request_id.is_empty() {
             return Err(Failure::request_id_required());
         }
-        let id = Uuid::try_parse(request_id).map_err(|_| {
-            Failure::field_invalid("request_id", "must be a UUID", "必须是 UUID")
-        })?;
+        let id = Uuid::try_parse(request_id)
+            .map_err(|_| Failure::field_invalid("request_id", "must be a UUID", "必须是 UUID"))?;
         let request = RequestKey {
             principal: format!("{} {}", caller.principal, acting(&caller)),
             method: method.to_owned(),
@@ -72,7 +75,11 @@ impl Call {
     }
 
     /// Submits; a caller in capacity `replay` only gets the former result.
-    pub async fn submit<D>(&self, engine: &Engine<D>, submission: Submission<D::Command>) -> Result<Outcome<D::State>, Failure>
+    pub async fn submit<D>(
+        &self,
+        engine: &Engine<D>,
+        submission: Submission<D::Command>,
+    ) -> Result<Outcome<D::State>, Failure>
     where
         D: Domain,
         D::Rejection: Into<Failure>,

@@ -14,7 +14,8 @@ use shouwen_engine::{
 };
 use shouwen_proto::{
     events::v1::{
-        Cursor, Event, Heartbeat, WatchRequest, WatchResponse, event::Body, event_feed_server, watch_response::Item,
+        Cursor, Event, Heartbeat, WatchRequest, WatchResponse, event::Body, event_feed_server,
+        watch_response::Item,
     },
     r#type::v1::{Private, private::Form},
 };
@@ -64,8 +65,10 @@ impl<D: FeedEvents> event_feed_server::EventFeed for EventFeedServer<D> {
             .await
             .map_err(|error| refusal::database(&error))?
             .map_err(cursor_failure)?;
-        let incarnation =
-            shouwen_engine::ledger::head(self.engine.pool()).await.map_err(|error| refusal::database(&error))?.incarnation;
+        let incarnation = shouwen_engine::ledger::head(self.engine.pool())
+            .await
+            .map_err(|error| refusal::database(&error))?
+            .incarnation;
         let viewer = Viewer { caller, vault: self.vault.clone(), incarnation: incarnation.to_string() };
         let items = feed::watch(&self.engine, after.position)
             .then(move |item| {
@@ -122,10 +125,9 @@ impl Viewer {
     async fn show<D: FeedEvents>(&self, rows: Vec<LedgerRow>) -> Vec<Result<WatchResponse, Status>> {
         let visible = rows.into_iter().filter(|row| self.sees(row)).collect();
         match self.events::<D>(visible).await {
-            Ok(events) => events
-                .into_iter()
-                .map(|event| Ok(WatchResponse { item: Some(Item::Event(event)) }))
-                .collect(),
+            Ok(events) => {
+                events.into_iter().map(|event| Ok(WatchResponse { item: Some(Item::Event(event)) })).collect()
+            }
             Err(failure) => vec![Err(failure.into())],
         }
     }
@@ -162,7 +164,9 @@ impl Viewer {
     async fn open<D: FeedEvents>(&self, decoded: &mut [(LedgerRow, D::Event)]) -> Result<(), Failure> {
         let mut fields: Vec<&mut Option<Private>> = Vec::new();
         for (_, event) in decoded {
-            fields.extend(D::privates(event).into_iter().filter(|field| private::sealed(field.as_ref()).is_some()));
+            fields.extend(
+                D::privates(event).into_iter().filter(|field| private::sealed(field.as_ref()).is_some()),
+            );
         }
         if fields.is_empty() {
             return Ok(());

@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use shouwen_access::context::{ContextSigner, HEADER, SystemCall};
 use shouwen_engine::FeedSource;
 use shouwen_proto::events::v1::{WatchRequest, event_feed_client::EventFeedClient};
-use shouwen_runtime::clock::MachineClock;
-use tonic::{Request, metadata::MetadataValue, transport::Channel};
+use shouwen_runtime::{channel::Channel, clock::MachineClock};
+use tonic::{Request, metadata::MetadataValue};
 
 /// The path of the feed's only method.
 pub const WATCH: &str = "/shouwen.events.v1.EventFeed/Watch";

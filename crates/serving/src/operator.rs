@@ -14,8 +14,8 @@ use shouwen_proto::{
     events::v1::Cursor,
     operator::v1::{
         Follower, GetStatusRequest, ListParkedEventsRequest, ListParkedEventsResponse, ParkedEvent,
-        RetryParkedEventRequest, RetryParkedEventResponse, SkipParkedEventRequest, SkipParkedEventResponse, Status,
-        StepClockRequest, StepClockResponse, operator_service_server,
+        RetryParkedEventRequest, RetryParkedEventResponse, SkipParkedEventRequest, SkipParkedEventResponse,
+        Status, StepClockRequest, StepClockResponse, operator_service_server,
     },
 };
 use tonic::{Code, Request, Response};
@@ -26,7 +26,12 @@ use crate::{refusal, timestamps};
 pub trait ParkedFeed: Send + Sync {
     fn feed(&self) -> &'static str;
     fn retry(&self, position: i64) -> BoxFuture<'_, Result<i32, ParkedError>>;
-    fn skip<'a>(&'a self, position: i64, reason: &'a str, actor: &'a str) -> BoxFuture<'a, Result<i32, ParkedError>>;
+    fn skip<'a>(
+        &'a self,
+        position: i64,
+        reason: &'a str,
+        actor: &'a str,
+    ) -> BoxFuture<'a, Result<i32, ParkedError>>;
 }
 
 /// A follower with the feed it reads.
@@ -45,7 +50,12 @@ impl<D: Domain, F: Follow<D>> ParkedFeed for Followed<D, F> {
         Box::pin(self.engine.retry_parked(&self.follow, &self.source, position))
     }
 
-    fn skip<'a>(&'a self, position: i64, reason: &'a str, actor: &'a str) -> BoxFuture<'a, Result<i32, ParkedError>> {
+    fn skip<'a>(
+        &'a self,
+        position: i64,
+        reason: &'a str,
+        actor: &'a str,
+    ) -> BoxFuture<'a, Result<i32, ParkedError>> {
         Box::pin(self.engine.skip_parked(&self.follow, &self.source, position, reason, actor))
     }
 }
@@ -85,14 +95,20 @@ impl<D: Domain> OperatorServer<D> {
 
 #[tonic::async_trait]
 impl<D: Domain> operator_service_server::OperatorService for OperatorServer<D> {
-    async fn get_status(&self, request: Request<GetStatusRequest>) -> Result<Response<Status>, tonic::Status> {
+    async fn get_status(
+        &self,
+        request: Request<GetStatusRequest>,
+    ) -> Result<Response<Status>, tonic::Status> {
         Self::named(&request.get_ref().service)?;
         let status = self.engine.status().await.map_err(|error| refusal::database(&error))?;
         let (calendar_version, covered_until) = (self.calendar)(status.now);
         let covered_until = end_of_day(covered_until);
         Ok(Response::new(Status {
             service: D::SERVICE.to_owned(),
-            head: Some(Cursor { incarnation: status.head.incarnation.to_string(), position: status.head.position }),
+            head: Some(Cursor {
+                incarnation: status.head.incarnation.to_string(),
+                position: status.head.position,
+            }),
             followers: status
                 .followers
                 .into_iter()
@@ -153,7 +169,12 @@ impl<D: Domain> operator_service_server::OperatorService for OperatorServer<D> {
         let request = request.into_inner();
         Self::named(&request.service)?;
         if request.reason.trim().is_empty() {
-            return Err(Failure::field_invalid("reason", "say why the event is given up", "请说明放弃该事件的原因").into());
+            return Err(Failure::field_invalid(
+                "reason",
+                "say why the event is given up",
+                "请说明放弃该事件的原因",
+            )
+            .into());
         }
         let feed = self.feed(&request.feed)?;
         let applied = feed.skip(request.position, &request.reason, &actor).await.map_err(parked_failure)?;

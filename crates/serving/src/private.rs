@@ -16,7 +16,10 @@ pub struct Sealer<'a> {
 
 impl Sealer<'_> {
     /// Seals fields given as name and text, in order. An empty text stays absent.
-    pub async fn seal<const N: usize>(&self, fields: [(&str, &str); N]) -> Result<[Option<Private>; N], Failure> {
+    pub async fn seal<const N: usize>(
+        &self,
+        fields: [(&str, &str); N],
+    ) -> Result<[Option<Private>; N], Failure> {
         let plain: Vec<Plain<'_>> = fields
             .iter()
             .filter(|(_, text)| !text.is_empty())

@@ -1,1 +1,14 @@
-//! Placeholder.
+//! The gateway: the edge through which every call enters, and the two domains that it holds itself in schema `ownership`, cases and roster.
+//!
+//! `edge` knows no method and no rule of the business; `domain` knows nothing of transport or SQL; `api`, `store` and `followers` translate.
+
+pub mod api;
+pub mod domain;
+pub mod followers;
+pub mod ownership;
+mod store;
+
+mod service;
+
+pub use ownership::Ownership;
+pub use service::{Dependencies, Feeds, Service, StartError, bootstrap, schema};

@@ -1,0 +1,399 @@
+//! `CaseService`.
+
+use std::collections::HashMap;
+
+use shouwen_access::{
+    Caller, Failure,
+    page_token::{PageTokens, Query},
+};
+use shouwen_engine::{AggregateId, Outcome};
+use shouwen_proto::{
+    events::v1::{CloseKind, Cursor},
+    ownership::v1::{
+        AcceptOfferRequest, BatchGetCasesRequest, BatchGetCasesResponse, BeginOverrideRequest, Case,
+        ClaimRequest, ClaimResponse, CloseCaseRequest, ConfirmSatisfactionRequest, DeclineOfferRequest,
+        EndOverrideRequest, FeedPosition, GetCaseRequest, GetReceiptRequest, GetTimelineRequest,
+        GetTimelineResponse, IdentifyClientRequest, ListCasesRequest, ListCasesResponse,
+        OfferTransferRequest, Receipt, ReopenCaseRequest, ResolveCaseRequest, WithdrawOfferRequest,
+        case_service_server,
+    },
+    r#type::v1::{Channel, Private},
+};
+use shouwen_runtime::ids;
+use shouwen_serving::{Call, Sealer, call::etag_version, refusal};
+use shouwen_vault::Subject;
+use tonic::{Request, Response, Status};
+
+use super::{
+    bounded, case_id, contact_id, employee, messages, page_size, parent, receipt, required, within_reach,
+};
+use crate::{
+    domain::{
+        CaseState, Command, State,
+        command::{Action, CaseCommand, Claim, ContactCommand},
+    },
+    ownership::{self, Ownership},
+    store::{
+        self,
+        cases::{CaseFilter, CaseRow},
+    },
+};
+
+/// Serves cases.
+pub struct CaseServer {
+    pub ownership: Ownership,
+    pub pages: PageTokens,
+}
+
+impl CaseServer {
+    /// An action of the caller on a case.
+    async fn act(
+        &self,
+        call: &Call,
+        case: AggregateId,
+        etag: &str,
+        action: Action,
+    ) -> Result<Response<Case>, Status> {
+        let by = call.caller.require_employee()?.to_string();
+        let command = Command::Case(CaseCommand { case, by, etag: etag_version(etag)?, action });
+        // Responsibility is judged on the locked case itself, newer than any epoch that was read.
+        let mut submission = call.submission(command);
+        submission.fence = None;
+        let outcome = call.submit(&self.ownership.engine, submission).await?;
+        Ok(Response::new(answer(outcome)?))
+    }
+
+    /// Seals a text that belongs to a case under the contact that opened it.
+    async fn seal(
+        &self,
+        case: &AggregateId,
+        field: &'static str,
+        text: &str,
+    ) -> Result<Option<Private>, Failure> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let row = self.case(&case.0).await?;
+        let subject = Subject::new(row.state.0.contact);
+        let sealer = Sealer { vault: &self.ownership.vault, subject: &subject, aggregate: &case.0 };
+        let [sealed] = sealer.seal([(field, text)]).await?;
+        Ok(sealed)
+    }
+
+    async fn case(&self, name: &str) -> Result<CaseRow, Failure> {
+        let rows = store::cases::get(self.ownership.engine.pool(), &[name.to_owned()])
+            .await
+            .map_err(|error| refusal::database(&error))?;
+        rows.into_iter().next().ok_or_else(|| Failure::not_found("case", name))
+    }
+}
+
+fn answer(outcome: Outcome<State>) -> Result<Case, Failure> {
+    match outcome.state {
+        Some(State::Case(state)) => Ok(messages::case(&outcome.primary.0, outcome.version, &state)),
+        _ => Err(Failure::internal()),
+    }
+}
+
+#[tonic::async_trait]
+impl case_service_server::CaseService for CaseServer {
+    async fn claim(&self, request: Request<ClaimRequest>) -> Result<Response<ClaimResponse>, Status> {
+        let call = Call::mutation(&request, "Claim", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let me = call.caller.require_employee()?.to_string();
+        let channel = Channel::try_from(message.channel).unwrap_or_default();
+        if channel == Channel::Unspecified {
+            return Err(Failure::field_invalid(
+                "channel",
+                "name the channel, e.g. CHANNEL_PHONE",
+                "请填写联系渠道",
+            )
+            .into());
+        }
+        let command = Command::Contact(ContactCommand::Claim(Claim {
+            contact: contact_id("contact", &message.contact)?,
+            case: AggregateId(format!("cases/{}", ids::new_v7())),
+            employee: me.clone(),
+            branch: call.caller.branch.as_ref().map(ToString::to_string).unwrap_or_default(),
+            topic: ownership::topic(&message.topic)?,
+            channel: channel.into(),
+            client: ownership::client(&message.client)?,
+            touch: None,
+        }));
+        let outcome = call.submit(&self.ownership.engine, call.submission(command)).await?;
+        let case = answer(outcome)?;
+        let first_responder = case.first_responder == me;
+        Ok(Response::new(ClaimResponse { case: Some(case), first_responder }))
+    }
+
+    async fn identify_client(
+        &self,
+        request: Request<IdentifyClientRequest>,
+    ) -> Result<Response<Case>, Status> {
+        let call = Call::mutation(&request, "IdentifyClient", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let client = ownership::client(&message.client)?
+            .ok_or_else(|| Failure::field_invalid("client", "must not be empty", "不能为空"))?;
+        let topic = if message.topic.is_empty() { None } else { Some(ownership::topic(&message.topic)?) };
+        let command = Command::Contact(ContactCommand::Identify {
+            contact: contact_id("contact", &message.contact)?,
+            client,
+            topic,
+            by: call.caller.require_employee()?.to_string(),
+        });
+        let mut submission = call.submission(command);
+        submission.fence = None;
+        let outcome = call.submit(&self.ownership.engine, submission).await?;
+        Ok(Response::new(answer(outcome)?))
+    }
+
+    async fn get_case(&self, request: Request<GetCaseRequest>) -> Result<Response<Case>, Status> {
+        let name = case_id("name", &request.get_ref().name)?;
+        let row = self.case(&name.0).await?;
+        Ok(Response::new(messages::case(&row.id, row.version, &row.state.0)))
+    }
+
+    async fn batch_get_cases(
+        &self,
+        request: Request<BatchGetCasesRequest>,
+    ) -> Result<Response<BatchGetCasesResponse>, Status> {
+        let caller = Caller::from_request(&request)?.clone();
+        let names = request.into_inner().names;
+        if names.is_empty() || names.len() > 100 {
+            return Err(
+                Failure::field_invalid("names", "name 1 to 100 cases", "请填写 1 至 100 个事项").into()
+            );
+        }
+        let ids: Vec<String> =
+            names.iter().map(|name| case_id("names", name).map(|id| id.0)).collect::<Result<_, Failure>>()?;
+        let rows = store::cases::get(self.ownership.engine.pool(), &ids)
+            .await
+            .map_err(|error| refusal::database(&error))?;
+        let known: HashMap<&str, &CaseRow> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
+        let mut cases = Vec::with_capacity(ids.len());
+        for id in &ids {
+            let row = known.get(id.as_str()).ok_or_else(|| Failure::not_found("case", id.clone()))?;
+            within_reach(&caller, &row.state.branch)?;
+            cases.push(messages::case(id, row.version, &row.state.0));
+        }
+        Ok(Response::new(BatchGetCasesResponse { cases }))
+    }
+
+    async fn list_cases(
+        &self,
+        request: Request<ListCasesRequest>,
+    ) -> Result<Response<ListCasesResponse>, Status> {
+        let caller = Caller::from_request(&request)?.clone();
+        let message = request.into_inner();
+        let mut filter = filter(&message.filter)?;
+        filter.branch = parent(&message.parent)?;
+        let size = page_size(message.page_size, 50, 200)?;
+        let arguments = [message.parent.as_str(), message.filter.as_str()];
+        let query = Query { method: "ListCases", caller: &caller, arguments: &arguments };
+        let before = self.pages.open(&query, &message.page_token)?.map(text_position).transpose()?;
+        let rows = store::cases::list(self.ownership.engine.pool(), &filter, before.as_deref(), size)
+            .await
+            .map_err(|error| refusal::database(&error))?;
+        let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) == size;
+        let next_page_token = rows
+            .last()
+            .filter(|_| full)
+            .map_or_else(String::new, |last| self.pages.issue(&query, last.id.as_bytes()));
+        let cases = rows.iter().map(|row| messages::case(&row.id, row.version, &row.state.0)).collect();
+        Ok(Response::new(ListCasesResponse { cases, next_page_token }))
+    }
+
+    async fn offer_transfer(&self, request: Request<OfferTransferRequest>) -> Result<Response<Case>, Status> {
+        let call = Call::mutation(&request, "OfferTransfer", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let case = case_id("name", &message.name)?;
+        let explanation = required("explanation", &message.explanation)?;
+        let action = Action::Offer {
+            offer: ids::new_v7().to_string(),
+            to: employee("to", &message.to)?,
+            reason: required("reason", &message.reason)?,
+            explanation: self.seal(&case, "explanation", &explanation).await?,
+        };
+        self.act(&call, case, &message.etag, action).await
+    }
+
+    async fn accept_offer(&self, request: Request<AcceptOfferRequest>) -> Result<Response<Case>, Status> {
+        let call = Call::mutation(&request, "AcceptOffer", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let action = Action::Accept { offer: required("offer", &message.offer)? };
+        self.act(&call, case_id("name", &message.name)?, "", action).await
+    }
+
+    async fn decline_offer(&self, request: Request<DeclineOfferRequest>) -> Result<Response<Case>, Status> {
+        let call = Call::mutation(&request, "DeclineOffer", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let action = Action::Decline {
+            offer: required("offer", &message.offer)?,
+            reason: required("reason", &message.reason)?,
+        };
+        self.act(&call, case_id("name", &message.name)?, "", action).await
+    }
+
+    async fn withdraw_offer(&self, request: Request<WithdrawOfferRequest>) -> Result<Response<Case>, Status> {
+        let call = Call::mutation(&request, "WithdrawOffer", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let action = Action::Withdraw { offer: required("offer", &message.offer)? };
+        self.act(&call, case_id("name", &message.name)?, "", action).await
+    }
+
+    async fn begin_override(&self, request: Request<BeginOverrideRequest>) -> Result<Response<Case>, Status> {
+        let call = Call::mutation(&request, "BeginOverride", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let action = Action::BeginOverride { reason: required("reason", &message.reason)? };
+        self.act(&call, case_id("name", &message.name)?, &message.etag, action).await
+    }
+
+    async fn end_override(&self, request: Request<EndOverrideRequest>) -> Result<Response<Case>, Status> {
+        let call = Call::mutation(&request, "EndOverride", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        self.act(&call, case_id("name", &message.name)?, "", Action::EndOverride).await
+    }
+
+    async fn resolve_case(&self, request: Request<ResolveCaseRequest>) -> Result<Response<Case>, Status> {
+        let call = Call::mutation(&request, "ResolveCase", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let case = case_id("name", &message.name)?;
+        let text = required("answer", &message.answer)?;
+        let action = Action::Resolve { answer: self.seal(&case, "answer", &text).await? };
+        self.act(&call, case, &message.etag, action).await
+    }
+
+    async fn confirm_satisfaction(
+        &self,
+        request: Request<ConfirmSatisfactionRequest>,
+    ) -> Result<Response<Case>, Status> {
+        let call = Call::mutation(&request, "ConfirmSatisfaction", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let reason = if message.satisfied {
+            bounded("reason", &message.reason)?
+        } else {
+            required("reason", &message.reason)?
+        };
+        let action = Action::Confirm { satisfied: message.satisfied, reason };
+        self.act(&call, case_id("name", &message.name)?, &message.etag, action).await
+    }
+
+    async fn close_case(&self, request: Request<CloseCaseRequest>) -> Result<Response<Case>, Status> {
+        let call = Call::mutation(&request, "CloseCase", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let kind = message.kind();
+        if !matches!(kind, CloseKind::Unreachable | CloseKind::Explained) {
+            return Err(Failure::field_invalid(
+                "kind",
+                "must be CLOSE_KIND_UNREACHABLE or CLOSE_KIND_EXPLAINED",
+                "须为 CLOSE_KIND_UNREACHABLE 或 CLOSE_KIND_EXPLAINED",
+            )
+            .into());
+        }
+        let action = Action::Close { kind, reason: required("reason", &message.reason)? };
+        self.act(&call, case_id("name", &message.name)?, &message.etag, action).await
+    }
+
+    async fn reopen_case(&self, request: Request<ReopenCaseRequest>) -> Result<Response<Case>, Status> {
+        let call = Call::mutation(&request, "ReopenCase", &request.get_ref().request_id)?;
+        let message = request.into_inner();
+        let action = Action::Reopen { reason: required("reason", &message.reason)? };
+        self.act(&call, case_id("name", &message.name)?, "", action).await
+    }
+
+    async fn get_timeline(
+        &self,
+        request: Request<GetTimelineRequest>,
+    ) -> Result<Response<GetTimelineResponse>, Status> {
+        let caller = Caller::from_request(&request)?.clone();
+        let message = request.into_inner();
+        let case = case_id("name", &message.name)?;
+        let size = page_size(message.page_size, 100, 500)?;
+        let arguments = [case.0.as_str()];
+        let query = Query { method: "GetTimeline", caller: &caller, arguments: &arguments };
+        let after = match self.pages.open(&query, &message.page_token)? {
+            Some(position) => timeline_position(&text_position(position)?)?,
+            None => (chrono::DateTime::UNIX_EPOCH, String::new(), 0),
+        };
+        let pool = self.ownership.engine.pool();
+        let mut as_of = Vec::new();
+        let head = shouwen_engine::ledger::head(pool).await.map_err(|error| refusal::database(&error))?;
+        as_of.push(FeedPosition {
+            service: "ownership".to_owned(),
+            cursor: Some(Cursor { incarnation: head.incarnation.to_string(), position: head.position }),
+        });
+        for feed in ["calls", "callbacks"] {
+            let cursor = shouwen_engine::follower::cursor(&self.ownership.engine, feed)
+                .await
+                .map_err(|error| refusal::database(&error))?;
+            as_of.push(FeedPosition { service: feed.to_owned(), cursor: Some(cursor) });
+        }
+        let lines = store::timeline::read(pool, &case.0, (after.0, &after.1, after.2), size)
+            .await
+            .map_err(|error| refusal::database(&error))?;
+        let full = i64::try_from(lines.len()).unwrap_or(i64::MAX) == size;
+        let next_page_token = lines.last().filter(|_| full).map_or_else(String::new, |last| {
+            let position = format!("{} {} {}", last.time.timestamp_micros(), last.service, last.position);
+            self.pages.issue(&query, position.as_bytes())
+        });
+        let entries = lines.into_iter().map(messages::timeline_entry).collect();
+        Ok(Response::new(GetTimelineResponse { entries, next_page_token, as_of }))
+    }
+
+    async fn get_receipt(&self, request: Request<GetReceiptRequest>) -> Result<Response<Receipt>, Status> {
+        let language = Caller::from_request(&request)?.language;
+        let name = case_id("name", &request.get_ref().name)?;
+        let row = self.case(&name.0).await?;
+        let state: &CaseState = &row.state.0;
+        Ok(Response::new(receipt::receipt(&row.id, state, &self.ownership.roster(), language)))
+    }
+}
+
+fn text_position(position: Vec<u8>) -> Result<String, Failure> {
+    String::from_utf8(position).map_err(|_| Failure::page_token_invalid())
+}
+
+fn timeline_position(position: &str) -> Result<(chrono::DateTime<chrono::Utc>, String, i64), Failure> {
+    let mut parts = position.split(' ');
+    let parsed = (|| {
+        let time = chrono::DateTime::from_timestamp_micros(parts.next()?.parse().ok()?)?;
+        Some((time, parts.next()?.to_owned(), parts.next()?.parse().ok()?))
+    })();
+    parsed.ok_or_else(Failure::page_token_invalid)
+}
+
+/// `field = value` terms joined by AND.
+fn filter(text: &str) -> Result<CaseFilter, Failure> {
+    let mut filter = CaseFilter::default();
+    for term in text.split(" AND ").map(str::trim).filter(|term| !term.is_empty()) {
+        let invalid = || {
+            Failure::new(
+                tonic::Code::InvalidArgument,
+                "FILTER_INVALID",
+                format!("`{term}` is not understood; use `handler`, `accountable`, `client` or `state`, `=` and a value, joined by AND."),
+                format!("无法识别 `{term}`；可用 handler、accountable、client、state，形如 `state = OPEN`，以 AND 连接。"),
+            )
+            .with("term", term)
+        };
+        let (field, value) = term.split_once('=').ok_or_else(invalid)?;
+        let value = value.trim().trim_matches('"').to_owned();
+        match field.trim() {
+            "handler" => filter.handler = Some(value),
+            "accountable" => filter.accountable = Some(value),
+            "client" => filter.client = Some(value),
+            "state" => {
+                let phase = match value.trim_start_matches("STATE_") {
+                    "OPEN" => "open",
+                    "AWAITING_SATISFACTION" => "awaiting_satisfaction",
+                    "CLOSED" => "closed",
+                    "MERGED" => "merged",
+                    "VOID" => "void",
+                    _ => return Err(invalid()),
+                };
+                filter.phase = Some(phase.to_owned());
+            }
+            _ => return Err(invalid()),
+        }
+    }
+    Ok(filter)
+}

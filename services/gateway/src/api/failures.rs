@@ -1,0 +1,177 @@
+//! The domain's rejections as the contract tells them: code, reason, what to do next.
+
+use shouwen_access::Failure;
+use shouwen_engine::SubmitError;
+use shouwen_policy::PolicyRejection;
+use shouwen_serving::refusal;
+use tonic::Code;
+
+use crate::domain::{Rejection, rejection::Responsible};
+
+/// The failure behind a refused submission.
+pub(crate) fn failure(error: SubmitError<Rejection>) -> Failure {
+    refusal::failure(error)
+}
+
+/// Who is responsible and how to ask for a hand-over (O7).
+pub fn not_responsible(who: &Responsible) -> Failure {
+    responsible(
+        Failure::new(
+            Code::PermissionDenied,
+            "NOT_RESPONSIBLE",
+            format!(
+                "`{}` handles this case and `{}` answers for it; ask the handler to offer you the work, or a lead to begin an override.",
+                who.handler, who.accountable
+            ),
+            format!(
+                "该事项由 `{}` 承办、`{}` 负责；请承办人转交，或由主管发起代为处理。",
+                who.handler, who.accountable
+            ),
+        ),
+        who,
+    )
+}
+
+fn responsible(failure: Failure, who: &Responsible) -> Failure {
+    failure
+        .with("case", &who.case)
+        .with("first_responder", &who.first_responder)
+        .with("accountable", &who.accountable)
+        .with("handler", &who.handler)
+        .resource("case", who.case.clone())
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::CaseNotFound(name) => Self::not_found("case", name),
+            Rejection::ContactNotFound(name) => Self::not_found("contact", name),
+            Rejection::PolicyNotFound(name) => Self::not_found("policy", name),
+            Rejection::ContactClaimed { contact, employee, responsible: who } => responsible(
+                Self::new(
+                    Code::AlreadyExists,
+                    "CONTACT_CLAIMED",
+                    format!("`{employee}` has answered this contact already and is responsible for it; nothing is left to answer."),
+                    format!("`{employee}` 已应答该联系，由其负责，无需再次应答。"),
+                )
+                .with("contact", contact)
+                .with("employee", employee),
+                &who,
+            ),
+            Rejection::ClientAlreadyIdentified(case) => Self::new(
+                Code::FailedPrecondition,
+                "CLIENT_ALREADY_IDENTIFIED",
+                format!("`{case}` belongs to another client already; open a new contact for this one."),
+                format!("`{case}` 已登记为其他客户，请为该客户另行登记。"),
+            )
+            .with("case", case),
+            Rejection::NotResponsible(who) => not_responsible(&who),
+            Rejection::Merged { case, survivor } => Self::new(
+                Code::FailedPrecondition,
+                "CASE_MERGED",
+                format!("`{case}` was merged; go on with `{survivor}`."),
+                format!("`{case}` 已合并，请使用 `{survivor}`。"),
+            )
+            .with("case", case)
+            .with("survivor", survivor),
+            Rejection::IllegalTransition { case, phase, action } => {
+                Self::illegal_transition("case", case, phase, action)
+            }
+            Rejection::EtagMismatch(name) => {
+                let kind = if name.starts_with("policies/") { "policy" } else { "case" };
+                Self::etag_mismatch(kind, name)
+            }
+            Rejection::OfferPending(case) => Self::new(
+                Code::FailedPrecondition,
+                "OFFER_PENDING",
+                format!("An offer of `{case}` is pending; withdraw it first, or wait for its answer."),
+                format!("`{case}` 已有待答复的转交，请先撤回或等待答复。"),
+            )
+            .with("case", case),
+            Rejection::NoSuchOffer { case, offer } => Self::new(
+                Code::FailedPrecondition,
+                "NO_SUCH_OFFER",
+                "The offer is gone: accepted, declined, withdrawn or expired. Read the case to see who handles it.",
+                "该转交已不存在（已接受、拒绝、撤回或过期），请查看事项现状。",
+            )
+            .with("case", case)
+            .with("offer", offer),
+            Rejection::NotTheReceiver { receiver } => Self::new(
+                Code::PermissionDenied,
+                "NOT_THE_RECEIVER",
+                format!("The offer is for `{receiver}`; only they can answer it."),
+                format!("该转交的接收人为 `{receiver}`，只能由其答复。"),
+            )
+            .with("receiver", receiver),
+            Rejection::ReceiverInvalid { employee, problem } => Self::new(
+                Code::InvalidArgument,
+                "RECEIVER_INVALID",
+                format!("`{employee}` {problem}; offer the work to an active colleague who serves clients."),
+                format!("`{employee}` 不能接收，请转交给在岗的其他服务人员。"),
+            )
+            .with("employee", employee)
+            .with("problem", problem)
+            .field("to", "name an active colleague who serves clients", "请填写在岗的其他服务人员"),
+            Rejection::OverrideRunning(employee) => Self::new(
+                Code::FailedPrecondition,
+                "OVERRIDE_RUNNING",
+                format!("`{employee}` is overriding this case; wait until it ends."),
+                format!("`{employee}` 正在代为处理该事项，请待其结束。"),
+            )
+            .with("employee", employee),
+            Rejection::NoOverride(case) => Self::new(
+                Code::FailedPrecondition,
+                "NO_OVERRIDE",
+                "You are not overriding this case; there is nothing to end.",
+                "您未在代为处理该事项，无需结束。",
+            )
+            .with("case", case),
+            Rejection::RosterInvalid { field, problem } => Self::new(
+                Code::InvalidArgument,
+                "ROSTER_INVALID",
+                format!("Field `{field}` {problem}."),
+                format!("字段 `{field}` 无效，请核对花名册。"),
+            )
+            .with("field", field)
+            .with("problem", problem)
+            .field(field, problem, "请核对花名册"),
+            Rejection::RosterNotEmpty => Self::new(
+                Code::FailedPrecondition,
+                "ROSTER_NOT_EMPTY",
+                "The first administrator was made already; ask an administrator for access.",
+                "首位管理员已存在，请联系管理员授权。",
+            ),
+            Rejection::Policy(rejection) => policy(&rejection),
+        }
+    }
+}
+
+fn policy(rejection: &PolicyRejection) -> Failure {
+    let text = rejection.to_string();
+    let code = match rejection {
+        PolicyRejection::Invalid(_) => Code::InvalidArgument,
+        PolicyRejection::EffectiveTimePast { .. } | PolicyRejection::IllegalTransition { .. } => {
+            Code::FailedPrecondition
+        }
+        PolicyRejection::ProposerCannotApprove { .. }
+        | PolicyRejection::HeadquartersOnly
+        | PolicyRejection::BranchOutOfReach { .. } => Code::PermissionDenied,
+    };
+    let chinese = match rejection {
+        PolicyRejection::Invalid(_) => "制度内容无效，请按字段提示修改。",
+        PolicyRejection::EffectiveTimePast { .. } => "生效时间已过，请另行提出。",
+        PolicyRejection::ProposerCannotApprove { .. } => "提出人不得自行批准，请由他人批准。",
+        PolicyRejection::IllegalTransition { .. } => "该制度已批准或已驳回。",
+        PolicyRejection::HeadquartersOnly => "仅总部可以执行该操作。",
+        PolicyRejection::BranchOutOfReach { .. } => "只能为本营业部提出调整。",
+    };
+    let failure = Failure::new(code, rejection.reason(), text, chinese);
+    let PolicyRejection::Invalid(errors) = rejection else { return failure };
+    errors.iter().fold(failure, |failure, error| {
+        failure.field(
+            format!("document.{}", error.field),
+            format!("{}; {}", error.problem, error.remedy),
+            "请按说明修改",
+        )
+    })
+}

@@ -1,0 +1,168 @@
+//! States as the contract's messages.
+
+use shouwen_policy::PolicyState;
+use shouwen_proto::{
+    events::v1::CloseKind,
+    ownership::v1::{Branch, Case, Clock, Employee, Line, Offer, Override, Promise, TimelineEntry, case},
+    policy::v1::{Policy, policy},
+};
+use shouwen_serving::timestamps::to_proto;
+
+use crate::{
+    domain::{
+        CaseState, RosterState,
+        case::{Clock as ClockState, Phase, Promise as PromiseState},
+    },
+    store::timeline,
+};
+
+pub(crate) fn case(name: &str, version: i64, state: &CaseState) -> Case {
+    let mut message = Case {
+        name: name.to_owned(),
+        etag: version.to_string(),
+        branch: state.branch.clone(),
+        topic: state.topic.clone(),
+        channel: state.channel,
+        client: state.client.clone().unwrap_or_default(),
+        state: case::State::Open.into(),
+        first_responder: state.first_responder.clone(),
+        accountable: state.accountable.clone(),
+        handler: state.handler.clone(),
+        epoch: state.epoch,
+        offer: state.offer.as_ref().map(|offer| Offer {
+            offer: offer.id.clone(),
+            from: offer.from.clone(),
+            to: offer.to.clone(),
+            reason: offer.reason.clone(),
+            expire_time: Some(to_proto(offer.expires)),
+        }),
+        r#override: state.overriding.as_ref().map(|running| Override {
+            employee: running.employee.clone(),
+            reason: running.reason.clone(),
+            begin_time: Some(to_proto(running.begun)),
+            expire_time: Some(to_proto(running.expires)),
+        }),
+        clocks: state.clocks.iter().map(clock).collect(),
+        assistants: state.assistants.clone(),
+        merged_into: String::new(),
+        promises: state.promises.iter().map(promise).collect(),
+        create_time: Some(to_proto(state.opened_at)),
+        close_time: None,
+        close_kind: CloseKind::Unspecified.into(),
+        close_reason: String::new(),
+        reopen_count: state.reopenings,
+    };
+    match &state.phase {
+        Phase::Open => {}
+        Phase::AwaitingSatisfaction => message.state = case::State::AwaitingSatisfaction.into(),
+        Phase::Closed { at, kind, reason } => {
+            message.state = case::State::Closed.into();
+            message.close_time = Some(to_proto(*at));
+            message.close_kind = *kind;
+            message.close_reason.clone_from(reason);
+        }
+        Phase::Merged { into } => {
+            message.state = case::State::Merged.into();
+            message.merged_into.clone_from(into);
+        }
+        Phase::Void { reason } => {
+            message.state = case::State::Void.into();
+            message.close_reason.clone_from(reason);
+        }
+    }
+    message
+}
+
+fn clock(clock: &ClockState) -> Clock {
+    Clock {
+        start_time: Some(to_proto(clock.started)),
+        due_time: Some(to_proto(clock.due)),
+        met_time: clock.met.map(to_proto),
+        missed: clock.missed,
+        provisional: clock.provisional,
+    }
+}
+
+pub(crate) fn promise(promise: &PromiseState) -> Promise {
+    Promise {
+        callback: promise.callback.clone(),
+        kind: promise.kind,
+        due_time: Some(to_proto(promise.due)),
+        settled: promise.settled,
+    }
+}
+
+pub(crate) fn branch(version: i64, state: RosterState) -> Option<Branch> {
+    let RosterState::Branch(branch) = state else { return None };
+    Some(Branch {
+        name: branch.name,
+        display_name: branch.display_name,
+        complaints_phone: branch.complaints_phone,
+        etag: version.to_string(),
+    })
+}
+
+pub(crate) fn employee(version: i64, state: RosterState) -> Option<Employee> {
+    let RosterState::Employee(employee) = state else { return None };
+    Some(Employee {
+        name: employee.name,
+        display_name: employee.display_name,
+        branch: employee.branch,
+        roles: employee.roles,
+        office_phone: employee.office_phone,
+        external_id: employee.external_id,
+        active: employee.active,
+        etag: version.to_string(),
+    })
+}
+
+pub(crate) fn line(version: i64, state: RosterState) -> Option<Line> {
+    let RosterState::Line(line) = state else { return None };
+    Some(Line {
+        name: line.name,
+        branch: line.branch,
+        number: line.number,
+        published: line.published,
+        employee: line.employee,
+        etag: version.to_string(),
+    })
+}
+
+pub(crate) fn timeline_entry(line: timeline::Line) -> TimelineEntry {
+    TimelineEntry {
+        service: line.service,
+        position: line.position,
+        time: Some(to_proto(line.time)),
+        r#type: line.r#type,
+        aggregate: line.aggregate,
+        actor: line.actor,
+        on_behalf: line.on_behalf,
+        capacity: line.capacity,
+        cause: line.cause,
+    }
+}
+
+pub(crate) fn policy(name: &str, version: i64, state: &PolicyState) -> Policy {
+    let (status, approver, reject_reason) = match &state.status {
+        shouwen_policy::PolicyStatus::Proposed => (policy::State::Proposed, String::new(), String::new()),
+        shouwen_policy::PolicyStatus::Approved { approver, .. } => {
+            (policy::State::Approved, approver.clone(), String::new())
+        }
+        shouwen_policy::PolicyStatus::Rejected { reason, .. } => {
+            (policy::State::Rejected, String::new(), reason.clone())
+        }
+    };
+    Policy {
+        name: name.to_owned(),
+        etag: version.to_string(),
+        kind: state.kind.clone(),
+        scope: state.scope.clone(),
+        revision: state.revision,
+        document: Some(shouwen_policy::document_to_struct(&state.document).unwrap_or_default()),
+        effective_time: Some(to_proto(state.effective_from)),
+        state: status.into(),
+        proposer: state.proposer.clone(),
+        approver,
+        reject_reason,
+    }
+}

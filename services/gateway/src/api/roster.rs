@@ -1,0 +1,304 @@
+//! `RosterService`.
+
+use shouwen_access::{
+    BranchName, Caller, EmployeeName, Failure, Language, ServiceAccountName,
+    page_token::{PageTokens, Query},
+};
+use shouwen_proto::{
+    access::v1::Role,
+    ownership::v1::{
+        Employee, GetEmployeeRequest, ImportRosterRequest, ImportRosterResponse, ListBranchesRequest,
+        ListBranchesResponse, ListEmployeesRequest, ListEmployeesResponse, ListLinesRequest,
+        ListLinesResponse, RejectedEntry, RosterEntry, roster_entry::Entry, roster_service_server,
+    },
+};
+use shouwen_serving::{Call, refusal};
+use tonic::{Request, Response, Status};
+
+use super::{messages, page_size, parent};
+use crate::{
+    domain::{
+        Command, RosterState,
+        roster::{self, RosterCommand},
+    },
+    ownership::Ownership,
+    store::{self, roster::RosterRow},
+};
+
+/// The most entries of one import.
+const ENTRIES: usize = 1000;
+
+/// Serves the roster.
+pub struct RosterServer {
+    pub ownership: Ownership,
+    pub pages: PageTokens,
+}
+
+impl RosterServer {
+    async fn save(&self, call: &Call, entry: RosterState) -> Result<Saved, Failure> {
+        let before = store::roster::get(self.ownership.engine.pool(), entry.name())
+            .await
+            .map_err(|error| refusal::database(&error))?
+            .map_or(0, |row| row.version);
+        let submission = call.submission(Command::Roster(RosterCommand { entry }));
+        let outcome = call.submit(&self.ownership.engine, submission).await?;
+        Ok(match outcome.version {
+            1 if before == 0 || outcome.replayed => Saved::Created,
+            after if after == before => Saved::Unchanged,
+            _ => Saved::Updated,
+        })
+    }
+
+    /// One page of a collection, and the token of the next.
+    async fn page(&self, list: Page<'_>) -> Result<(Vec<RosterRow>, String), Failure> {
+        let size = page_size(list.page_size, 100, 500)?;
+        let branch = if list.parent.is_empty() { None } else { parent(list.parent)? };
+        let arguments = [list.parent];
+        let query = Query { method: list.collection, caller: list.caller, arguments: &arguments };
+        let after = match self.pages.open(&query, list.page_token)? {
+            Some(position) => String::from_utf8(position).map_err(|_| Failure::page_token_invalid())?,
+            None => String::new(),
+        };
+        let pool = self.ownership.engine.pool();
+        let rows = store::roster::list(pool, list.collection, branch.as_deref(), &after, size)
+            .await
+            .map_err(|error| refusal::database(&error))?;
+        let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) == size;
+        let next = rows
+            .last()
+            .filter(|_| full)
+            .map_or_else(String::new, |last| self.pages.issue(&query, last.id.as_bytes()));
+        Ok((rows, next))
+    }
+}
+
+struct Page<'a> {
+    collection: &'static str,
+    caller: &'a Caller,
+    parent: &'a str,
+    page_size: i32,
+    page_token: &'a str,
+}
+
+#[tonic::async_trait]
+impl roster_service_server::RosterService for RosterServer {
+    async fn import_roster(
+        &self,
+        request: Request<ImportRosterRequest>,
+    ) -> Result<Response<ImportRosterResponse>, Status> {
+        let call = Call::mutation(&request, "ImportRoster", &request.get_ref().request_id)?;
+        let entries = request.into_inner().entries;
+        if entries.is_empty() || entries.len() > ENTRIES {
+            return Err(Failure::field_invalid(
+                "entries",
+                format!("give 1 to {ENTRIES} entries"),
+                format!("请提供 1 至 {ENTRIES} 条"),
+            )
+            .into());
+        }
+        let mut response = ImportRosterResponse::default();
+        // One after the other: an entry may name what an earlier one creates.
+        for (index, entry) in entries.into_iter().enumerate() {
+            let rejected = match parse(entry) {
+                Ok(entry) => match self.save(&call.entry(index), entry).await {
+                    Ok(Saved::Created) => {
+                        response.created += 1;
+                        continue;
+                    }
+                    Ok(Saved::Updated) => {
+                        response.updated += 1;
+                        continue;
+                    }
+                    Ok(Saved::Unchanged) => {
+                        response.unchanged += 1;
+                        continue;
+                    }
+                    Err(failure) if failure.reason() == "ROSTER_INVALID" => RejectedEntry {
+                        index: 0,
+                        field: failure.metadata("field").unwrap_or_default().to_owned(),
+                        description: failure.message(Language::En).to_owned(),
+                        reason: failure.reason().to_owned(),
+                    },
+                    Err(other) => return Err(other.into()),
+                },
+                Err((field, description)) => RejectedEntry {
+                    index: 0,
+                    field: field.to_owned(),
+                    description,
+                    reason: "FIELD_INVALID".to_owned(),
+                },
+            };
+            let index = i32::try_from(index).unwrap_or(i32::MAX);
+            response.rejected.push(RejectedEntry { index, ..rejected });
+        }
+        Ok(Response::new(response))
+    }
+
+    async fn get_employee(&self, request: Request<GetEmployeeRequest>) -> Result<Response<Employee>, Status> {
+        let name = super::employee("name", &request.get_ref().name)?;
+        let row = store::roster::get(self.ownership.engine.pool(), &name)
+            .await
+            .map_err(|error| refusal::database(&error))?
+            .ok_or_else(|| Failure::not_found("employee", name))?;
+        Ok(Response::new(messages::employee(row.version, row.state.0).ok_or_else(Failure::internal)?))
+    }
+
+    async fn list_employees(
+        &self,
+        request: Request<ListEmployeesRequest>,
+    ) -> Result<Response<ListEmployeesResponse>, Status> {
+        let caller = Caller::from_request(&request)?.clone();
+        let message = request.into_inner();
+        parent(&message.parent)?;
+        let (rows, next_page_token) = self
+            .page(Page {
+                collection: "employees",
+                caller: &caller,
+                parent: &message.parent,
+                page_size: message.page_size,
+                page_token: &message.page_token,
+            })
+            .await?;
+        let employees =
+            rows.into_iter().filter_map(|row| messages::employee(row.version, row.state.0)).collect();
+        Ok(Response::new(ListEmployeesResponse { employees, next_page_token }))
+    }
+
+    async fn list_branches(
+        &self,
+        request: Request<ListBranchesRequest>,
+    ) -> Result<Response<ListBranchesResponse>, Status> {
+        let caller = Caller::from_request(&request)?.clone();
+        let message = request.into_inner();
+        let (rows, next_page_token) = self
+            .page(Page {
+                collection: "branches",
+                caller: &caller,
+                parent: "",
+                page_size: message.page_size,
+                page_token: &message.page_token,
+            })
+            .await?;
+        let branches =
+            rows.into_iter().filter_map(|row| messages::branch(row.version, row.state.0)).collect();
+        Ok(Response::new(ListBranchesResponse { branches, next_page_token }))
+    }
+
+    async fn list_lines(
+        &self,
+        request: Request<ListLinesRequest>,
+    ) -> Result<Response<ListLinesResponse>, Status> {
+        let caller = Caller::from_request(&request)?.clone();
+        let message = request.into_inner();
+        parent(&message.parent)?;
+        let (rows, next_page_token) = self
+            .page(Page {
+                collection: "lines",
+                caller: &caller,
+                parent: &message.parent,
+                page_size: message.page_size,
+                page_token: &message.page_token,
+            })
+            .await?;
+        let lines = rows.into_iter().filter_map(|row| messages::line(row.version, row.state.0)).collect();
+        Ok(Response::new(ListLinesResponse { lines, next_page_token }))
+    }
+}
+
+/// What an import did to an entry.
+enum Saved {
+    Created,
+    Updated,
+    Unchanged,
+}
+
+type Invalid = (&'static str, String);
+
+/// Parses an entry; the error names the field and what it should be.
+fn parse(entry: RosterEntry) -> Result<RosterState, Invalid> {
+    const NAME: &str = "1-40 of `a-z 0-9 -` behind the collection";
+    let branch_name = |field, name: &str| {
+        BranchName::parse(name).map_err(|_| (field, format!("must be `branches/{{branch}}`, {NAME}")))
+    };
+    match entry.entry {
+        None => Err(("entry", "must be a branch, employee, line or service account".to_owned())),
+        Some(Entry::Branch(branch)) => {
+            branch_name("branch.name", &branch.name)?;
+            present("branch.display_name", &branch.display_name)?;
+            Ok(RosterState::Branch(roster::Branch {
+                name: branch.name,
+                display_name: branch.display_name,
+                complaints_phone: branch.complaints_phone,
+            }))
+        }
+        Some(Entry::Employee(employee)) => {
+            EmployeeName::parse(&employee.name)
+                .map_err(|_| ("employee.name", format!("must be `employees/{{employee}}`, {NAME}")))?;
+            present("employee.display_name", &employee.display_name)?;
+            branch_name("employee.branch", &employee.branch)?;
+            let mut roles = employee.roles;
+            roles.sort_unstable();
+            roles.dedup();
+            let assignable = |role: &i32| {
+                Role::try_from(*role).is_ok_and(|role| {
+                    !matches!(role, Role::Unspecified | Role::System | Role::ServiceAccount)
+                })
+            };
+            if roles.is_empty() || !roles.iter().all(assignable) {
+                return Err((
+                    "employee.roles",
+                    "name at least one role of employees, e.g. ROLE_STAFF".to_owned(),
+                ));
+            }
+            Ok(RosterState::Employee(roster::Employee {
+                name: employee.name,
+                display_name: employee.display_name,
+                branch: employee.branch,
+                roles,
+                office_phone: employee.office_phone,
+                external_id: employee.external_id,
+                active: employee.active,
+                bootstrap: false,
+            }))
+        }
+        Some(Entry::Line(line)) => {
+            let id = line.name.strip_prefix("lines/").unwrap_or_default();
+            if BranchName::parse(&format!("branches/{id}")).is_err() {
+                return Err(("line.name", format!("must be `lines/{{line}}`, {NAME}")));
+            }
+            branch_name("line.branch", &line.branch)?;
+            present("line.number", &line.number)?;
+            if !line.employee.is_empty() {
+                EmployeeName::parse(&line.employee)
+                    .map_err(|_| ("line.employee", format!("must be `employees/{{employee}}`, {NAME}")))?;
+            }
+            Ok(RosterState::Line(roster::Line {
+                name: line.name,
+                branch: line.branch,
+                number: line.number,
+                published: line.published,
+                employee: line.employee,
+            }))
+        }
+        Some(Entry::ServiceAccount(account)) => {
+            ServiceAccountName::parse(&account.name).map_err(|_| {
+                ("service_account.name", format!("must be `serviceAccounts/{{account}}`, {NAME}"))
+            })?;
+            present("service_account.display_name", &account.display_name)?;
+            for branch in &account.branches {
+                branch_name("service_account.branches", branch)?;
+            }
+            Ok(RosterState::ServiceAccount(roster::ServiceAccount {
+                name: account.name,
+                display_name: account.display_name,
+                branches: account.branches,
+                act_for_employees: account.act_for_employees,
+                active: account.active,
+            }))
+        }
+    }
+}
+
+fn present(field: &'static str, text: &str) -> Result<(), Invalid> {
+    if text.trim().is_empty() { Err((field, "must not be empty".to_owned())) } else { Ok(()) }
+}

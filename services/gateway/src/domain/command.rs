@@ -1,0 +1,242 @@
+//! The commands of the domain, and what each may touch.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use shouwen_engine::{AggregateId, Footprint, Key};
+use shouwen_policy::Propose;
+use shouwen_proto::{
+    events::v1::{CallOutcome, CloseKind},
+    r#type::v1::{CallbackKind, Private},
+};
+
+use super::{case::open_key, roster::RosterCommand};
+
+/// A command. Employees are named `employees/{employee}`.
+#[derive(Clone, Debug)]
+pub enum Command {
+    Roster(RosterCommand),
+    Policy(PolicyCommand),
+    Contact(ContactCommand),
+    Case(CaseCommand),
+    FollowUp(FollowUp),
+}
+
+/// Proposals of policies (P1-P3).
+#[derive(Clone, Debug)]
+pub enum PolicyCommand {
+    Propose { propose: Propose, proposer: String, branches: Option<Vec<String>> },
+    Approve { policy: AggregateId, approver: String, branches: Option<Vec<String>>, etag: Option<i64> },
+    Reject { policy: AggregateId, by: String, branches: Option<Vec<String>>, reason: String },
+}
+
+/// What happens to a contact.
+#[derive(Clone, Debug)]
+pub enum ContactCommand {
+    /// An employee answers it (O1).
+    Claim(Claim),
+    /// Somebody learns who the client is.
+    Identify { contact: AggregateId, client: String, topic: Option<String>, by: String },
+    /// The backend took the first touch.
+    CompleteTouch { contact: AggregateId },
+    /// The backend refused it for good.
+    VoidTouch { contact: AggregateId, reason: String },
+}
+
+/// The claim of a contact.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub contact: AggregateId,
+    /// The id that a new case gets.
+    pub case: AggregateId,
+    pub employee: String,
+    pub branch: String,
+    pub topic: String,
+    /// A number of `shouwen.type.v1.Channel`.
+    pub channel: i32,
+    pub client: Option<String>,
+    /// The call that is owed to a backend.
+    pub touch: Option<OwedTouch>,
+}
+
+/// A first touch that a backend still has to take.
+#[derive(Clone, Debug)]
+pub struct OwedTouch {
+    pub method: String,
+    pub request: Option<Private>,
+    pub request_id: String,
+}
+
+/// What somebody does about a case. `by` is the employee who acts.
+#[derive(Clone, Debug)]
+pub struct CaseCommand {
+    pub case: AggregateId,
+    pub by: String,
+    pub etag: Option<i64>,
+    pub action: Action,
+}
+
+#[derive(Clone, Debug)]
+pub enum Action {
+    Offer { offer: String, to: String, reason: String, explanation: Option<Private> },
+    Accept { offer: String },
+    Decline { offer: String, reason: String },
+    Withdraw { offer: String },
+    BeginOverride { reason: String },
+    EndOverride,
+    Resolve { answer: Option<Private> },
+    Confirm { satisfied: bool, reason: String },
+    Close { kind: CloseKind, reason: String },
+    Reopen { reason: String },
+}
+
+/// What follows by itself from deadlines and from other services' events.
+#[derive(Clone, Debug)]
+pub enum FollowUp {
+    ExpireOffer(AggregateId),
+    ExpireOverride(AggregateId),
+    MissLimit(AggregateId),
+    /// Recompute the running clock after a change of calendar (S3).
+    Recompute(AggregateId),
+    CallEnded {
+        contact: AggregateId,
+        by: String,
+        outcome: CallOutcome,
+    },
+    Promised {
+        case: AggregateId,
+        callback: String,
+        kind: CallbackKind,
+        due: DateTime<Utc>,
+    },
+    CallbackCompleted {
+        case: AggregateId,
+        callback: String,
+        satisfied: bool,
+    },
+    CallbackCancelled {
+        case: AggregateId,
+        callback: String,
+    },
+}
+
+/// What an unlocked read found about the cases and contacts that commands name.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// Case of each contact that exists.
+    pub cases_of_contacts: HashMap<String, String>,
+    /// What is known of each case, the survivors of merged ones included.
+    pub cases: HashMap<String, CaseReach>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct CaseReach {
+    pub client: Option<String>,
+    pub topic: String,
+    pub merged_into: Option<String>,
+}
+
+impl Reach {
+    /// The case and all its survivors up to the last.
+    fn chain(&self, case: &str) -> Vec<String> {
+        let mut chain = vec![case.to_owned()];
+        while let Some(next) =
+            chain.last().and_then(|last| self.cases.get(last)).and_then(|case| case.merged_into.clone())
+        {
+            if chain.contains(&next) {
+                break;
+            }
+            chain.push(next);
+        }
+        chain
+    }
+
+    /// Locks for a case that may be followed to its survivor and may be reopened.
+    fn footprint(&self, case: &str) -> Footprint {
+        let chain = self.chain(case);
+        let last = chain.last().and_then(|last| self.cases.get(last));
+        let keys = last.and_then(|case| open_key(case.client.as_deref(), &case.topic)).into_iter().collect();
+        Footprint { aggregates: chain.into_iter().map(AggregateId).collect(), keys, counters: Vec::new() }
+    }
+}
+
+impl Command {
+    /// The case that the command names.
+    pub fn case(&self) -> Option<&AggregateId> {
+        match self {
+            Self::Case(command) => Some(&command.case),
+            Self::FollowUp(
+                FollowUp::ExpireOffer(case)
+                | FollowUp::ExpireOverride(case)
+                | FollowUp::MissLimit(case)
+                | FollowUp::Recompute(case)
+                | FollowUp::Promised { case, .. }
+                | FollowUp::CallbackCompleted { case, .. }
+                | FollowUp::CallbackCancelled { case, .. },
+            ) => Some(case),
+            _ => None,
+        }
+    }
+
+    /// The contact that the command names.
+    pub fn contact(&self) -> Option<&AggregateId> {
+        match self {
+            Self::Contact(
+                ContactCommand::Claim(Claim { contact, .. })
+                | ContactCommand::Identify { contact, .. }
+                | ContactCommand::CompleteTouch { contact }
+                | ContactCommand::VoidTouch { contact, .. },
+            )
+            | Self::FollowUp(FollowUp::CallEnded { contact, .. }) => Some(contact),
+            _ => None,
+        }
+    }
+
+    /// What the command may touch, by what an unlocked read found.
+    pub fn footprint(&self, reach: &Reach) -> Footprint {
+        let mut footprint = match self {
+            Self::Roster(command) => return command.footprint(),
+            Self::Policy(command) => return command.footprint(),
+            Self::Case(_) | Self::FollowUp(_) | Self::Contact(_) => match (self.case(), self.contact()) {
+                (Some(case), _) => reach.footprint(&case.0),
+                (None, Some(contact)) => {
+                    let case = reach.cases_of_contacts.get(&contact.0);
+                    let mut footprint = case.map(|case| reach.footprint(case)).unwrap_or_default();
+                    footprint.aggregates.push(contact.clone());
+                    footprint
+                }
+                (None, None) => Footprint::default(),
+            },
+        };
+        match self {
+            Self::Contact(ContactCommand::Claim(claim)) => {
+                footprint.aggregates.push(claim.case.clone());
+                footprint.keys.extend(open_key(claim.client.as_deref(), &claim.topic));
+            }
+            Self::Contact(ContactCommand::Identify { contact, client, topic, .. }) => {
+                let case = reach.cases_of_contacts.get(&contact.0).and_then(|case| {
+                    reach.chain(case).last().and_then(|last| reach.cases.get(last).cloned())
+                });
+                let topic = topic.clone().or(case.map(|case| case.topic)).unwrap_or_default();
+                footprint.keys.extend(open_key(Some(client), &topic));
+            }
+            _ => {}
+        }
+        footprint
+    }
+}
+
+impl PolicyCommand {
+    fn footprint(&self) -> Footprint {
+        match self {
+            Self::Propose { propose, .. } => Footprint {
+                aggregates: vec![AggregateId(propose.policy.clone())],
+                keys: Vec::<Key>::new(),
+                counters: vec![shouwen_policy::revision_counter(propose.kind, &propose.scope)],
+            },
+            Self::Approve { policy, .. } | Self::Reject { policy, .. } => {
+                Footprint { aggregates: vec![policy.clone()], ..Footprint::default() }
+            }
+        }
+    }
+}

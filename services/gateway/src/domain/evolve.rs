@@ -1,0 +1,251 @@
+//! What events make of states. Total: every event that was ever decided can be folded again.
+
+use chrono::{DateTime, Utc};
+use prost_types::Timestamp;
+use shouwen_engine::Recorded;
+use shouwen_policy::PolicyState;
+use shouwen_proto::events::v1::ownership_event::Event;
+use shouwen_serving::{private, timestamps::from_proto};
+
+use super::{
+    State,
+    case::{CaseState, Clock, Offer, Override, Phase, Promise},
+    contact::{ContactState, Touch},
+    roster,
+};
+
+/// The name of an event on the ledger: its field in the oneof.
+pub fn name(event: &Event) -> &'static str {
+    match event {
+        Event::BranchSaved(_) => "branch_saved",
+        Event::EmployeeSaved(_) => "employee_saved",
+        Event::LineSaved(_) => "line_saved",
+        Event::ServiceAccountSaved(_) => "service_account_saved",
+        Event::PolicyProposed(_) => "policy_proposed",
+        Event::PolicyApproved(_) => "policy_approved",
+        Event::PolicyRejected(_) => "policy_rejected",
+        Event::ContactClaimed(_) => "contact_claimed",
+        Event::ContactJoined(_) => "contact_joined",
+        Event::TouchCompleted(_) => "touch_completed",
+        Event::TouchVoided(_) => "touch_voided",
+        Event::CaseOpened(_) => "case_opened",
+        Event::ClientIdentified(_) => "client_identified",
+        Event::CaseMerged(_) => "case_merged",
+        Event::CaseAbsorbed(_) => "case_absorbed",
+        Event::AssistantAdded(_) => "assistant_added",
+        Event::OfferMade(_) => "offer_made",
+        Event::OfferAccepted(_) => "offer_accepted",
+        Event::OfferDeclined(_) => "offer_declined",
+        Event::OfferWithdrawn(_) => "offer_withdrawn",
+        Event::OfferExpired(_) => "offer_expired",
+        Event::OverrideBegun(_) => "override_begun",
+        Event::OverrideEnded(_) => "override_ended",
+        Event::CaseResolved(_) => "case_resolved",
+        Event::CaseClosed(_) => "case_closed",
+        Event::CaseReopened(_) => "case_reopened",
+        Event::CaseVoided(_) => "case_voided",
+        Event::LimitMissed(_) => "limit_missed",
+        Event::PromiseNoted(_) => "promise_noted",
+        Event::PromiseSettled(_) => "promise_settled",
+        Event::LimitMoved(_) => "limit_moved",
+    }
+}
+
+/// The state after an event.
+pub fn evolve(state: Option<State>, recorded: &Recorded<'_, Event>) -> State {
+    let event = recorded.event;
+    if let Some(entry) = roster::entry_of(event) {
+        return State::Roster(entry);
+    }
+    match (state, event) {
+        (_, Event::PolicyProposed(proposed)) => State::Policy(Box::new(PolicyState::from(proposed))),
+        (Some(State::Policy(policy)), Event::PolicyApproved(approved)) => {
+            State::Policy(Box::new(policy.approved(approved, recorded.time)))
+        }
+        (Some(State::Policy(policy)), Event::PolicyRejected(rejected)) => {
+            State::Policy(Box::new(policy.rejected(rejected, recorded.on_behalf, recorded.time)))
+        }
+        (
+            Some(State::Contact(contact)),
+            event @ (Event::ContactJoined(_) | Event::TouchCompleted(_) | Event::TouchVoided(_)),
+        ) => State::Contact(Box::new(contact_after(*contact, event))),
+        (_, Event::ContactClaimed(claimed)) => State::Contact(Box::new(ContactState {
+            employee: claimed.employee.clone(),
+            case: claimed.case.clone(),
+            first_responder: claimed.first_responder,
+            branch: claimed.branch.clone(),
+            channel: claimed.channel,
+            claimed_at: recorded.time,
+            touch: if claimed.touch_method.is_empty() {
+                Touch::None
+            } else {
+                Touch::Pending {
+                    method: claimed.touch_method.clone(),
+                    request: private::sealed(claimed.touch_request.as_ref()),
+                    request_id: claimed.touch_request_id.clone(),
+                    principal: recorded.principal.to_owned(),
+                }
+            },
+        })),
+        (_, Event::CaseOpened(opened)) => State::Case(Box::new(CaseState {
+            branch: opened.branch.clone(),
+            topic: opened.topic.clone(),
+            channel: opened.channel,
+            client: Some(opened.client.clone()).filter(|client| !client.is_empty()),
+            contact: opened.contact.clone(),
+            first_responder: opened.first_responder.clone(),
+            accountable: opened.first_responder.clone(),
+            handler: opened.first_responder.clone(),
+            epoch: opened.epoch,
+            phase: Phase::Open,
+            offer: None,
+            overriding: None,
+            clocks: vec![clock(
+                recorded.time,
+                opened.answer_due.as_ref(),
+                opened.provisional,
+                &opened.calendar_version,
+            )],
+            assistants: Vec::new(),
+            promises: Vec::new(),
+            opened_at: recorded.time,
+            policy: opened.policy_version.clone(),
+            reopenings: 0,
+        })),
+        (Some(State::Case(mut case)), event) => {
+            case_after(&mut case, event, recorded.time);
+            State::Case(case)
+        }
+        (Some(other), _) => other,
+        // Unreachable for what `decide` produces: the first event of an aggregate creates it.
+        (None, _) => State::Roster(roster::RosterState::Branch(roster::Branch {
+            name: recorded.aggregate.0.clone(),
+            display_name: String::new(),
+            complaints_phone: String::new(),
+        })),
+    }
+}
+
+fn contact_after(mut contact: ContactState, event: &Event) -> ContactState {
+    match event {
+        Event::ContactJoined(joined) => {
+            contact.case.clone_from(&joined.case);
+            contact.first_responder = false;
+        }
+        Event::TouchCompleted(_) => contact.touch = Touch::Done,
+        Event::TouchVoided(voided) => contact.touch = Touch::Voided { reason: voided.reason.clone() },
+        _ => {}
+    }
+    contact
+}
+
+fn clock(started: DateTime<Utc>, due: Option<&Timestamp>, provisional: bool, calendar: &str) -> Clock {
+    Clock {
+        started,
+        due: time(due, started),
+        met: None,
+        missed: false,
+        provisional,
+        calendar: calendar.to_owned(),
+    }
+}
+
+fn time(value: Option<&Timestamp>, otherwise: DateTime<Utc>) -> DateTime<Utc> {
+    value.and_then(from_proto).unwrap_or(otherwise)
+}
+
+fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>) {
+    match event {
+        Event::ClientIdentified(identified) => {
+            case.client = Some(identified.client.clone());
+            case.topic.clone_from(&identified.topic);
+        }
+        Event::CaseMerged(merged) => {
+            case.phase = Phase::Merged { into: merged.into.clone() };
+            case.epoch = merged.epoch;
+        }
+        Event::CaseAbsorbed(absorbed) if !absorbed.assistant.is_empty() => {
+            case.assistants.push(absorbed.assistant.clone());
+        }
+        Event::AssistantAdded(added) => case.assistants.push(added.employee.clone()),
+        Event::OfferMade(offer) => {
+            case.offer = Some(Offer {
+                id: offer.offer.clone(),
+                from: offer.from.clone(),
+                to: offer.to.clone(),
+                reason: offer.reason.clone(),
+                expires: time(offer.expire_time.as_ref(), at),
+            });
+        }
+        Event::OfferAccepted(accepted) => {
+            case.handler.clone_from(&accepted.handler);
+            case.epoch = accepted.epoch;
+            case.offer = None;
+        }
+        Event::OfferDeclined(_) | Event::OfferWithdrawn(_) | Event::OfferExpired(_) => case.offer = None,
+        Event::OverrideBegun(begun) => {
+            case.overriding = Some(Override {
+                employee: begun.employee.clone(),
+                reason: begun.reason.clone(),
+                begun: at,
+                expires: time(begun.expire_time.as_ref(), at),
+            });
+            case.epoch = begun.epoch;
+        }
+        Event::OverrideEnded(ended) => {
+            case.overriding = None;
+            case.epoch = ended.epoch;
+        }
+        Event::CaseResolved(_) => {
+            case.phase = Phase::AwaitingSatisfaction;
+            meet(case, at);
+        }
+        Event::CaseClosed(closed) => {
+            case.phase = Phase::Closed { at, kind: closed.kind, reason: closed.reason.clone() };
+            case.offer = None;
+            meet(case, at);
+        }
+        Event::CaseReopened(reopened) => {
+            case.phase = Phase::Open;
+            case.reopenings += 1;
+            let due = reopened.answer_due.as_ref();
+            case.clocks.push(clock(at, due, reopened.provisional, &reopened.calendar_version));
+        }
+        Event::CaseVoided(voided) => {
+            case.phase = Phase::Void { reason: voided.reason.clone() };
+            case.epoch = voided.epoch;
+            case.offer = None;
+        }
+        Event::LimitMissed(_) => {
+            if let Some(clock) = case.clocks.last_mut() {
+                clock.missed = true;
+            }
+        }
+        Event::LimitMoved(moved) => {
+            if let Some(clock) = case.clocks.last_mut() {
+                clock.due = time(moved.due.as_ref(), clock.due);
+                clock.provisional = moved.provisional;
+                clock.calendar.clone_from(&moved.calendar_version);
+            }
+        }
+        Event::PromiseNoted(noted) => case.promises.push(Promise {
+            callback: noted.callback.clone(),
+            kind: noted.kind,
+            due: time(noted.due.as_ref(), at),
+            settled: false,
+        }),
+        Event::PromiseSettled(settled) => {
+            for promise in &mut case.promises {
+                promise.settled |= promise.callback == settled.callback;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The running clock is met.
+fn meet(case: &mut CaseState, at: DateTime<Utc>) {
+    if let Some(clock) = case.clocks.last_mut() {
+        clock.met.get_or_insert(at);
+    }
+}

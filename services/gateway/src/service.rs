@@ -1,0 +1,193 @@
+//! Assembly of the ownership service inside the gateway.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use shouwen_access::page_token::PageTokens;
+use shouwen_engine::{
+    Actor, Domain as _, Engine, FeedSource, Options, Submission, SubmitError,
+    feed::{self, FeedItem},
+    provision::Schema,
+};
+use shouwen_policy::{InvalidBook, PolicyBook};
+use shouwen_proto::{
+    access::v1::Role,
+    events::v1::event_feed_server::EventFeedServer as EventFeedService,
+    operator::v1::operator_service_server::OperatorServiceServer,
+    ownership::v1::{case_service_server::CaseServiceServer, roster_service_server::RosterServiceServer},
+    policy::v1::policy_service_server::PolicyServiceServer,
+};
+use shouwen_runtime::clock::MachineClock;
+use shouwen_serving::{
+    EventFeedServer, OperatorServer, ParkedFeed,
+    operator::{CalendarState, Followed},
+};
+use shouwen_vault::Vault;
+use sqlx::{PgPool, migrate::Migrator, postgres::PgConnectOptions};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+use crate::{
+    api::{cases::CaseServer, policies::PolicyServer, roster::RosterServer},
+    domain::{
+        Command, Mutants, OwnershipDomain, Rejection, Roster, RosterState,
+        roster::{BOOTSTRAP_BRANCH, Employee, RosterCommand},
+    },
+    followers::{callbacks::FollowCallbacks, calls::FollowCalls},
+    ownership::Ownership,
+    store,
+};
+
+static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// The schema `ownership`.
+pub fn schema() -> Schema {
+    Schema {
+        service: OwnershipDomain::SERVICE,
+        migrators: vec![&shouwen_engine::provision::MIGRATOR, &shouwen_vault::MIGRATOR, &MIGRATOR],
+    }
+}
+
+/// What the service needs.
+pub struct Dependencies {
+    pub pool: PgPool,
+    /// For the write path's own connections; chooses the schema as the pool does.
+    pub connect: PgConnectOptions,
+    pub vault: Vault,
+    pub pages: PageTokens,
+    pub clock: MachineClock,
+    pub options: Options,
+    pub stop: CancellationToken,
+    pub feeds: Feeds,
+    pub mutants: Mutants,
+}
+
+/// The feeds that ownership follows.
+pub struct Feeds {
+    pub calls: FeedSource,
+    pub callbacks: FeedSource,
+}
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("policies: {0}")]
+    Policies(#[from] InvalidBook),
+}
+
+/// The running service.
+pub struct Service {
+    pub engine: Engine<OwnershipDomain>,
+    pub ownership: Ownership,
+    routes: Routes,
+}
+
+impl Service {
+    /// Loads the snapshots, starts engine, sweeper, upkeep and followers.
+    pub async fn start(dependencies: Dependencies) -> Result<Self, StartError> {
+        let Dependencies { pool, connect, vault, pages, clock, options, stop, feeds, mutants } = dependencies;
+        let head = shouwen_engine::ledger::head(&pool).await?.position;
+        let roster = Roster::of(store::roster::all(&pool).await?);
+        let policies = PolicyBook::load(store::roster::approved(&pool).await?)?;
+        let domain = Arc::new(OwnershipDomain::new(roster, policies, mutants));
+        let engine = Engine::start(domain, pool, connect, clock.clone(), options, stop.clone()).await?;
+        engine.sweep();
+        engine.keep_up();
+        tokio::spawn(learn(engine.clone(), head, stop));
+
+        let (calls, callbacks) = (Arc::new(FollowCalls), Arc::new(FollowCallbacks));
+        engine.follow(Arc::clone(&calls), Arc::clone(&feeds.calls));
+        engine.follow(Arc::clone(&callbacks), Arc::clone(&feeds.callbacks));
+        let followed: Vec<Box<dyn ParkedFeed>> = vec![
+            Box::new(Followed { engine: engine.clone(), follow: calls, source: feeds.calls }),
+            Box::new(Followed { engine: engine.clone(), follow: callbacks, source: feeds.callbacks }),
+        ];
+
+        let ownership = Ownership::new(engine.clone(), vault.clone(), clock);
+        let routes = Routes::new(CaseServiceServer::new(CaseServer {
+            ownership: ownership.clone(),
+            pages: pages.clone(),
+        }))
+        .add_service(RosterServiceServer::new(RosterServer {
+            ownership: ownership.clone(),
+            pages: pages.clone(),
+        }))
+        .add_service(PolicyServiceServer::new(PolicyServer { ownership: ownership.clone(), pages }))
+        .add_service(EventFeedService::new(EventFeedServer::new(engine.clone(), vault)))
+        .add_service(OperatorServiceServer::new(OperatorServer {
+            engine: engine.clone(),
+            feeds: followed,
+            calendar: calendar(&engine),
+        }));
+        Ok(Self { engine, ownership, routes })
+    }
+
+    /// The service's methods; each expects a `Caller` in the request's extensions.
+    pub fn routes(&self) -> Routes {
+        self.routes.clone()
+    }
+}
+
+fn calendar(engine: &Engine<OwnershipDomain>) -> CalendarState {
+    let engine = engine.clone();
+    Arc::new(move |now| {
+        let calendar = engine.domain().policies().calendar(now);
+        (calendar.version().to_owned(), calendar.covered_until())
+    })
+}
+
+/// Keeps the snapshots of roster and policies up with what other replicas write.
+async fn learn(engine: Engine<OwnershipDomain>, mut position: i64, stop: CancellationToken) {
+    loop {
+        let mut items = Box::pin(feed::watch(&engine, position));
+        loop {
+            let item = tokio::select! {
+                () = stop.cancelled() => return,
+                item = items.next() => item,
+            };
+            match item {
+                Some(Ok(FeedItem::Events(rows))) => {
+                    for row in rows {
+                        position = row.position;
+                        if let Ok(event) = OwnershipDomain::decode(&row.payload) {
+                            engine.domain().learn(&event);
+                        }
+                    }
+                }
+                Some(Ok(FeedItem::Head(_))) => {}
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "roster and policies cannot be followed; trying again");
+                    tokio::time::sleep(engine.options().feed_poll).await;
+                    break;
+                }
+                None => break,
+            }
+        }
+    }
+}
+
+/// Makes the first administrator, once, on an empty roster.
+pub async fn bootstrap(
+    engine: &Engine<OwnershipDomain>,
+    employee: &str,
+) -> Result<(), SubmitError<Rejection>> {
+    let entry = RosterState::Employee(Employee {
+        name: employee.to_owned(),
+        display_name: "Administrator".to_owned(),
+        branch: BOOTSTRAP_BRANCH.to_owned(),
+        roles: vec![Role::Admin.into()],
+        office_phone: String::new(),
+        external_id: String::new(),
+        active: true,
+        bootstrap: true,
+    });
+    let actor = Actor {
+        principal: "services/gateway".to_owned(),
+        on_behalf: String::new(),
+        capacity: "system".to_owned(),
+    };
+    engine.submit(Submission::new(Command::Roster(RosterCommand { entry }), actor)).await?;
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! SQL of schema `ownership`: load many and save many for the engine, and the reads of the API.
+
+pub(crate) mod cases;
+pub(crate) mod reach;
+pub(crate) mod roster;
+pub(crate) mod timeline;
+
+use shouwen_engine::{AggregateId, Loaded, Saved};
+use sqlx::{PgConnection, types::Json};
+
+use crate::domain::{State, is_roster};
+
+/// Loads aggregates of all kinds that are asked for.
+pub(crate) async fn load(
+    connection: &mut PgConnection,
+    ids: &[AggregateId],
+) -> sqlx::Result<Vec<Loaded<State>>> {
+    let mut loaded = Vec::with_capacity(ids.len());
+    let of = |collection: &str| -> Vec<String> {
+        ids.iter().filter(|id| id.collection() == collection).map(|id| id.0.clone()).collect()
+    };
+    let cases = of("cases");
+    if !cases.is_empty() {
+        let rows = sqlx::query!(
+            r#"select id, version, state as "state: Json<crate::domain::CaseState>" from cases where id = any($1)"#,
+            &cases
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        loaded.extend(
+            rows.into_iter()
+                .map(|row| (AggregateId(row.id), row.version, State::Case(Box::new(row.state.0)))),
+        );
+    }
+    let contacts = of("contacts");
+    if !contacts.is_empty() {
+        let rows = sqlx::query!(
+            r#"select id, version, state as "state: Json<crate::domain::ContactState>" from contacts where id = any($1)"#,
+            &contacts
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        loaded.extend(
+            rows.into_iter()
+                .map(|row| (AggregateId(row.id), row.version, State::Contact(Box::new(row.state.0)))),
+        );
+    }
+    let policies = of("policies");
+    if !policies.is_empty() {
+        let rows = sqlx::query!(
+            r#"select id, version, state as "state: Json<shouwen_policy::PolicyState>" from policy where id = any($1)"#,
+            &policies
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        loaded.extend(
+            rows.into_iter()
+                .map(|row| (AggregateId(row.id), row.version, State::Policy(Box::new(row.state.0)))),
+        );
+    }
+    let roster: Vec<String> = ids.iter().filter(|id| is_roster(id)).map(|id| id.0.clone()).collect();
+    if !roster.is_empty() {
+        let rows = sqlx::query!(
+            r#"select id, version, state as "state: Json<crate::domain::RosterState>" from roster where id = any($1)"#,
+            &roster
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        loaded.extend(
+            rows.into_iter().map(|row| (AggregateId(row.id), row.version, State::Roster(row.state.0))),
+        );
+    }
+    Ok(loaded)
+}
+
+/// Rows of one table to write.
+#[derive(Default)]
+struct Rows {
+    ids: Vec<String>,
+    before: Vec<i64>,
+    after: Vec<i64>,
+    states: Vec<serde_json::Value>,
+}
+
+impl Rows {
+    fn push(&mut self, row: &Saved<State>, state: serde_json::Value) {
+        self.ids.push(row.id.0.clone());
+        self.before.push(row.before);
+        self.after.push(row.after);
+        self.states.push(state);
+    }
+}
+
+/// Saves aggregates of all kinds; answers how many rows were written.
+pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
+    let (mut cases, mut contacts, mut policies, mut roster) =
+        (Rows::default(), Rows::default(), Rows::default(), Rows::default());
+    for row in rows {
+        let encoded = match &row.state {
+            State::Case(state) => serde_json::to_value(state).map(|state| (&mut cases, state)),
+            State::Contact(state) => serde_json::to_value(state).map(|state| (&mut contacts, state)),
+            State::Policy(state) => serde_json::to_value(state).map(|state| (&mut policies, state)),
+            State::Roster(state) => serde_json::to_value(state).map(|state| (&mut roster, state)),
+        };
+        let (table, state) = encoded.map_err(|error| sqlx::Error::Encode(error.into()))?;
+        table.push(row, state);
+    }
+    let mut saved = 0;
+    if !cases.ids.is_empty() {
+        saved += sqlx::query!(
+            "insert into cases as t (id, version, state)
+             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
+             on conflict (id) do update set version = excluded.version, state = excluded.state
+             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
+            &cases.ids,
+            &cases.before,
+            &cases.after,
+            &cases.states
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    }
+    if !contacts.ids.is_empty() {
+        saved += sqlx::query!(
+            "insert into contacts as t (id, version, state)
+             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
+             on conflict (id) do update set version = excluded.version, state = excluded.state
+             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
+            &contacts.ids,
+            &contacts.before,
+            &contacts.after,
+            &contacts.states
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    }
+    if !policies.ids.is_empty() {
+        saved += sqlx::query!(
+            "insert into policy as t (id, version, state)
+             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
+             on conflict (id) do update set version = excluded.version, state = excluded.state
+             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
+            &policies.ids,
+            &policies.before,
+            &policies.after,
+            &policies.states
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    }
+    if !roster.ids.is_empty() {
+        saved += sqlx::query!(
+            "insert into roster as t (id, version, state)
+             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
+             on conflict (id) do update set version = excluded.version, state = excluded.state
+             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
+            &roster.ids,
+            &roster.before,
+            &roster.after,
+            &roster.states
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    }
+    Ok(saved)
+}

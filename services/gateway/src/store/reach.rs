@@ -1,0 +1,84 @@
+//! Reads without locks: what commands will touch, and whose a case is.
+
+use std::collections::BTreeSet;
+
+use sqlx::{PgConnection, PgExecutor, types::Json};
+
+use crate::domain::{
+    CaseState,
+    command::{CaseReach, Reach},
+};
+
+/// The cases of contacts, and of each case its client, topic and survivors.
+pub(crate) async fn read(
+    connection: &mut PgConnection,
+    cases: &BTreeSet<String>,
+    contacts: &BTreeSet<String>,
+) -> sqlx::Result<Reach> {
+    let mut reach = Reach::default();
+    let mut cases: Vec<String> = cases.iter().cloned().collect();
+    if !contacts.is_empty() {
+        let contacts: Vec<String> = contacts.iter().cloned().collect();
+        let rows = sqlx::query!(
+            r#"select id, case_name as "case_name!" from contacts where id = any($1)"#,
+            &contacts
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        for row in rows {
+            cases.push(row.case_name.clone());
+            reach.cases_of_contacts.insert(row.id, row.case_name);
+        }
+    }
+    if cases.is_empty() {
+        return Ok(reach);
+    }
+    let rows = sqlx::query!(
+        r#"with recursive chain as (
+               select id, client, topic, merged_into from cases where id = any($1)
+               union
+               select c.id, c.client, c.topic, c.merged_into from cases c join chain on c.id = chain.merged_into
+           )
+           select id as "id!", client, topic as "topic!", merged_into from chain"#,
+        &cases
+    )
+    .fetch_all(connection)
+    .await?;
+    for row in rows {
+        let case = CaseReach { client: row.client, topic: row.topic, merged_into: row.merged_into };
+        reach.cases.insert(row.id, case);
+    }
+    Ok(reach)
+}
+
+/// A case behind a name, its merges followed.
+pub(crate) struct Found {
+    /// As named, or as the contact names it.
+    pub(crate) named: String,
+    pub(crate) id: String,
+    pub(crate) state: CaseState,
+}
+
+/// Finds by case or by contact; exactly one of the two is given.
+pub(crate) async fn find(
+    executor: impl PgExecutor<'_>,
+    case: Option<&str>,
+    contact: Option<&str>,
+) -> sqlx::Result<Option<Found>> {
+    let row = sqlx::query!(
+        r#"with recursive named as (
+               select coalesce($1, (select case_name from contacts where id = $2)) as id
+           ), chain as (
+               select c.id, c.merged_into from cases c join named on named.id = c.id
+               union
+               select c.id, c.merged_into from cases c join chain on c.id = chain.merged_into
+           )
+           select named.id as "named!", c.id as "id!", c.state as "state!: Json<CaseState>"
+           from named, chain join cases c on c.id = chain.id where chain.merged_into is null"#,
+        case,
+        contact
+    )
+    .fetch_optional(executor)
+    .await?;
+    Ok(row.map(|row| Found { named: row.named, id: row.id, state: row.state.0 }))
+}
