@@ -1,0 +1,95 @@
+//! What can be asked of a callback: by people, by events of other services, by deadlines.
+
+use chrono::{DateTime, Utc};
+use shouwen_engine::AggregateId;
+use shouwen_proto::{events::v1::PolicyAdopted, r#type::v1::Private};
+
+use super::{
+    callback::{Met, Talk},
+    name::CallbackName,
+};
+
+/// One command.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// A policy version was approved in ownership (P1).
+    AdoptPolicy(Box<PolicyAdopted>),
+    /// An event of another service calls for a callback (B1).
+    Schedule(Box<Schedule>),
+    /// The case held no concern: what was owed under it is owed no more. The callbacks are those found open before.
+    CancelCase { case: String, callbacks: Vec<AggregateId>, reason: String },
+    /// Takes the callback for oneself (B8).
+    Lease { callback: AggregateId, employee: String },
+    /// Gives the lease back (B8).
+    Release { callback: AggregateId, employee: String },
+    /// An attempt that did not lead to the talk (B3, B6).
+    RecordAttempt { callback: AggregateId, employee: String, tried: Tried },
+    /// The talk took place (B4).
+    Complete {
+        callback: AggregateId,
+        employee: String,
+        talk: Talk,
+        suggestions: Option<Private>,
+        answers: Option<Private>,
+    },
+    /// A lead orders another round (B6).
+    Postpone { callback: AggregateId, not_before: DateTime<Utc>, reason: String },
+    /// A lead gives the callback up (B6).
+    Cancel { callback: AggregateId, reason: String },
+    /// A deadline has come: what is due by then happens.
+    Due { callback: AggregateId },
+    /// The calendar has changed (S3).
+    Recompute { callback: AggregateId },
+}
+
+/// What an attempt met, with what its record needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// The client was not reached.
+    Unreached(Met),
+    /// The client was reached and named another time (B3).
+    Inconvenient { agreed: DateTime<Utc>, client_asked: bool },
+}
+
+/// A callback to be made, as the causing event describes it.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    pub name: CallbackName,
+    pub cause: Cause,
+    /// `branches/{branch}`
+    pub branch: String,
+    pub client: String,
+    /// Sealed under this callback.
+    pub phone: Option<Private>,
+    pub phone_masked: String,
+    pub subject: Option<Private>,
+}
+
+/// What calls for it, with what only that kind has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// K6.
+    Promise { agreed: DateTime<Utc>, client_asked: bool },
+    /// K14: `calls/{call}` and the opaque key of the caller.
+    MissedCall { call: String, caller_key: Vec<u8> },
+    /// O5.
+    AfterHours,
+}
+
+impl Command {
+    /// The one callback that it is about; `None` where it is about none or several.
+    pub fn callback(&self) -> Option<AggregateId> {
+        match self {
+            Self::Schedule(schedule) => Some(schedule.name.aggregate()),
+            Self::Lease { callback, .. }
+            | Self::Release { callback, .. }
+            | Self::RecordAttempt { callback, .. }
+            | Self::Complete { callback, .. }
+            | Self::Postpone { callback, .. }
+            | Self::Cancel { callback, .. }
+            | Self::Due { callback }
+            | Self::Recompute { callback } => Some(callback.clone()),
+            Self::AdoptPolicy(_) | Self::CancelCase { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The state after an event. Total: what cannot have happened changes nothing.
+
+use chrono::{DateTime, Utc};
+use shouwen_engine::Recorded;
+use shouwen_policy::PolicyVersion;
+use shouwen_proto::{
+    events::v1::{
+        AttemptOutcome, AttemptRecorded, CallbackCompleted, CallbackScheduled, callbacks_event::Event,
+    },
+    r#type::v1::{CallbackKind, Satisfaction},
+};
+use shouwen_serving::private;
+
+use super::{
+    State,
+    callback::{Attempt, Callback, Kind, Met, Stage, Talk},
+    codec,
+};
+
+/// The state of an aggregate after an event on it.
+pub fn evolve(state: Option<State>, recorded: &Recorded<'_, Event>) -> State {
+    match (state, recorded.event) {
+        (None, Event::PolicyAdopted(adopted)) => {
+            State::Policy(PolicyVersion::try_from(adopted).ok().map(Box::new))
+        }
+        (None, Event::CallbackScheduled(scheduled)) => match begun(scheduled, recorded.time) {
+            Some(callback) => State::Callback(Box::new(callback)),
+            None => State::Policy(None),
+        },
+        (Some(State::Callback(mut callback)), event) => {
+            apply(&mut callback, event, recorded.time);
+            State::Callback(callback)
+        }
+        (Some(policy), _) => policy,
+        (None, _) => State::Policy(None),
+    }
+}
+
+/// The callback that an event schedules.
+pub fn begun(scheduled: &CallbackScheduled, time: DateTime<Utc>) -> Option<Callback> {
+    let name: super::CallbackName = scheduled.callback.parse().ok()?;
+    let kind = Kind::from(CallbackKind::try_from(scheduled.kind).unwrap_or_default());
+    let not_before = codec::time(scheduled.not_before.as_ref())?;
+    Some(Callback {
+        kind,
+        branch: scheduled.branch.clone(),
+        client: scheduled.client.clone(),
+        phone: private::sealed(scheduled.phone.as_ref()),
+        phone_masked: scheduled.phone_masked.clone(),
+        subject: private::sealed(scheduled.subject.as_ref()),
+        not_before,
+        due: codec::time(scheduled.due.as_ref())?,
+        // A late follower's record is later than the cause, but no working hours begin between the cause and `not_before`.
+        began: time.min(not_before),
+        first_attempt: None,
+        missed: false,
+        attempts: Vec::new(),
+        round: Vec::new(),
+        policy_version: scheduled.policy_version.clone(),
+        calendar_version: scheduled.calendar_version.clone(),
+        provisional: scheduled.provisional,
+        client_asked: scheduled.client_asked,
+        caller_key: hex::encode(&scheduled.caller_key),
+        // K14: the callback of a missed call has the call's id.
+        calls: if kind == Kind::MissedCall { vec![format!("calls/{}", name.id())] } else { Vec::new() },
+        stage: Stage::Waiting,
+        name,
+    })
+}
+
+/// Applies an event to a callback.
+pub fn apply(callback: &mut Callback, event: &Event, time: DateTime<Utc>) {
+    match event {
+        Event::CallbackCoalesced(coalesced) => callback.calls.push(coalesced.call.clone()),
+        Event::CallbackLeased(leased) => {
+            let until = codec::time(leased.expire_time.as_ref()).unwrap_or(time);
+            callback.stage = Stage::Leased { employee: leased.employee.clone(), until };
+        }
+        Event::CallbackReleased(_) => callback.stage = Stage::Waiting,
+        Event::CallbackPostponed(postponed) => {
+            callback.not_before = codec::time(postponed.not_before.as_ref()).unwrap_or(callback.not_before);
+            callback.client_asked = postponed.client_asked;
+            callback.round.clear();
+            callback.stage = Stage::Waiting;
+        }
+        Event::AttemptRecorded(attempt) => attempted(callback, attempt, time),
+        Event::CallbackExhausted(_) => callback.stage = Stage::LeadDecides,
+        Event::CallbackCompleted(completed) => talked(callback, completed, time),
+        Event::CallbackCancelled(cancelled) => {
+            callback.stage = Stage::Cancelled { reason: cancelled.reason.clone() }
+        }
+        Event::CallbackLimitMissed(_) => callback.missed = true,
+        Event::CallbackLimitMoved(moved) => {
+            callback.due = codec::time(moved.due.as_ref()).unwrap_or(callback.due);
+            callback.provisional = moved.provisional;
+            callback.calendar_version.clone_from(&moved.calendar_version);
+            // A limit that moved before the earliest time sets the callback free.
+            if callback.first_attempt.is_none() && callback.due < callback.not_before {
+                callback.not_before = callback.began;
+            }
+        }
+        Event::PolicyAdopted(_) | Event::CallbackScheduled(_) => {}
+    }
+}
+
+fn attempted(callback: &mut Callback, attempt: &AttemptRecorded, time: DateTime<Utc>) {
+    let outcome = AttemptOutcome::try_from(attempt.outcome).unwrap_or_default();
+    let met = codec::met(outcome).unwrap_or(Met::NoAnswer);
+    callback.first_attempt.get_or_insert(time);
+    callback.attempts.push(Attempt { employee: attempt.employee.clone(), time, met });
+    // B6: a client who was reached and named another time uses no attempt up.
+    if met != Met::Inconvenient {
+        callback.round.push(time);
+    }
+    callback.not_before = codec::time(attempt.not_before.as_ref()).unwrap_or(callback.not_before);
+    callback.client_asked = attempt.client_asked;
+    callback.stage = Stage::Waiting;
+}
+
+fn talked(callback: &mut Callback, completed: &CallbackCompleted, time: DateTime<Utc>) {
+    let satisfaction = |number| codec::satisfaction(Satisfaction::try_from(number).unwrap_or_default());
+    callback.first_attempt.get_or_insert(time);
+    callback.attempts.push(Attempt { employee: completed.employee.clone(), time, met: Met::Reached });
+    callback.stage = Stage::Completed(Talk {
+        solved: completed.solved,
+        attitude: satisfaction(completed.attitude),
+        overall: satisfaction(completed.overall),
+        score: completed.score,
+        charged: completed.charged,
+    });
+}

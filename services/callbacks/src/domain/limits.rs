@@ -1,0 +1,66 @@
+//! From when and until when: the first attempt of each kind of callback (B1, B2, K14, O5).
+
+use chrono::{DateTime, Utc};
+use shouwen_calendar::Calendar;
+use shouwen_policy::{CallbacksPolicy, CallsPolicy, HoursPolicy};
+
+use super::callback::Kind;
+
+/// When a callback is to be tried first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub not_before: DateTime<Utc>,
+    pub due: DateTime<Utc>,
+    /// A day outside the imported calendar had a part in it (S3).
+    pub provisional: bool,
+    /// Empty where no calendar is involved.
+    pub calendar_version: String,
+}
+
+/// What limits are computed with: policies of the branch and the calendar, as they hold when the clock begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    pub callbacks: &'a CallbacksPolicy,
+    pub calls: &'a CallsPolicy,
+    pub hours: &'a HoursPolicy,
+    pub calendar: &'a Calendar,
+}
+
+/// A promise is kept at the agreed time (K6); its limit passes with the grace of the policy, and needs no calendar.
+pub fn promised(agreed: DateTime<Utc>, client_asked: bool, policy: &CallbacksPolicy) -> Limits {
+    let due = agreed.checked_add_signed(policy.promise_grace()).unwrap_or(agreed);
+    Limits {
+        not_before: agreed,
+        due: within_windows(due, client_asked, policy),
+        provisional: false,
+        calendar_version: String::new(),
+    }
+}
+
+/// What the calendar decides: a missed call some working minutes after it (K14), an after-hours contact on the next working day (O5). `None`
+/// for promises.
+pub fn by_calendar(kind: Kind, began: DateTime<Utc>, rules: Rules<'_>) -> Option<Limits> {
+    let hours = &rules.hours.working_hours;
+    let (not_before, due) = match kind {
+        Kind::Promised => return None,
+        Kind::MissedCall => {
+            let minutes = rules.calls.missed_callback_working_minutes;
+            (began, rules.calendar.after_working_minutes(began, minutes, hours))
+        }
+        Kind::AfterHours => {
+            let opens = rules.calendar.next_working_time(began, hours);
+            (opens.value, rules.calendar.end_of_next_working_day(began, hours))
+        }
+    };
+    Some(Limits {
+        not_before,
+        due: within_windows(due.value, false, rules.callbacks),
+        provisional: due.provisional,
+        calendar_version: rules.calendar.version().to_owned(),
+    })
+}
+
+/// B2: a limit outside the calling windows ends with the next one, unless the client asked for the time.
+fn within_windows(due: DateTime<Utc>, client_asked: bool, policy: &CallbacksPolicy) -> DateTime<Utc> {
+    if client_asked { due } else { policy.calling_windows.limit(due) }
+}

@@ -1,0 +1,44 @@
+//! Why a command has no effect: the closed set of this service.
+
+use chrono::{DateTime, Utc};
+
+/// A refusal. Texts are for the log and for parked events; callers are told by `api::failures`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    #[error("there is no callback {0}")]
+    NotFound(String),
+    /// B8.
+    #[error("leased by {employee} until {until}")]
+    LeasedByAnother { employee: String, until: DateTime<Utc> },
+    /// B6, or the agreed time.
+    #[error("not before {0}")]
+    TooEarly(DateTime<Utc>),
+    /// B2.
+    #[error("outside the calling windows; the next opens at {0}")]
+    OutsideWindows(DateTime<Utc>),
+    /// B6.
+    #[error("the attempts are used up; a lead decides")]
+    LeadDecides,
+    /// B8.
+    #[error("the callback is not leased by the caller")]
+    NotLeased,
+    /// B3.
+    #[error("the agreed time has passed")]
+    AgreedTimePast,
+    /// B2, B3.
+    #[error("the agreed time lies outside the calling windows; the next opens at {0}")]
+    AgreedOutsideWindows(DateTime<Utc>),
+    #[error("the new round would begin in the past")]
+    NotBeforePast,
+    #[error("{action} is not possible while {name} is {state}")]
+    IllegalTransition { name: String, state: &'static str, action: &'static str },
+    /// The policy under which the callback began is not known here (yet).
+    #[error("{0}")]
+    PolicyUnknown(String),
+    /// A policy that ownership approved is not valid here (P1).
+    #[error("{0}")]
+    PolicyInvalid(String),
+    /// A time that does not fit any calendar, or a key that does not belong to the batch: a fault of ours.
+    #[error("internal: {0}")]
+    Internal(&'static str),
+}

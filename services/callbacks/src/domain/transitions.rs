@@ -1,0 +1,244 @@
+//! Decisions on one callback: lease, attempt, talk, another round, the end.
+//!
+//! Before each, what was due by then happens: a lease that ended is lost, a limit that passed is missed. So the outcome does not depend on whether
+//! the sweeper or a caller came first.
+
+use chrono::{DateTime, Utc};
+use shouwen_policy::{CallbacksPolicy, PolicyBook};
+use shouwen_proto::{
+    events::v1::{
+        AttemptOutcome, AttemptRecorded, CallbackCancelled, CallbackCompleted, CallbackExhausted,
+        CallbackLeased, CallbackLimitMissed, CallbackLimitMoved, CallbackPostponed, CallbackReleased,
+        callbacks_event::Event,
+    },
+    r#type::v1::Private,
+};
+
+use super::{
+    attempts,
+    callback::{Callback, Stage, Talk},
+    codec,
+    command::{Command, Tried},
+    evolve,
+    limits::{self, Rules},
+    rejection::Rejection,
+};
+
+/// Decides a command on the callback that it is about. `at` is when its cause happened, at most `now`.
+pub fn decide(
+    callback: &Callback,
+    command: &Command,
+    now: DateTime<Utc>,
+    at: DateTime<Utc>,
+    book: &PolicyBook,
+) -> Result<Vec<Event>, Rejection> {
+    let (mut events, callback) = settled(callback, at);
+    let callback = &callback;
+    events.extend(match command {
+        Command::Lease { employee, .. } => lease(callback, employee, now, &policy(callback, book)?)?,
+        Command::Release { employee, .. } => release(callback, employee)?,
+        Command::RecordAttempt { employee, tried, .. } => {
+            attempt(callback, employee, *tried, now, &policy(callback, book)?)?
+        }
+        Command::Complete { employee, talk, suggestions, answers, .. } => {
+            complete(callback, employee, talk, suggestions.as_ref(), answers.as_ref())?
+        }
+        Command::Postpone { not_before, reason, .. } => postpone(callback, *not_before, reason, now)?,
+        Command::Cancel { reason, .. } => cancel(callback, reason)?,
+        Command::Recompute { .. } => recompute(callback, now, book)?,
+        Command::Due { .. } | Command::AdoptPolicy(_) | Command::Schedule(_) | Command::CancelCase { .. } => {
+            Vec::new()
+        }
+    });
+    Ok(events)
+}
+
+/// What has become due by a time, in order, and the callback after it.
+pub fn settled(callback: &Callback, until: DateTime<Utc>) -> (Vec<Event>, Callback) {
+    let mut steps: Vec<(DateTime<Utc>, Event)> = Vec::new();
+    if callback.limit_runs() && callback.due <= until {
+        let due = codec::timestamp(callback.due);
+        steps.push((callback.due, Event::CallbackLimitMissed(CallbackLimitMissed { due })));
+    }
+    if let Stage::Leased { until: end, .. } = &callback.stage
+        && *end <= until
+    {
+        steps.push((*end, Event::CallbackReleased(CallbackReleased { reason: "expired".to_owned() })));
+    }
+    steps.sort_by_key(|(time, _)| *time);
+    let mut after = callback.clone();
+    for (time, event) in &steps {
+        evolve::apply(&mut after, event, *time);
+    }
+    (steps.into_iter().map(|(_, event)| event).collect(), after)
+}
+
+/// The open callback is cancelled with what was due before.
+pub fn cancelled(callback: &Callback, reason: &str, at: DateTime<Utc>) -> Vec<Event> {
+    let (mut events, after) = settled(callback, at);
+    events.extend(cancel(&after, reason).unwrap_or_default());
+    events
+}
+
+fn lease(
+    callback: &Callback,
+    employee: &str,
+    now: DateTime<Utc>,
+    policy: &CallbacksPolicy,
+) -> Result<Vec<Event>, Rejection> {
+    match &callback.stage {
+        Stage::Waiting => {}
+        Stage::Leased { employee: holder, .. } if holder == employee => {}
+        Stage::Leased { employee, until } => {
+            return Err(Rejection::LeasedByAnother { employee: employee.clone(), until: *until });
+        }
+        Stage::LeadDecides => return Err(Rejection::LeadDecides),
+        Stage::Completed(_) | Stage::Cancelled { .. } => return Err(illegal(callback, "LeaseCallback")),
+    }
+    // B6
+    if now < callback.not_before {
+        return Err(Rejection::TooEarly(callback.not_before));
+    }
+    // B2
+    if !callback.client_asked && !policy.calling_windows.contains(now) {
+        return Err(Rejection::OutsideWindows(policy.calling_windows.next_open(now)));
+    }
+    let expire_time = now.checked_add_signed(policy.lease_length()).unwrap_or(now);
+    Ok(vec![Event::CallbackLeased(CallbackLeased {
+        employee: employee.to_owned(),
+        expire_time: codec::timestamp(expire_time),
+    })])
+}
+
+fn release(callback: &Callback, employee: &str) -> Result<Vec<Event>, Rejection> {
+    held(callback, employee, "ReleaseCallback")?;
+    Ok(vec![Event::CallbackReleased(CallbackReleased { reason: "released".to_owned() })])
+}
+
+fn attempt(
+    callback: &Callback,
+    employee: &str,
+    tried: Tried,
+    now: DateTime<Utc>,
+    policy: &CallbacksPolicy,
+) -> Result<Vec<Event>, Rejection> {
+    held(callback, employee, "RecordAttempt")?;
+    let recorded = |outcome: AttemptOutcome, not_before: Option<DateTime<Utc>>, client_asked| {
+        Event::AttemptRecorded(AttemptRecorded {
+            employee: employee.to_owned(),
+            outcome: outcome.into(),
+            not_before: not_before.and_then(codec::timestamp),
+            client_asked,
+        })
+    };
+    match tried {
+        Tried::Inconvenient { agreed, client_asked } => {
+            if agreed <= now {
+                return Err(Rejection::AgreedTimePast);
+            }
+            if !client_asked && !policy.calling_windows.contains(agreed) {
+                return Err(Rejection::AgreedOutsideWindows(policy.calling_windows.next_open(agreed)));
+            }
+            Ok(vec![recorded(AttemptOutcome::Inconvenient, Some(agreed), client_asked)])
+        }
+        Tried::Unreached(met) => {
+            let next = attempts::next(&callback.round, now, policy);
+            let mut events = vec![recorded(codec::outcome(met), next, false)];
+            if next.is_none() {
+                events.push(Event::CallbackExhausted(CallbackExhausted {}));
+            }
+            Ok(events)
+        }
+    }
+}
+
+fn complete(
+    callback: &Callback,
+    employee: &str,
+    talk: &Talk,
+    suggestions: Option<&Private>,
+    answers: Option<&Private>,
+) -> Result<Vec<Event>, Rejection> {
+    held(callback, employee, "CompleteCallback")?;
+    Ok(vec![Event::CallbackCompleted(CallbackCompleted {
+        employee: employee.to_owned(),
+        case: callback.name.case().to_owned(),
+        solved: talk.solved,
+        attitude: codec::satisfaction_message(talk.attitude).into(),
+        overall: codec::satisfaction_message(talk.overall).into(),
+        score: talk.score,
+        suggestions: suggestions.cloned(),
+        charged: talk.charged,
+        answers: answers.cloned(),
+    })])
+}
+
+fn postpone(
+    callback: &Callback,
+    not_before: DateTime<Utc>,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<Event>, Rejection> {
+    if !matches!(callback.stage, Stage::Waiting | Stage::LeadDecides) {
+        return Err(illegal(callback, "PostponeCallback"));
+    }
+    if not_before <= now {
+        return Err(Rejection::NotBeforePast);
+    }
+    Ok(vec![Event::CallbackPostponed(CallbackPostponed {
+        not_before: codec::timestamp(not_before),
+        reason: reason.to_owned(),
+        client_asked: false,
+    })])
+}
+
+fn cancel(callback: &Callback, reason: &str) -> Result<Vec<Event>, Rejection> {
+    if !callback.is_open() {
+        return Err(illegal(callback, "CancelCallback"));
+    }
+    Ok(vec![Event::CallbackCancelled(CallbackCancelled { reason: reason.to_owned() })])
+}
+
+/// S3: the limit by the calendar in force, from the policies under which the clock began.
+fn recompute(callback: &Callback, now: DateTime<Utc>, book: &PolicyBook) -> Result<Vec<Event>, Rejection> {
+    let calendar = book.calendar(now);
+    let (branch, began) = (Some(callback.branch.as_str()), callback.began);
+    if !callback.limit_runs()
+        || callback.calendar_version.is_empty()
+        || callback.calendar_version == calendar.version()
+    {
+        return Ok(Vec::new());
+    }
+    let rules = Rules {
+        callbacks: &policy(callback, book)?,
+        calls: &book.calls(branch, began).value,
+        hours: &book.hours(branch, began).value,
+        calendar: &calendar,
+    };
+    let Some(limits) = limits::by_calendar(callback.kind, began, rules) else { return Ok(Vec::new()) };
+    Ok(vec![Event::CallbackLimitMoved(CallbackLimitMoved {
+        due: codec::timestamp(limits.due),
+        provisional: limits.provisional,
+        calendar_version: limits.calendar_version,
+    })])
+}
+
+/// B8: only the holder of the lease goes on.
+fn held(callback: &Callback, employee: &str, action: &'static str) -> Result<(), Rejection> {
+    match &callback.stage {
+        Stage::Leased { employee: holder, .. } if holder == employee => Ok(()),
+        Stage::Completed(_) | Stage::Cancelled { .. } => Err(illegal(callback, action)),
+        Stage::Leased { .. } | Stage::Waiting | Stage::LeadDecides => Err(Rejection::NotLeased),
+    }
+}
+
+fn illegal(callback: &Callback, action: &'static str) -> Rejection {
+    Rejection::IllegalTransition { name: callback.name.to_string(), state: callback.stage_name(), action }
+}
+
+/// P1: a callback keeps the policy under which it began.
+fn policy(callback: &Callback, book: &PolicyBook) -> Result<CallbacksPolicy, Rejection> {
+    book.resolve_callbacks(&callback.policy_version)
+        .map(|effective| effective.value.clone())
+        .map_err(|unknown| Rejection::PolicyUnknown(unknown.to_string()))
+}

@@ -1,0 +1,75 @@
+//! Following ownership: policies (P1), epochs, void cases.
+
+use shouwen_engine::{Follow, FollowError, Submission};
+use shouwen_proto::events::v1::{Event, event::Body, ownership_event::Event as OwnershipEvent};
+use sqlx::{PgConnection, PgPool};
+
+use super::{submission, unavailable};
+use crate::{domain::Command, store, write_path::CallbacksDomain};
+
+/// The follower of the feed `ownership`.
+pub(crate) struct FollowOwnership {
+    pub(crate) pool: PgPool,
+}
+
+/// What a callback says that was cancelled with its case.
+const CASE_VOIDED: &str = "the case held no concern";
+
+impl Follow<CallbacksDomain> for FollowOwnership {
+    const FEED: &'static str = "ownership";
+
+    async fn command(&self, event: &Event) -> Result<Option<Submission<Command>>, FollowError> {
+        match happened(event) {
+            Some(OwnershipEvent::PolicyApproved(approved)) => {
+                let adopted = shouwen_policy::adoption(approved);
+                Ok(Some(submission(Command::AdoptPolicy(Box::new(adopted)))))
+            }
+            Some(OwnershipEvent::CaseVoided(_)) => self.cancel(event).await,
+            _ => Ok(None),
+        }
+    }
+
+    fn fence(&self, event: &Event) -> Option<(String, i64)> {
+        Some((event.aggregate.clone(), epoch(happened(event)?)?))
+    }
+
+    async fn project(&self, connection: &mut PgConnection, events: &[Event]) -> sqlx::Result<()> {
+        let voided: Vec<String> = events
+            .iter()
+            .filter(|event| matches!(happened(event), Some(OwnershipEvent::CaseVoided(_))))
+            .map(|event| event.aggregate.clone())
+            .collect();
+        if voided.is_empty() { Ok(()) } else { store::note_voided(connection, &voided).await }
+    }
+}
+
+impl FollowOwnership {
+    async fn cancel(&self, event: &Event) -> Result<Option<Submission<Command>>, FollowError> {
+        let case = event.aggregate.clone();
+        let callbacks = store::open_of_case(&self.pool, &case).await.map_err(unavailable)?;
+        if callbacks.is_empty() {
+            return Ok(None);
+        }
+        let reason = CASE_VOIDED.to_owned();
+        Ok(Some(submission(Command::CancelCase { case, callbacks, reason })))
+    }
+}
+
+fn happened(event: &Event) -> Option<&OwnershipEvent> {
+    match &event.body {
+        Some(Body::Ownership(body)) => body.event.as_ref(),
+        _ => None,
+    }
+}
+
+/// The case's epoch after an event that changed who may act.
+fn epoch(event: &OwnershipEvent) -> Option<i64> {
+    match event {
+        OwnershipEvent::CaseMerged(event) => Some(event.epoch),
+        OwnershipEvent::OfferAccepted(event) => Some(event.epoch),
+        OwnershipEvent::OverrideBegun(event) => Some(event.epoch),
+        OwnershipEvent::OverrideEnded(event) => Some(event.epoch),
+        OwnershipEvent::CaseVoided(event) => Some(event.epoch),
+        _ => None,
+    }
+}

@@ -1,0 +1,212 @@
+//! SQL: callbacks, policies and voided cases.
+
+use shouwen_engine::{AggregateId, Loaded, Saved};
+use shouwen_policy::PolicyVersion;
+use sqlx::{PgConnection, PgExecutor, PgPool, types::Json};
+
+use crate::{
+    domain::{Callback, State},
+    policies::StoredPolicy,
+};
+
+/// A callback with its version.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) version: i64,
+    pub(crate) callback: Callback,
+}
+
+/// Where a page of [`due`] begins: behind this limit and id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct After {
+    /// Microseconds since 1970.
+    pub(crate) due: i64,
+    pub(crate) id: String,
+}
+
+/// One callback by its aggregate id.
+pub(crate) async fn find(pool: &PgPool, id: &AggregateId) -> sqlx::Result<Option<Row>> {
+    let row =
+        sqlx::query!(r#"select version, state as "state: Json<Callback>" from callback where id = $1"#, id.0)
+            .fetch_optional(pool)
+            .await?;
+    Ok(row.map(|row| Row { version: row.version, callback: row.state.0 }))
+}
+
+/// The open callbacks of a branch, the soonest limit first.
+pub(crate) async fn due(pool: &PgPool, branch: &str, after: &After, limit: i64) -> sqlx::Result<Vec<Row>> {
+    let rows = sqlx::query!(
+        r#"select version, state as "state: Json<Callback>" from callback
+           where branch = $1 and open and (due, id) > ($2, $3) order by due, id limit $4"#,
+        branch,
+        after.due,
+        after.id,
+        limit
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(|row| Row { version: row.version, callback: row.state.0 }).collect())
+}
+
+/// The open callbacks under a case.
+pub(crate) async fn open_of_case(pool: &PgPool, case: &str) -> sqlx::Result<Vec<AggregateId>> {
+    let ids = sqlx::query_scalar!("select id from callback where parent = $1 and open order by id", case)
+        .fetch_all(pool)
+        .await?;
+    Ok(ids.into_iter().map(AggregateId).collect())
+}
+
+/// Whether the case is known to be void.
+pub(crate) async fn is_voided(pool: &PgPool, case: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select 1 from voided_case where case_name = $1) as "voided!""#,
+        case
+    )
+    .fetch_one(pool)
+    .await
+}
+
+/// Remembers voided cases.
+pub(crate) async fn note_voided(connection: &mut PgConnection, cases: &[String]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into voided_case (case_name) select unnest($1::text[]) on conflict do nothing",
+        cases
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// All policies.
+pub(crate) async fn policies(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<StoredPolicy>> {
+    let rows =
+        sqlx::query!(r#"select id, state as "state: Json<Option<PolicyVersion>>" from policy order by id"#)
+            .fetch_all(executor)
+            .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.state.0)).collect())
+}
+
+/// Loads callbacks; locked by the engine before.
+pub(crate) async fn load_callbacks(
+    connection: &mut PgConnection,
+    ids: &[String],
+) -> sqlx::Result<Vec<Loaded<State>>> {
+    let rows = sqlx::query!(
+        r#"select id, version, state as "state: Json<Callback>" from callback where id = any($1)"#,
+        ids
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (AggregateId(row.id), row.version, State::Callback(Box::new(row.state.0))))
+        .collect())
+}
+
+/// Loads policies.
+pub(crate) async fn load_policies(
+    connection: &mut PgConnection,
+    ids: &[String],
+) -> sqlx::Result<Vec<Loaded<State>>> {
+    let rows = sqlx::query!(
+        r#"select id, version, state as "state: Json<Option<PolicyVersion>>" from policy where id = any($1)"#,
+        ids
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (AggregateId(row.id), row.version, State::Policy(row.state.0.map(Box::new))))
+        .collect())
+}
+
+/// Columns of rows to save.
+struct Columns<T> {
+    ids: Vec<String>,
+    before: Vec<i64>,
+    after: Vec<i64>,
+    states: Vec<Json<T>>,
+}
+
+impl<T> Columns<T> {
+    fn new() -> Self {
+        Self { ids: Vec::new(), before: Vec::new(), after: Vec::new(), states: Vec::new() }
+    }
+
+    fn push(&mut self, row: &Saved<State>, state: T) {
+        self.ids.push(row.id.0.clone());
+        self.before.push(row.before);
+        self.after.push(row.after);
+        self.states.push(Json(state));
+    }
+}
+
+/// Writes rows with their former version as guard; answers how many were written.
+pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
+    let mut new = Columns::new();
+    let mut changed = Columns::new();
+    let mut policies = Columns::new();
+    for row in rows {
+        match &row.state {
+            State::Callback(callback) if row.before == 0 => new.push(row, &**callback),
+            State::Callback(callback) => changed.push(row, &**callback),
+            State::Policy(version) => policies.push(row, version.as_deref()),
+        }
+    }
+    let mut written = 0;
+    if !new.ids.is_empty() {
+        written += insert_callbacks(connection, &new).await?;
+    }
+    if !changed.ids.is_empty() {
+        written += update_callbacks(connection, &changed).await?;
+    }
+    if !policies.ids.is_empty() {
+        written += insert_policies(connection, &policies).await?;
+    }
+    Ok(written)
+}
+
+async fn insert_callbacks(connection: &mut PgConnection, rows: &Columns<&Callback>) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        "insert into callback (id, version, state)
+         select * from unnest($1::text[], $2::bigint[], $3::jsonb[]) on conflict do nothing",
+        &rows.ids,
+        &rows.after,
+        &rows.states as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+async fn update_callbacks(connection: &mut PgConnection, rows: &Columns<&Callback>) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        "update callback c set version = u.after, state = u.state
+         from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (id, before, after, state)
+         where c.id = u.id and c.version = u.before",
+        &rows.ids,
+        &rows.before,
+        &rows.after,
+        &rows.states as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// A policy version never changes once adopted.
+async fn insert_policies(
+    connection: &mut PgConnection,
+    rows: &Columns<Option<&PolicyVersion>>,
+) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        "insert into policy (id, version, state)
+         select * from unnest($1::text[], $2::bigint[], $3::jsonb[]) on conflict do nothing",
+        &rows.ids,
+        &rows.after,
+        &rows.states as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}

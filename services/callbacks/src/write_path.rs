@@ -1,0 +1,191 @@
+//! What the engine wants from this service: decisions from the domain, rows from the store.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use prost::Message as _;
+use shouwen_engine::{
+    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded,
+    Refusal, Saved, World,
+};
+use shouwen_policy::PolicyVersion;
+use shouwen_proto::events::v1::{CallbacksEvent, callbacks_event::Event};
+use sqlx::PgConnection;
+
+use crate::{
+    domain::{
+        Command, Rejection, State, callback::missed_caller, command::Cause, evolve, schedule, transitions,
+    },
+    policies::{Policies, StoredPolicy},
+    store,
+};
+
+/// The domain of this service as the engine drives it.
+#[derive(Debug)]
+pub struct CallbacksDomain {
+    policies: Policies,
+}
+
+impl CallbacksDomain {
+    /// Over the policies that are stored.
+    pub(crate) fn new(policies: Policies) -> Self {
+        Self { policies }
+    }
+
+    /// The policies that this process knows.
+    pub(crate) fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    fn footprint(command: &Command) -> Footprint {
+        let mut footprint = Footprint::default();
+        footprint.aggregates.extend(command.callback());
+        match command {
+            Command::AdoptPolicy(adopted) => footprint.aggregates.push(AggregateId(adopted.policy.clone())),
+            Command::CancelCase { callbacks, .. } => footprint.aggregates.extend_from_slice(callbacks),
+            Command::Schedule(schedule) => {
+                if let Cause::MissedCall { caller_key, .. } = &schedule.cause {
+                    footprint.keys.push(missed_caller(&schedule.branch, &hex::encode(caller_key)));
+                }
+            }
+            _ => {}
+        }
+        footprint
+    }
+}
+
+impl Domain for CallbacksDomain {
+    const SERVICE: &'static str = "callbacks";
+    const OBSERVED: &'static [&'static str] = &["policy_adopted"];
+    type Command = Command;
+    type State = State;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    async fn footprints(
+        &self,
+        _connection: &mut PgConnection,
+        commands: &[&Command],
+    ) -> sqlx::Result<Vec<Footprint>> {
+        Ok(commands.iter().map(|command| Self::footprint(command)).collect())
+    }
+
+    fn decide(
+        &self,
+        world: &World<'_, State>,
+        command: &Command,
+        context: &DecideContext<'_>,
+    ) -> Result<Decision<Event>, Refusal<Rejection>> {
+        let book = self.policies.book();
+        match command {
+            Command::AdoptPolicy(adopted) => schedule::adopt(world, adopted, &book),
+            Command::Schedule(wanted) => schedule::schedule(world, wanted, context, &book),
+            Command::CancelCase { case, callbacks, reason } => {
+                schedule::cancel_case(world, case, callbacks, reason, context)
+            }
+            on_one => {
+                let id = on_one.callback().ok_or(Rejection::Internal("a command without a callback"))?;
+                let callback = world
+                    .state(&id)
+                    .and_then(State::callback)
+                    .ok_or_else(|| Rejection::NotFound(id.0.clone()))?;
+                let events = transitions::decide(callback, on_one, context.now, context.at, &book)?;
+                Ok(Decision::on(id, events))
+            }
+        }
+    }
+
+    fn evolve(&self, state: Option<State>, event: &Recorded<'_, Event>) -> State {
+        evolve::evolve(state, event)
+    }
+
+    fn deadlines(&self, state: &State) -> Vec<Deadline> {
+        state.callback().map(crate::domain::Callback::deadlines).unwrap_or_default()
+    }
+
+    fn keys(&self, state: &State) -> BTreeSet<Key> {
+        state.callback().map(crate::domain::Callback::keys).unwrap_or_default()
+    }
+
+    fn place(&self, _id: &AggregateId, state: &State) -> (String, String) {
+        state
+            .callback()
+            .map(|callback| (callback.name.case().to_owned(), callback.branch.clone()))
+            .unwrap_or_default()
+    }
+
+    fn due(&self, deadline: &DueDeadline) -> Command {
+        Command::Due { callback: deadline.aggregate.clone() }
+    }
+
+    fn encode(event: &Event) -> (&'static str, Vec<u8>) {
+        let name = match event {
+            Event::PolicyAdopted(_) => "policy_adopted",
+            Event::CallbackScheduled(_) => "callback_scheduled",
+            Event::CallbackCoalesced(_) => "callback_coalesced",
+            Event::CallbackLeased(_) => "callback_leased",
+            Event::CallbackReleased(_) => "callback_released",
+            Event::CallbackPostponed(_) => "callback_postponed",
+            Event::AttemptRecorded(_) => "attempt_recorded",
+            Event::CallbackExhausted(_) => "callback_exhausted",
+            Event::CallbackCompleted(_) => "callback_completed",
+            Event::CallbackCancelled(_) => "callback_cancelled",
+            Event::CallbackLimitMissed(_) => "callback_limit_missed",
+            Event::CallbackLimitMoved(_) => "callback_limit_moved",
+        };
+        (name, CallbacksEvent { event: Some(event.clone()) }.encode_to_vec())
+    }
+
+    fn decode(payload: &[u8]) -> Result<Event, prost::DecodeError> {
+        let unknown =
+            || prost::DecodeError::new_unexpected_type_url("an event of this release", "an unknown event");
+        CallbacksEvent::decode(payload)?.event.ok_or_else(unknown)
+    }
+
+    async fn load(
+        &self,
+        connection: &mut PgConnection,
+        ids: &[AggregateId],
+    ) -> sqlx::Result<Vec<Loaded<State>>> {
+        let (policies, callbacks): (Vec<String>, Vec<String>) =
+            ids.iter().map(|id| id.0.clone()).partition(|id| id.starts_with("policies/"));
+        let mut loaded = Vec::with_capacity(ids.len());
+        if !callbacks.is_empty() {
+            loaded.extend(store::load_callbacks(&mut *connection, &callbacks).await?);
+        }
+        if !policies.is_empty() {
+            loaded.extend(store::load_policies(connection, &policies).await?);
+        }
+        Ok(loaded)
+    }
+
+    async fn save(&self, connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
+        store::save(connection, rows).await
+    }
+
+    async fn refresh(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
+        self.policies.take_in(&store::policies(connection).await?);
+        Ok(())
+    }
+
+    fn committed(&self, events: &[(AggregateId, Event)]) {
+        let adopted: Vec<StoredPolicy> = events
+            .iter()
+            .filter_map(|(id, event)| match event {
+                Event::PolicyAdopted(adopted) => Some((id.0.clone(), PolicyVersion::try_from(adopted).ok())),
+                _ => None,
+            })
+            .collect();
+        if !adopted.is_empty() {
+            self.policies.take_in(&adopted);
+        }
+    }
+
+    fn calendar_version(&self, now: DateTime<Utc>) -> Option<String> {
+        Some(self.policies.book().calendar(now).version().to_owned())
+    }
+
+    fn recompute(&self, aggregate: &AggregateId) -> Option<Command> {
+        Some(Command::Recompute { callback: aggregate.clone() })
+    }
+}
