@@ -1,0 +1,191 @@
+//! The contacts of clients with the firm as a pure domain: who answered, what was recorded, what was promised, how it ended (K1-K21).
+//!
+//! No I/O and no clock: times, ids and sealed texts come in from outside. Who is responsible for a case is ownership's to say; here only the case
+//! is known to which a contact belongs.
+
+pub mod answer;
+pub mod call;
+pub mod codec;
+pub mod command;
+pub mod ending;
+mod evolve;
+mod numbers;
+pub mod policies;
+pub mod promise;
+pub mod record;
+pub mod register;
+pub mod rejection;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
+use shouwen_engine::{
+    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded,
+    Refusal, Saved, World,
+};
+use shouwen_policy::{PolicyBook, PolicyVersion};
+use shouwen_proto::events::v1::calls_event::Event;
+use sqlx::PgConnection;
+
+pub use call::{Answer, CallState, Ending, Phase};
+pub use command::Command;
+pub use rejection::Rejection;
+
+use crate::store;
+
+/// The state of one aggregate.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// `calls/{call}`
+    Call(Box<CallState>),
+    /// `policies/{policy}`: a version adopted from ownership (P1); `None` where this release cannot read it.
+    Policy(Option<Box<PolicyVersion>>),
+}
+
+impl State {
+    /// The contact, if it is one.
+    pub fn call(&self) -> Option<&CallState> {
+        match self {
+            Self::Call(call) => Some(call),
+            Self::Policy(_) => None,
+        }
+    }
+}
+
+/// The domain with the policies that it decides by.
+#[derive(Debug, Default)]
+pub struct CallsDomain {
+    policies: ArcSwap<PolicyBook>,
+}
+
+impl CallsDomain {
+    /// The policies known at present.
+    pub fn policies(&self) -> Arc<PolicyBook> {
+        self.policies.load_full()
+    }
+
+    /// Takes the versions adopted so far in the place of those known before. Versions that make no valid book leave it as it is: each was
+    /// checked when it was adopted.
+    pub fn know(&self, versions: Vec<PolicyVersion>) {
+        match PolicyBook::load(versions) {
+            Ok(book) => self.policies.store(Arc::new(book)),
+            Err(error) => {
+                tracing::error!(%error, "the adopted policies make no valid book; the former ones stay")
+            }
+        }
+    }
+}
+
+/// A contact of the locked world.
+fn find<'a>(world: &World<'a, State>, id: &AggregateId) -> Result<&'a CallState, Rejection> {
+    world.state(id).and_then(State::call).ok_or_else(|| Rejection::CallNotFound(id.0.clone()))
+}
+
+impl Domain for CallsDomain {
+    const SERVICE: &'static str = "calls";
+    const OBSERVED: &'static [&'static str] = &["policy_adopted"];
+    type Command = Command;
+    type State = State;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    async fn footprints(
+        &self,
+        _connection: &mut PgConnection,
+        commands: &[&Command],
+    ) -> sqlx::Result<Vec<Footprint>> {
+        let alone = |command: &&Command| Footprint {
+            aggregates: vec![command.aggregate()],
+            keys: Vec::new(),
+            counters: Vec::new(),
+        };
+        Ok(commands.iter().map(alone).collect())
+    }
+
+    fn decide(
+        &self,
+        world: &World<'_, State>,
+        command: &Command,
+        context: &DecideContext<'_>,
+    ) -> Result<Decision<Event>, Refusal<Rejection>> {
+        let policies = self.policies();
+        let id = command.aggregate();
+        let events = match command {
+            Command::AdoptPolicy(adopted) => policies::adopt(world.state(&id), adopted, &policies),
+            Command::Register(register) => {
+                register::decide(world.state(&id).is_some(), register, context.now, &policies)
+            }
+            Command::Answer(answer) => {
+                find(world, &id).and_then(|call| answer::answer(call, answer, context.now, &policies))
+            }
+            Command::Miss(miss) => find(world, &id).and_then(|call| answer::miss(call, miss)),
+            Command::Record(record) => {
+                find(world, &id).and_then(|call| record::fill_in(call, record, world.version(&id)))
+            }
+            Command::Confirm(confirm) => find(world, &id).and_then(|call| record::confirm(call, confirm)),
+            Command::Promise(promise) => {
+                find(world, &id).and_then(|call| promise::promise(call, promise, context.now, &policies))
+            }
+            Command::End(end) => find(world, &id).and_then(|call| ending::end(call, end)),
+            Command::Void(void) => Ok(answer::void(world.state(&id).and_then(State::call), void, context.at)),
+            Command::Nothing(_) => Ok(Vec::new()),
+        }?;
+        Ok(Decision::on(id, events))
+    }
+
+    fn evolve(&self, state: Option<State>, event: &Recorded<'_, Event>) -> State {
+        evolve::evolve(state, event)
+    }
+
+    /// A contact waits for nobody: what is owed after it has its limits with callbacks and ownership.
+    fn deadlines(&self, _state: &State) -> Vec<Deadline> {
+        Vec::new()
+    }
+
+    fn keys(&self, _state: &State) -> BTreeSet<Key> {
+        BTreeSet::new()
+    }
+
+    fn place(&self, _id: &AggregateId, state: &State) -> (String, String) {
+        match state {
+            State::Call(call) => {
+                (call.answer().map(|answer| answer.case.clone()).unwrap_or_default(), call.branch.clone())
+            }
+            State::Policy(_) => (String::new(), String::new()),
+        }
+    }
+
+    fn due(&self, deadline: &DueDeadline) -> Command {
+        Command::Nothing(deadline.aggregate.clone())
+    }
+
+    fn encode(event: &Event) -> (&'static str, Vec<u8>) {
+        codec::encode(event)
+    }
+
+    fn decode(payload: &[u8]) -> Result<Event, prost::DecodeError> {
+        codec::decode(payload)
+    }
+
+    async fn load(
+        &self,
+        connection: &mut PgConnection,
+        ids: &[AggregateId],
+    ) -> sqlx::Result<Vec<Loaded<State>>> {
+        store::load(connection, ids).await
+    }
+
+    async fn save(&self, connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
+        store::save(connection, rows).await
+    }
+
+    async fn refresh(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
+        self.know(store::policies(connection).await?);
+        Ok(())
+    }
+
+    fn calendar_version(&self, now: DateTime<Utc>) -> Option<String> {
+        Some(self.policies.load().calendar(now).version().to_owned())
+    }
+}
