@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod domain;
+pub mod edge;
 pub mod followers;
 pub mod ownership;
 mod store;

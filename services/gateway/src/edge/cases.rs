@@ -1,0 +1,184 @@
+//! The case rule: what a caller must be to the case that a request names (O3, O6, O7), and the branch scope.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+use shouwen_access::contract::{CaseCondition, RequestField};
+use shouwen_access::{BranchName, Failure, Reach};
+use shouwen_proto::access::v1::{Capacity, CaseRule};
+use shouwen_runtime::clock::MachineClock;
+
+use super::identify::Identity;
+use super::owners::Owners;
+use super::refusal;
+use crate::ownership::CaseView;
+
+/// As what a caller comes to a backend.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    pub(super) capacity: Capacity,
+    pub(super) view: Option<CaseView>,
+}
+
+impl Standing {
+    /// Of a call that concerns no case.
+    pub(super) const NONE: Self = Self { capacity: Capacity::Unspecified, view: None };
+
+    /// Of who is not responsible (any more) and may only get the result of an earlier call.
+    pub(super) fn replay(view: CaseView) -> Self {
+        Self { capacity: Capacity::Replay, view: Some(view) }
+    }
+}
+
+/// The outcome of the case rule.
+pub(super) enum Verdict {
+    Admitted(Standing),
+    /// The caller is not what the rule demands; an earlier call may still be repeated.
+    Refused(Failure, Box<CaseView>),
+}
+
+/// How many readings are remembered at most.
+const REMEMBERED: u64 = 100_000;
+
+/// Judges callers by ownership, of which it remembers readings for a moment.
+pub(super) struct Judge<O> {
+    owners: Arc<O>,
+    clock: MachineClock,
+    /// By the name that was asked for.
+    readings: Cache<String, CaseView>,
+    /// Up to which age a reading may admit.
+    max_age: Duration,
+}
+
+impl<O: Owners> Judge<O> {
+    pub(super) fn new(owners: Arc<O>, clock: MachineClock, max_age: Duration) -> Self {
+        let readings = Cache::builder().max_capacity(REMEMBERED).time_to_live(max_age).build();
+        Self { owners, clock, readings, max_age }
+    }
+
+    /// Applies the rule to the case that `name` leads to. A remembered reading may admit; before a refusal, and if `fresh`, ownership
+    /// is read anew. Fails with `FIELD_INVALID`, `CASE_NOT_FOUND`, `CONTACT_NOT_FOUND`, and `BRANCH_OUT_OF_REACH` for work without a case.
+    pub(super) async fn judge(
+        &self,
+        condition: &CaseCondition,
+        name: &str,
+        identity: &Identity,
+        fresh: bool,
+    ) -> Result<Verdict, Failure> {
+        let missing: fn(&str) -> Failure = match Named::parse(&condition.field, name)? {
+            Named::Branch(branch) if identity.reach.covers(branch.as_str()) => {
+                return Ok(Verdict::Admitted(Standing { capacity: Capacity::Branch, view: None }));
+            }
+            Named::Branch(branch) => return Err(refusal::branch_out_of_reach(branch.as_str())),
+            Named::Case => |name| Failure::not_found("case", name),
+            Named::Contact => refusal::contact_not_found,
+        };
+        if !fresh
+            && let Some(view) = self.remembered(name)
+            && let Some(capacity) = capacity(condition, &view, identity)
+        {
+            return Ok(Verdict::Admitted(Standing { capacity, view: Some(view) }));
+        }
+        let view = self.owners.find(name).await?.ok_or_else(|| missing(name))?;
+        self.readings.insert(name.to_owned(), view.clone());
+        Ok(match capacity(condition, &view, identity) {
+            Some(capacity) => Verdict::Admitted(Standing { capacity, view: Some(view) }),
+            None => Verdict::Refused(refuse(condition, &view, identity), Box::new(view)),
+        })
+    }
+
+    fn remembered(&self, name: &str) -> Option<CaseView> {
+        let view = self.readings.get(name)?;
+        let age = self.clock.now() - view.read_at;
+        age.to_std().is_ok_and(|age| age < self.max_age).then_some(view)
+    }
+}
+
+/// What a case field leads to.
+enum Named {
+    Case,
+    Contact,
+    Branch(BranchName),
+}
+
+impl Named {
+    fn parse(field: &RequestField, name: &str) -> Result<Self, Failure> {
+        let mut parts = name.splitn(3, '/');
+        let (collection, id) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let named = match collection {
+            "cases" if !id.is_empty() => Some(Self::Case),
+            "calls" | "contacts" if !id.is_empty() => Some(Self::Contact),
+            "branches" => BranchName::parse(&format!("branches/{id}")).ok().map(Self::Branch),
+            _ => None,
+        };
+        named.ok_or_else(|| {
+            Failure::field_invalid(
+                &field.name,
+                "the name of a case, a call or a contact, or of something below a case or a branch",
+                "须为事项、来电或来访的名称，或事项、营业部之下的名称",
+            )
+        })
+    }
+}
+
+/// As what the caller acts on the case under the rule, if at all.
+fn capacity(condition: &CaseCondition, view: &CaseView, identity: &Identity) -> Option<Capacity> {
+    let acting = responsible(view, identity, condition.override_allowed);
+    match condition.rule {
+        CaseRule::Responsible => acting,
+        CaseRule::Assisting => acting.or_else(|| assisting(view, identity)),
+        CaseRule::Branch => {
+            let involved =
+                || responsible(view, identity, true).is_some() || assisting(view, identity).is_some();
+            (identity.reach.covers(&view.branch) || involved()).then_some(Capacity::Reader)
+        }
+        // The contract does not load a condition without a rule.
+        CaseRule::Unspecified => None,
+    }
+}
+
+/// O7: handler, accountable person, or a lead under an override.
+fn responsible(view: &CaseView, identity: &Identity, override_allowed: bool) -> Option<Capacity> {
+    if identity.is(&view.handler) {
+        Some(Capacity::Handler)
+    } else if identity.is(&view.accountable) {
+        Some(Capacity::Accountable)
+    } else if override_allowed && view.overriding.as_deref().is_some_and(|name| identity.is(name)) {
+        Some(Capacity::Override)
+    } else {
+        None
+    }
+}
+
+/// O6: who answered a later contact about the case.
+fn assisting(view: &CaseView, identity: &Identity) -> Option<Capacity> {
+    view.assistants.iter().any(|name| identity.is(name)).then_some(Capacity::Assisting)
+}
+
+/// As what the winner of a first touch comes to the backend: by responsibility, or assisting on the client's open case (O6).
+pub(super) fn after_touch(view: CaseView, identity: &Identity) -> Standing {
+    match responsible(&view, identity, true).or_else(|| assisting(&view, identity)) {
+        Some(capacity) => Standing { capacity, view: Some(view) },
+        None => Standing::replay(view),
+    }
+}
+
+fn refuse(condition: &CaseCondition, view: &CaseView, identity: &Identity) -> Failure {
+    match condition.rule {
+        CaseRule::Branch => refusal::branch_out_of_reach(&view.branch).resource("case", &view.case),
+        _ => refusal::not_responsible(view, assisting(view, identity).is_some()),
+    }
+}
+
+/// The branch scope: `name` must be a branch within reach; `branches/-`, all of them, is for who reaches all.
+pub(super) fn check_branch(field: &RequestField, name: &str, reach: &Reach) -> Result<(), Failure> {
+    if name != "branches/-" && BranchName::parse(name).is_err() {
+        return Err(Failure::field_invalid(
+            &field.name,
+            "the name of a branch, `branches/{branch}`",
+            "须为营业部名称 `branches/{branch}`",
+        ));
+    }
+    if reach.covers(name) { Ok(()) } else { Err(refusal::branch_out_of_reach(name)) }
+}

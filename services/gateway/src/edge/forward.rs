@@ -1,0 +1,170 @@
+//! One call on its way to its backend: the signed context instead of the caller's token, the rest as it came.
+
+use bytes::Bytes;
+use chrono::TimeDelta;
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TE, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use http_body_util::Full;
+use shouwen_access::context::HEADER;
+use shouwen_access::contract::Method;
+use shouwen_access::status::reason_of;
+use shouwen_access::{Caller, Failure, Language, Reach};
+use shouwen_proto::access::v1::CallContext;
+use shouwen_runtime::clock::MachineClock;
+use shouwen_runtime::telemetry;
+use tokio::time::Instant;
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::ServiceExt as _;
+
+use super::backends::{Route, Way};
+use super::body::{Answer, lost};
+use super::cases::Standing;
+use super::deadline;
+use super::identify::Identity;
+
+/// Metadata of the suite itself; nothing under this name passes the edge from outside.
+const OWN_METADATA: &str = "x-shouwen-";
+
+/// Headers that end here: the token, and what belongs to the connection.
+const STRIPPED: [HeaderName; 6] =
+    [AUTHORIZATION, HOST, CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING, deadline::HEADER];
+
+/// What stays the same however often a call is sent.
+pub(super) struct Call<'a> {
+    pub(super) method: &'a Method,
+    pub(super) route: &'a Route,
+    /// Nobody, for public methods.
+    pub(super) identity: Option<&'a Identity>,
+    /// As [`passed_on`] left them.
+    pub(super) headers: &'a HeaderMap,
+    /// Of the request message; `None` for streams.
+    pub(super) digest: Option<[u8; 32]>,
+    pub(super) language: Language,
+    pub(super) deadline: Option<Instant>,
+    pub(super) clock: &'a MachineClock,
+    pub(super) context_lifetime: TimeDelta,
+}
+
+impl Call<'_> {
+    /// Sends a buffered request.
+    pub(super) async fn send(
+        &self,
+        standing: &Standing,
+        framed: &Bytes,
+    ) -> Result<Response<Answer>, Failure> {
+        self.send_body(standing, Body::new(Full::new(framed.clone()))).await
+    }
+
+    /// Sends; fails if no answer begins. Refusals of the backend are answers.
+    pub(super) async fn send_body(
+        &self,
+        standing: &Standing,
+        body: Body,
+    ) -> Result<Response<Answer>, Failure> {
+        let mut request = Request::new(body);
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = Uri::try_from(self.method.path.as_str()).map_err(|_| Failure::internal())?;
+        request.headers_mut().clone_from(self.headers);
+        if let Some(deadline) = self.deadline {
+            request.headers_mut().insert(deadline::HEADER, deadline::remaining(deadline));
+        }
+        telemetry::inject(&tracing::Span::current(), request.headers_mut());
+        let context = self.identity.map(|identity| self.context(identity, standing));
+        match &self.route.way {
+            Way::Local(routes) => {
+                if let Some(context) = context {
+                    request.extensions_mut().insert(Caller::of_context(context).map_err(|error| {
+                        tracing::error!(error = %error, "a context of our own cannot be read");
+                        Failure::internal()
+                    })?);
+                }
+                let Ok(response) = self.language.scope(routes.clone().oneshot(request)).await;
+                Ok(response.map(Answer::Local))
+            }
+            Way::Remote(remote) => {
+                if let Some(context) = context {
+                    request
+                        .headers_mut()
+                        .insert(HeaderName::from_static(HEADER), remote.signer.sign(context));
+                }
+                let answered = remote.channel.send(request).await.map_err(|error| {
+                    tracing::debug!(service = %self.route.service, error = %error, "no answer from a backend");
+                    let mutation = self.method.access.mutation && error.may_have_arrived();
+                    lost(&self.route.service, mutation)
+                })?;
+                self.check(answered).map(|response| response.map(Answer::Remote))
+            }
+        }
+    }
+
+    /// A gRPC server always answers 200; what does not is something in between.
+    fn check<B>(&self, response: Response<B>) -> Result<Response<B>, Failure> {
+        if response.status() == StatusCode::OK || response.headers().contains_key(Status::GRPC_STATUS) {
+            return Ok(response);
+        }
+        tracing::warn!(service = %self.route.service, status = %response.status(), "a backend does not answer as gRPC");
+        Err(lost(&self.route.service, self.method.access.mutation))
+    }
+
+    fn context(&self, identity: &Identity, standing: &Standing) -> CallContext {
+        let acting = identity.acting.as_ref();
+        let branches = match &identity.reach {
+            Reach::All => Vec::new(),
+            Reach::Branches(branches) => branches.iter().map(ToString::to_string).collect(),
+        };
+        let mut context = CallContext {
+            method: self.method.path.clone(),
+            body_digest: self.digest.map(Vec::from).unwrap_or_default(),
+            principal: identity.principal.to_string(),
+            employee: acting.map(|acting| acting.employee.to_string()).unwrap_or_default(),
+            branch: acting.map(|acting| acting.branch.to_string()).unwrap_or_default(),
+            roles: identity.roles.to_numbers(),
+            branches,
+            all_branches: identity.reach == Reach::All,
+            capacity: standing.capacity.into(),
+            expires_at: (self.clock.now() + self.context_lifetime).timestamp_micros(),
+            language: self.language.tag().to_owned(),
+            ..CallContext::default()
+        };
+        if let Some(view) = &standing.view {
+            context.case.clone_from(&view.case);
+            context.named_case.clone_from(&view.named);
+            context.epoch = view.epoch;
+            context.read_at = view.read_at.timestamp_micros();
+        }
+        context
+    }
+}
+
+/// The headers that a backend gets to see, but for the context and the deadline.
+pub(super) fn passed_on(mut headers: HeaderMap) -> HeaderMap {
+    for name in &STRIPPED {
+        headers.remove(name);
+    }
+    let own: Vec<_> =
+        headers.keys().filter(|name| name.as_str().starts_with(OWN_METADATA)).cloned().collect();
+    for name in own {
+        headers.remove(name);
+    }
+    headers
+}
+
+/// The headers of a call that the edge makes by itself.
+pub(super) fn own_headers() -> HeaderMap {
+    HeaderMap::from_iter([
+        (CONTENT_TYPE, HeaderValue::from_static("application/grpc")),
+        (TE, HeaderValue::from_static("trailers")),
+    ])
+}
+
+/// Why a backend refused, if it did. A refusal is the whole answer: it stands in the head.
+pub(super) fn refused(response: &Response<Answer>) -> Option<(Code, String)> {
+    let status = Status::from_header_map(response.headers())?;
+    (status.code() != Code::Ok).then(|| (status.code(), reason_of(&status).unwrap_or_default()))
+}
+
+/// Whether a backend refused for this reason.
+pub(super) fn refused_as(response: &Response<Answer>, reason: &str) -> bool {
+    refused(response).is_some_and(|(_, told)| told == reason)
+}
