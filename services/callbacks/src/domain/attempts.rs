@@ -56,7 +56,7 @@ mod tests {
         let policy = CallbacksPolicy::default();
         let first = at("2026-05-06T09:00");
         assert_eq!(next(&[first], at("2026-05-06T13:30"), &policy), Some(at("2026-05-07T09:00")));
-        assert_eq!(next(&[first], at("2026-05-07T09:00"), &policy), Some(at("2026-05-07T13:30")));
+        assert_eq!(next(&[first], at("2026-05-07T09:00"), &policy), Some(at("2026-05-07T11:00")));
         assert_eq!(
             next(&[first], at("2026-05-06T19:00"), &policy),
             Some(at("2026-05-07T09:00")),

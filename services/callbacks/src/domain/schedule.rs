@@ -1,5 +1,6 @@
 //! Decisions that concern no existing callback alone: making one, joining a missed call to one, giving up all of a case, adopting a policy.
 
+use chrono::{DateTime, Utc};
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
 use shouwen_policy::{PolicyBook, PolicyVersion};
 use shouwen_proto::{
@@ -36,7 +37,7 @@ pub fn schedule(
             return coalesce(world, holder, call);
         }
     }
-    Ok(Decision::on(id, [scheduled(schedule, context, book)?]))
+    Ok(Decision::on(id, [scheduled(schedule, context.at, book)?]))
 }
 
 fn coalesce(world: &World<'_, State>, holder: &AggregateId, call: &str) -> Decided {
@@ -48,14 +49,9 @@ fn coalesce(world: &World<'_, State>, holder: &AggregateId, call: &str) -> Decid
     Ok(Decision::on(holder.clone(), [joined]))
 }
 
-fn scheduled(
-    schedule: &Schedule,
-    context: &DecideContext<'_>,
-    book: &PolicyBook,
-) -> Result<Event, Rejection> {
+/// The event that makes the callback. Its clock starts with the cause at `began`, not with the cause's arrival.
+pub fn scheduled(schedule: &Schedule, began: DateTime<Utc>, book: &PolicyBook) -> Result<Event, Rejection> {
     let branch = Some(schedule.branch.as_str());
-    // The clock starts with the cause, not with its arrival.
-    let began = context.at;
     let policy = book.callbacks(branch, began);
     let by_calendar = |kind| {
         let rules = Rules {

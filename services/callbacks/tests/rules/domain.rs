@@ -1,0 +1,292 @@
+//! The pure domain: limits of each kind, leases, attempts, the talk.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use shouwen_calendar::Calendar;
+use shouwen_callbacks::domain::{
+    Callback, Command, Met, Rejection, Stage,
+    callback::{STEP_LEASE, STEP_LIMIT, Satisfaction, Talk},
+    command::{Cause, Schedule, Tried},
+    evolve, schedule, transitions,
+};
+use shouwen_policy::PolicyBook;
+use shouwen_proto::events::v1::callbacks_event::Event;
+
+/// Shanghai time, `2026-05-06T09:00`.
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
+    format!("{text}:00+08:00").parse::<DateTime<chrono::FixedOffset>>().unwrap().to_utc()
+}
+
+/// A callback on which commands are tried, with the time they are tried at.
+#[derive(Clone)]
+pub(crate) struct Bench {
+    pub(crate) callback: Callback,
+    pub(crate) book: PolicyBook,
+}
+
+pub(crate) const ZHANG: &str = "employees/zhang";
+pub(crate) const LI: &str = "employees/li";
+
+impl Bench {
+    pub(crate) fn begun(name: &str, cause: Cause, began: DateTime<Utc>) -> Self {
+        let wanted = Schedule {
+            name: name.parse().unwrap(),
+            cause,
+            branch: "branches/b1".into(),
+            client: String::new(),
+            phone: None,
+            phone_masked: String::new(),
+            subject: None,
+        };
+        let book = PolicyBook::standard();
+        let Event::CallbackScheduled(scheduled) = schedule::scheduled(&wanted, began, &book).unwrap() else { panic!() };
+        Self { callback: evolve::begun(&scheduled, began).unwrap(), book }
+    }
+
+    pub(crate) fn promised(agreed: &str, client_asked: bool) -> Self {
+        let cause = Cause::Promise { agreed: at(agreed), client_asked };
+        Self::begun("cases/1/callbacks/c", cause, at("2026-05-06T08:31"))
+    }
+
+    fn missed(began: &str) -> Self {
+        let cause = Cause::MissedCall { call: "calls/c".into(), caller_key: vec![7] };
+        Self::begun("branches/b1/callbacks/c", cause, at(began))
+    }
+
+    fn after_hours(began: &str) -> Self {
+        Self::begun("cases/1/callbacks/c", Cause::AfterHours, at(began))
+    }
+
+    /// Decides a command and applies what was decided.
+    pub(crate) fn tell(&mut self, now: DateTime<Utc>, command: &Command) -> Result<Vec<Event>, Rejection> {
+        let events = transitions::decide(&self.callback, command, now, now, &self.book)?;
+        for event in &events {
+            evolve::apply(&mut self.callback, event, now);
+        }
+        Ok(events)
+    }
+
+    pub(crate) fn lease(&mut self, now: DateTime<Utc>, employee: &str) -> Result<Vec<Event>, Rejection> {
+        self.tell(now, &Command::Lease { callback: self.id(), employee: employee.into() })
+    }
+
+    pub(crate) fn attempt(&mut self, now: DateTime<Utc>, employee: &str, tried: Tried) -> Result<Vec<Event>, Rejection> {
+        self.tell(now, &Command::RecordAttempt { callback: self.id(), employee: employee.into(), tried })
+    }
+
+    /// Leases at a time and fails to reach the client.
+    fn try_in_vain(&mut self, now: &str) -> Vec<Event> {
+        self.lease(at(now), ZHANG).unwrap();
+        self.attempt(at(now), ZHANG, Tried::Unreached(Met::NoAnswer)).unwrap()
+    }
+
+    pub(crate) fn complete(&mut self, now: DateTime<Utc>, employee: &str) -> Result<Vec<Event>, Rejection> {
+        let talk = Talk {
+            solved: true,
+            attitude: Some(Satisfaction::Satisfied),
+            overall: Some(Satisfaction::Neutral),
+            score: 9,
+            charged: false,
+        };
+        let callback = self.id();
+        let (suggestions, answers) = (None, None);
+        self.tell(now, &Command::Complete { callback, employee: employee.into(), talk, suggestions, answers })
+    }
+
+    pub(crate) fn id(&self) -> shouwen_engine::AggregateId {
+        self.callback.name.aggregate()
+    }
+
+    fn steps(&self) -> Vec<&'static str> {
+        self.callback.deadlines().iter().map(|deadline| deadline.step).collect()
+    }
+}
+
+#[test]
+fn b1_a_promise_is_due_at_the_agreed_time_with_the_policys_grace() {
+    let bench = Bench::promised("2026-05-07T10:00", false);
+    assert_eq!((bench.callback.not_before, bench.callback.due), (at("2026-05-07T10:00"), at("2026-05-07T10:15")));
+    assert_eq!(bench.callback.calendar_version, "", "no calendar decides a promise");
+    assert_eq!(bench.callback.policy_version, "callbacks@default");
+}
+
+#[test]
+fn b2_a_limit_outside_the_calling_windows_ends_with_the_next_one() {
+    assert_eq!(Bench::promised("2026-05-07T11:20", false).callback.due, at("2026-05-07T20:00"));
+    assert_eq!(Bench::promised("2026-05-07T11:15", false).callback.due, at("2026-05-07T11:30"), "the very end");
+    assert_eq!(Bench::promised("2026-05-07T21:00", false).callback.due, at("2026-05-08T11:30"));
+}
+
+#[test]
+fn b2_a_time_that_the_client_asked_for_stands() {
+    let mut bench = Bench::promised("2026-05-07T21:00", true);
+    assert_eq!(bench.callback.due, at("2026-05-07T21:15"));
+    assert!(bench.lease(at("2026-05-07T21:00"), ZHANG).is_ok());
+}
+
+#[test]
+fn b2_nobody_leases_outside_the_windows() {
+    let mut bench = Bench::promised("2026-05-07T09:30", false);
+    assert_eq!(bench.lease(at("2026-05-07T12:00"), ZHANG), Err(Rejection::OutsideWindows(at("2026-05-07T13:30"))));
+    assert_eq!(bench.lease(at("2026-05-07T11:30"), ZHANG), Err(Rejection::OutsideWindows(at("2026-05-07T13:30"))));
+    assert_eq!(bench.lease(at("2026-05-07T20:00"), ZHANG), Err(Rejection::OutsideWindows(at("2026-05-08T09:00"))));
+    assert!(bench.lease(at("2026-05-07T19:59"), ZHANG).is_ok());
+}
+
+#[test]
+fn k14_a_missed_call_is_due_thirty_working_minutes_later() {
+    let bench = Bench::missed("2026-05-06T10:00");
+    assert_eq!((bench.callback.not_before, bench.callback.due), (at("2026-05-06T10:00"), at("2026-05-06T10:30")));
+    assert_eq!(bench.callback.calls, ["calls/c"]);
+    // 15 minutes before the lunch break and 15 after: outside the calling windows, so the next one ends it (B2).
+    assert_eq!(Bench::missed("2026-05-06T11:15").callback.due, at("2026-05-06T20:00"));
+    assert_eq!(Bench::missed("2026-05-06T16:45").callback.due, at("2026-05-07T11:30"), "8:45 is before the windows");
+    // Labour Day: the next working day is the 6th.
+    assert_eq!(Bench::missed("2026-05-01T10:00").callback.due, at("2026-05-06T09:00"));
+}
+
+#[test]
+fn o5_an_after_hours_contact_is_called_back_on_the_next_working_day() {
+    let evening = Bench::after_hours("2026-04-30T20:30").callback;
+    assert_eq!((evening.not_before, evening.due), (at("2026-05-06T08:30"), at("2026-05-06T17:00")));
+    let early = Bench::after_hours("2026-05-06T07:00").callback;
+    assert_eq!((early.not_before, early.due), (at("2026-05-06T08:30"), at("2026-05-06T17:00")));
+    // A make-up Saturday is a working day.
+    let friday = Bench::after_hours("2026-05-08T19:00").callback;
+    assert_eq!(friday.due, at("2026-05-09T17:00"));
+    assert!(!friday.provisional);
+}
+
+#[test]
+fn s3_a_limit_beyond_the_imported_years_is_provisional() {
+    let callback = Bench::after_hours("2026-12-31T20:00").callback;
+    assert!(callback.provisional);
+    assert_eq!(callback.calendar_version, Calendar::builtin().version());
+}
+
+#[test]
+fn b8_a_lease_is_one_employees_until_it_ends() {
+    let mut bench = Bench::missed("2026-05-06T10:00");
+    bench.lease(at("2026-05-06T10:01"), ZHANG).unwrap();
+    let until = at("2026-05-06T10:16");
+    assert_eq!(bench.callback.stage, Stage::Leased { employee: ZHANG.into(), until });
+    let refused = bench.lease(at("2026-05-06T10:15"), LI);
+    assert_eq!(refused, Err(Rejection::LeasedByAnother { employee: ZHANG.into(), until }));
+    assert!(bench.complete(at("2026-05-06T10:15"), LI).is_err());
+    // Renewed by its holder.
+    bench.lease(at("2026-05-06T10:15"), ZHANG).unwrap();
+    assert_eq!(bench.callback.deadlines().iter().find(|it| it.step == STEP_LEASE).unwrap().due, at("2026-05-06T10:30"));
+    // At its end it is lost, whether or not the sweeper was there.
+    let events = bench.lease(at("2026-05-06T10:30"), LI).unwrap();
+    assert!(matches!(&events[..], [_, Event::CallbackReleased(lost), Event::CallbackLeased(_)] if lost.reason == "expired")
+        || matches!(&events[..], [Event::CallbackReleased(_), _, Event::CallbackLeased(_)]));
+    assert_eq!(bench.complete(at("2026-05-06T10:31"), ZHANG), Err(Rejection::NotLeased));
+}
+
+#[test]
+fn b8_only_the_holder_gives_a_lease_back() {
+    let mut bench = Bench::promised("2026-05-07T10:00", false);
+    bench.lease(at("2026-05-07T10:00"), ZHANG).unwrap();
+    let release = |employee: &str| Command::Release { callback: bench.id(), employee: employee.into() };
+    let (li, zhang) = (release(LI), release(ZHANG));
+    assert_eq!(bench.tell(at("2026-05-07T10:01"), &li), Err(Rejection::NotLeased));
+    bench.tell(at("2026-05-07T10:01"), &zhang).unwrap();
+    assert_eq!((&bench.callback.stage, bench.steps()), (&Stage::Waiting, vec![STEP_LIMIT]));
+}
+
+#[test]
+fn b1_the_limit_is_missed_once_and_before_what_happens_at_its_very_instant() {
+    let mut bench = Bench::promised("2026-05-07T10:00", false);
+    bench.lease(at("2026-05-07T10:14"), ZHANG).unwrap();
+    let events = bench.attempt(at("2026-05-07T10:15"), ZHANG, Tried::Unreached(Met::Busy)).unwrap();
+    assert!(matches!(&events[..], [Event::CallbackLimitMissed(_), Event::AttemptRecorded(_)]));
+    assert!(bench.callback.missed && bench.steps().is_empty());
+    let mut kept = Bench::promised("2026-05-07T10:00", false);
+    kept.lease(at("2026-05-07T10:00"), ZHANG).unwrap();
+    kept.attempt(at("2026-05-07T10:14"), ZHANG, Tried::Unreached(Met::Busy)).unwrap();
+    assert!(!kept.callback.missed && kept.steps().is_empty());
+}
+
+#[test]
+fn b3_an_inconvenient_client_names_another_time() {
+    let mut bench = Bench::promised("2026-05-07T10:00", false);
+    bench.lease(at("2026-05-07T10:00"), ZHANG).unwrap();
+    let now = at("2026-05-07T10:01");
+    let tried = |agreed: &str, client_asked| Tried::Inconvenient { agreed: at(agreed), client_asked };
+    assert_eq!(bench.attempt(now, ZHANG, tried("2026-05-07T10:01", false)), Err(Rejection::AgreedTimePast));
+    let outside = Err(Rejection::AgreedOutsideWindows(at("2026-05-08T09:00")));
+    assert_eq!(bench.attempt(now, ZHANG, tried("2026-05-07T20:30", false)), outside);
+    bench.attempt(now, ZHANG, tried("2026-05-07T20:30", true)).unwrap();
+    assert_eq!(bench.callback.not_before, at("2026-05-07T20:30"));
+    assert!(bench.callback.client_asked && bench.callback.round.is_empty(), "uses no attempt up");
+    assert_eq!(bench.callback.first_attempt, Some(now), "but the limit is kept");
+    assert_eq!(bench.lease(at("2026-05-07T20:29"), LI), Err(Rejection::TooEarly(at("2026-05-07T20:30"))));
+    bench.lease(at("2026-05-07T20:30"), LI).unwrap();
+    bench.attempt(at("2026-05-07T20:31"), LI, Tried::Unreached(Met::NoAnswer)).unwrap();
+    assert!(!bench.callback.client_asked, "what was asked for is over");
+    assert_eq!(bench.callback.not_before, at("2026-05-08T09:00"));
+}
+
+#[test]
+fn b6_after_the_policys_attempts_a_lead_decides() {
+    let mut bench = Bench::promised("2026-05-07T09:00", false);
+    bench.try_in_vain("2026-05-07T09:00");
+    assert_eq!(bench.lease(at("2026-05-07T10:59"), ZHANG), Err(Rejection::TooEarly(at("2026-05-07T11:00"))));
+    bench.try_in_vain("2026-05-07T11:00");
+    // The third would be the last, and the second on one day.
+    assert_eq!(bench.callback.not_before, at("2026-05-08T09:00"));
+    let events = bench.try_in_vain("2026-05-08T09:00");
+    assert!(matches!(&events[..], [Event::AttemptRecorded(_), Event::CallbackExhausted(_)]));
+    assert_eq!(bench.callback.stage, Stage::LeadDecides);
+    assert_eq!(bench.lease(at("2026-05-08T14:00"), ZHANG), Err(Rejection::LeadDecides));
+    let postpone = |not_before: &str| Command::Postpone {
+        callback: bench.id(),
+        not_before: at(not_before),
+        reason: "on holiday until then".into(),
+    };
+    let (past, later) = (postpone("2026-05-08T13:00"), postpone("2026-05-12T09:00"));
+    assert_eq!(bench.tell(at("2026-05-08T14:00"), &past), Err(Rejection::NotBeforePast));
+    bench.tell(at("2026-05-08T14:00"), &later).unwrap();
+    assert_eq!((&bench.callback.stage, bench.callback.not_before), (&Stage::Waiting, at("2026-05-12T09:00")));
+    assert!(bench.callback.round.is_empty() && bench.callback.attempts.len() == 3, "a new round");
+}
+
+#[test]
+fn b6_a_lead_gives_a_callback_up_only_while_it_is_open() {
+    let mut bench = Bench::missed("2026-05-06T10:00");
+    assert_eq!(bench.callback.keys().len(), 1);
+    let cancel = Command::Cancel { callback: bench.id(), reason: "number does not exist".into() };
+    bench.tell(at("2026-05-06T10:05"), &cancel).unwrap();
+    assert!(bench.callback.keys().is_empty() && bench.steps().is_empty());
+    let again = bench.tell(at("2026-05-06T10:06"), &cancel);
+    assert!(matches!(again, Err(Rejection::IllegalTransition { state: "CANCELLED", .. })));
+    assert!(matches!(bench.lease(at("2026-05-06T10:06"), ZHANG), Err(Rejection::IllegalTransition { .. })));
+}
+
+#[test]
+fn b4_a_talk_ends_the_callback() {
+    let mut bench = Bench::promised("2026-05-07T10:00", false);
+    assert_eq!(bench.complete(at("2026-05-07T10:00"), ZHANG), Err(Rejection::NotLeased));
+    bench.lease(at("2026-05-07T10:00"), ZHANG).unwrap();
+    let events = bench.complete(at("2026-05-07T10:05"), ZHANG).unwrap();
+    let [Event::CallbackCompleted(completed)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((completed.case.as_str(), completed.score), ("cases/1", 9));
+    assert!(!bench.callback.is_open() && bench.steps().is_empty());
+    assert!(matches!(bench.complete(at("2026-05-07T10:06"), ZHANG), Err(Rejection::IllegalTransition { .. })));
+}
+
+#[test]
+fn p1_a_policy_that_is_not_known_stops_the_decision_not_the_callback() {
+    let mut bench = Bench::promised("2026-05-07T10:00", false);
+    bench.callback.policy_version = "callbacks@firm:9".into();
+    assert!(matches!(bench.lease(at("2026-05-07T10:00"), ZHANG), Err(Rejection::PolicyUnknown(_))));
+}
+
+#[test]
+fn b8_what_was_due_during_an_outage_happens_in_order() {
+    let mut bench = Bench::promised("2026-05-07T10:00", false);
+    bench.lease(at("2026-05-07T10:05"), ZHANG).unwrap();
+    let later = at("2026-05-07T10:05") + TimeDelta::hours(1);
+    let (events, after) = transitions::settled(&bench.callback, later);
+    assert!(matches!(&events[..], [Event::CallbackLimitMissed(_), Event::CallbackReleased(_)]));
+    assert!(after.missed && after.stage == Stage::Waiting);
+}
