@@ -46,12 +46,12 @@ impl Schema {
         format!("shouwen_{}", self.service)
     }
 
-    /// Creates roles and schema where they are missing, migrates, and grants. Run with a role that may create roles; safe to repeat and to run
-    /// twice at once.
+    /// Creates roles and schema where they are missing, migrates, and grants; sets the runtime role's password where one is given. Run with a
+    /// role that may create roles; safe to repeat and to run twice at once.
     pub async fn provision(
         &self,
         admin: &PgConnectOptions,
-        runtime_password: &str,
+        runtime_password: Option<&str>,
     ) -> Result<(), ProvisionError> {
         let mut connection = PgConnection::connect_with(admin).await?;
         // One migration at a time in the database, whoever starts it.
@@ -69,8 +69,11 @@ impl Schema {
                 run(&mut connection, format!("create role {role}")).await?;
             }
         }
-        let password = runtime_password.replace('\'', "''");
-        run(&mut connection, format!("alter role {runtime} login password '{password}'")).await?;
+        run(&mut connection, format!("alter role {runtime} login")).await?;
+        if let Some(password) = runtime_password {
+            let password = password.replace('\'', "''");
+            run(&mut connection, format!("alter role {runtime} password '{password}'")).await?;
+        }
         run(&mut connection, format!("alter role {runtime} set search_path = {service}")).await?;
         run(&mut connection, format!("grant {owner} to current_user")).await?;
         run(&mut connection, format!("create schema if not exists {service} authorization {owner}")).await?;

@@ -189,10 +189,11 @@ impl Ownership {
         Ok(touches)
     }
 
-    /// Takes a claim back that its backend refuses for good.
-    pub async fn void_touch(&self, contact: &str, reason: &str) -> Result<(), Failure> {
+    /// Takes a claim back whose call its backend refuses for good; nothing happens where that call is not owed any more.
+    pub async fn void_touch(&self, contact: &str, request_id: &str, reason: &str) -> Result<(), Failure> {
         let command = Command::Contact(ContactCommand::VoidTouch {
             contact: AggregateId(contact.to_owned()),
+            request_id: request_id.to_owned(),
             reason: reason.to_owned(),
         });
         let actor = Actor {

@@ -39,8 +39,8 @@ pub enum ContactCommand {
     Identify { contact: AggregateId, client: String, topic: Option<String>, by: String },
     /// The backend took the first touch.
     CompleteTouch { contact: AggregateId },
-    /// The backend refused it for good.
-    VoidTouch { contact: AggregateId, reason: String },
+    /// The backend refused the call with this request id for good.
+    VoidTouch { contact: AggregateId, request_id: String, reason: String },
 }
 
 /// The claim of a contact.

@@ -71,7 +71,7 @@ pub fn decide(
             }
             _ => Ok(Decision::nothing(contact.clone())),
         },
-        ContactCommand::VoidTouch { contact, reason } => void_touch(world, contact, reason),
+        ContactCommand::VoidTouch { contact, request_id, reason } => void_touch(world, contact, request_id, reason),
     }
 }
 
@@ -220,10 +220,11 @@ fn identify(
 fn void_touch(
     world: &World<'_, State>,
     contact: &AggregateId,
+    request_id: &str,
     reason: &str,
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
-    let Some(known) = find(world, contact).filter(|known| matches!(known.touch, Touch::Pending { .. }))
-    else {
+    let owed = |known: &&ContactState| matches!(&known.touch, Touch::Pending { request_id: owed, .. } if owed == request_id);
+    let Some(known) = find(world, contact).filter(owed) else {
         return Ok(Decision::nothing(contact.clone()));
     };
     let mut events = vec![(contact.clone(), Event::TouchVoided(TouchVoided { reason: reason.to_owned() }))];

@@ -326,6 +326,14 @@ impl Roster {
         (employee.external_id == external_id).then_some(employee)
     }
 
+    pub fn employees(&self) -> impl Iterator<Item = &Employee> {
+        self.employees.values()
+    }
+
+    pub fn service_accounts(&self) -> impl Iterator<Item = &ServiceAccount> {
+        self.service_accounts.values()
+    }
+
     pub fn service_account(&self, name: &str) -> Option<&ServiceAccount> {
         self.service_accounts.get(name)
     }

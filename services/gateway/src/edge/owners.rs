@@ -5,11 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use shouwen_access::Failure;
-use shouwen_engine::{AggregateId, Domain as _};
-use shouwen_serving::refusal;
 
-use crate::domain::contact::Touch;
-use crate::domain::{Roster, State};
+use crate::domain::Roster;
 use crate::ownership::{CaseView, Claim, Ownership, PendingTouch};
 
 /// The domain behind the edge, in the same process.
@@ -57,21 +54,6 @@ impl Owners for Ownership {
     }
 
     async fn void_touch(&self, contact: &str, request_id: &str, reason: &str) -> Result<(), Failure> {
-        let id = AggregateId(contact.to_owned());
-        let mut conn = self.engine.pool().acquire().await.map_err(|error| refusal::database(&error))?;
-        let loaded = self.engine.domain().load(&mut conn, std::slice::from_ref(&id)).await;
-        drop(conn);
-        let loaded = loaded.map_err(|error| refusal::database(&error))?;
-        match loaded.first() {
-            Some((_, _, State::Contact(state))) if owes(&state.touch, request_id) => {
-                self.void_touch(contact, reason).await
-            }
-            _ => Ok(()),
-        }
+        self.void_touch(contact, request_id, reason).await
     }
-}
-
-/// Whether the touch still waits for the call with this request id.
-fn owes(touch: &Touch, request_id: &str) -> bool {
-    matches!(touch, Touch::Pending { request_id: owed, .. } if owed == request_id)
 }

@@ -1,0 +1,472 @@
+//! The domain of the tests.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use chrono::{DateTime, Utc};
+use prost::Message as _;
+use serde::{Deserialize, Serialize};
+use shouwen_engine::{
+    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded, Refusal,
+    Saved, World,
+};
+use sqlx::{PgConnection, Row as _, types::Json};
+
+/// The tables of the domain, beside the engine's.
+pub(crate) const TABLES: &str = "
+    create table account (
+        id text primary key,
+        version bigint not null,
+        state jsonb not null,
+        constraint wholesome check (not (state ->> 'poisoned')::boolean)
+    );
+    create table projected (position bigint primary key, times integer not null);
+    create sequence mutant_position;";
+
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    /// A new account, with a unique name or none.
+    Open { account: String, name: Option<String> },
+    /// Another name or none.
+    Rename { account: String, name: Option<String> },
+    /// Takes a name away from whoever holds it.
+    Seize { account: String, name: String },
+    Deposit { account: String, amount: i64 },
+    Transfer { from: String, to: String, amount: i64 },
+    /// Makes another account the partner of this one.
+    Link { account: String, partner: String },
+    /// Deposits to the partner; which account that is, is read without locks.
+    PayPartner { account: String, amount: i64 },
+    /// A note with the counter's next number.
+    Note { note: String, counter: String, accept: bool },
+    /// Makes the statement that saves fail.
+    Poison { account: String },
+    /// Deposits to one account and to another that it did not name.
+    Overreach { account: String, other: String },
+    Remind { account: String, due: DateTime<Utc> },
+    Fire { account: String },
+    Recompute { account: String },
+    /// Events of others: an unlucky amount is refused unless the account is lenient.
+    Receive { account: String, amount: i64 },
+    Soften { account: String },
+    /// The largest deposit, for every process.
+    SetLimit { amount: i64 },
+}
+
+/// An event. `kind` is its name on the ledger.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Entry {
+    #[prost(string, tag = "1")]
+    pub(crate) kind: String,
+    #[prost(int64, tag = "2")]
+    pub(crate) amount: i64,
+    #[prost(string, tag = "3")]
+    pub(crate) text: String,
+    #[prost(int64, tag = "4")]
+    pub(crate) micros: i64,
+}
+
+const KINDS: [&str; 12] = [
+    "opened",
+    "named",
+    "linked",
+    "deposited",
+    "numbered",
+    "poisoned",
+    "reminded",
+    "fired",
+    "received",
+    "softened",
+    "limit_set",
+    "reminded_provisionally",
+];
+
+impl Entry {
+    fn new(kind: &str) -> Self {
+        Self { kind: kind.to_owned(), ..Self::default() }
+    }
+
+    fn amount(kind: &str, amount: i64) -> Self {
+        Self { amount, ..Self::new(kind) }
+    }
+
+    fn named(kind: &str, name: Option<&String>) -> Self {
+        Self { text: name.cloned().unwrap_or_default(), ..Self::new(kind) }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Account {
+    pub(crate) balance: i64,
+    pub(crate) name: Option<String>,
+    pub(crate) partner: Option<String>,
+    pub(crate) number: i64,
+    pub(crate) lenient: bool,
+    pub(crate) poisoned: bool,
+    pub(crate) reminder: Option<Reminder>,
+    /// Due times of the reminders that fired.
+    pub(crate) fired: Vec<DateTime<Utc>>,
+    /// Times of the events behind what was received.
+    pub(crate) heard: Vec<DateTime<Utc>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Reminder {
+    pub(crate) due: DateTime<Utc>,
+    pub(crate) calendar: String,
+    pub(crate) provisional: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("MISSING")]
+    Missing,
+    #[error("EXISTS")]
+    Exists,
+    /// `holds`: whether the holder's state says so too.
+    #[error("HELD by {holder}")]
+    Held { holder: AggregateId, holds: bool },
+    #[error("INSUFFICIENT")]
+    Insufficient,
+    #[error("OVER_LIMIT")]
+    OverLimit,
+    #[error("UNLUCKY")]
+    Unlucky,
+    #[error("UNWANTED")]
+    Unwanted,
+}
+
+/// What a follower may not credit.
+pub(crate) const UNLUCKY: i64 = 13;
+/// What makes a follower's statement fail.
+pub(crate) const POISON: i64 = 666;
+
+pub(crate) struct Bank {
+    limit: AtomicI64,
+    calendar: Mutex<Option<String>>,
+}
+
+impl Bank {
+    pub(crate) fn new() -> Self {
+        Self { limit: AtomicI64::new(i64::MAX), calendar: Mutex::new(None) }
+    }
+
+    pub(crate) fn set_calendar(&self, version: &str) {
+        *self.calendar.lock().unwrap() = Some(version.to_owned());
+    }
+
+    fn calendar(&self) -> String {
+        self.calendar.lock().unwrap().clone().unwrap_or_default()
+    }
+}
+
+pub(crate) fn key(name: &str) -> Key {
+    Key { kind: "name", key: name.to_owned() }
+}
+
+const LIMIT: &str = "settings/limit";
+
+/// The account of a command, if it exists.
+fn existing<'a>(world: &World<'a, Account>, id: &AggregateId) -> Result<&'a Account, Refusal<Refused>> {
+    world.state(id).ok_or(Refusal::Rejected(Refused::Missing))
+}
+
+/// The name, if nobody else holds it.
+fn free(world: &World<'_, Account>, name: &str) -> Result<(), Refused> {
+    match world.key_holder(&key(name)) {
+        None => Ok(()),
+        Some(holder) => {
+            let holds = world.state(holder).is_some_and(|state| state.name.as_deref() == Some(name));
+            Err(Refused::Held { holder: holder.clone(), holds })
+        }
+    }
+}
+
+impl Domain for Bank {
+    const SERVICE: &'static str = "bank";
+    type Command = Command;
+    type State = Account;
+    type Event = Entry;
+    type Rejection = Refused;
+    const OBSERVED: &'static [&'static str] = &["limit_set"];
+
+    async fn footprints(&self, connection: &mut PgConnection, commands: &[&Command]) -> sqlx::Result<Vec<Footprint>> {
+        let mut footprints = Vec::new();
+        for command in commands {
+            let mut footprint = Footprint::default();
+            match command {
+                Command::Open { account, name } | Command::Rename { account, name } => {
+                    footprint.aggregates.push(account.into());
+                    footprint.keys.extend(name.as_deref().map(key));
+                }
+                Command::Seize { account, name } => {
+                    footprint.aggregates.push(account.into());
+                    footprint.keys.push(key(name));
+                }
+                Command::Transfer { from, to, .. } => {
+                    footprint.aggregates.extend([from.into(), to.into()]);
+                }
+                Command::PayPartner { account, .. } => {
+                    let partner = sqlx::query_scalar::<_, Option<String>>("select state ->> 'partner' from account where id = $1")
+                        .bind(account)
+                        .fetch_optional(&mut *connection)
+                        .await?;
+                    footprint.aggregates.push(account.into());
+                    footprint.aggregates.extend(partner.flatten().map(AggregateId));
+                }
+                Command::Note { note, counter, .. } => {
+                    footprint.aggregates.push(note.into());
+                    footprint.counters.push(counter.clone());
+                }
+                Command::SetLimit { .. } => footprint.aggregates.push(LIMIT.into()),
+                Command::Deposit { account, .. }
+                | Command::Poison { account }
+                | Command::Overreach { account, .. }
+                | Command::Remind { account, .. }
+                | Command::Link { account, .. }
+                | Command::Fire { account }
+                | Command::Recompute { account }
+                | Command::Receive { account, .. }
+                | Command::Soften { account } => footprint.aggregates.push(account.into()),
+            }
+            footprints.push(footprint);
+        }
+        Ok(footprints)
+    }
+
+    fn decide(
+        &self,
+        world: &World<'_, Account>,
+        command: &Command,
+        context: &DecideContext<'_>,
+    ) -> Result<Decision<Entry>, Refusal<Refused>> {
+        match command {
+            Command::Open { account, name } => {
+                let id = AggregateId::from(account);
+                if world.state(&id).is_some() {
+                    return Err(Refused::Exists.into());
+                }
+                name.as_deref().map_or(Ok(()), |name| free(world, name))?;
+                Ok(Decision::on(id, [Entry::named("opened", name.as_ref())]))
+            }
+            Command::Rename { account, name } => {
+                let id = AggregateId::from(account);
+                existing(world, &id)?;
+                name.as_deref().map_or(Ok(()), |name| free(world, name))?;
+                Ok(Decision::on(id, [Entry::named("named", name.as_ref())]))
+            }
+            Command::Seize { account, name } => {
+                let id = AggregateId::from(account);
+                let mine = existing(world, &id)?;
+                if mine.name.as_ref() == Some(name) {
+                    return Ok(Decision::nothing(id));
+                }
+                let mut events = Vec::new();
+                if let Some(holder) = world.key_holder(&key(name)) {
+                    events.push((holder.clone(), Entry::named("named", None)));
+                }
+                events.push((id.clone(), Entry::named("named", Some(name))));
+                Ok(Decision { events, counters: Vec::new(), primary: id })
+            }
+            Command::Deposit { account, amount } => {
+                let id = AggregateId::from(account);
+                existing(world, &id)?;
+                if *amount > self.limit.load(Ordering::SeqCst) {
+                    return Err(Refused::OverLimit.into());
+                }
+                Ok(Decision::on(id, [Entry::amount("deposited", *amount)]))
+            }
+            Command::Transfer { from, to, amount } => {
+                let (from, to) = (AggregateId::from(from), AggregateId::from(to));
+                if existing(world, &from)?.balance < *amount {
+                    return Err(Refused::Insufficient.into());
+                }
+                existing(world, &to)?;
+                let events =
+                    vec![(from.clone(), Entry::amount("deposited", -amount)), (to, Entry::amount("deposited", *amount))];
+                Ok(Decision { events, counters: Vec::new(), primary: from })
+            }
+            Command::Link { account, partner } => {
+                let id = AggregateId::from(account);
+                existing(world, &id)?;
+                Ok(Decision::on(id, [Entry::named("linked", Some(partner))]))
+            }
+            Command::PayPartner { account, amount } => {
+                let partner = existing(world, &account.into())?.partner.clone().ok_or(Refused::Missing)?;
+                let partner = AggregateId(partner);
+                // Read without locks, the partner was another one.
+                if !world.holds(&partner) {
+                    return Err(Refusal::Moved);
+                }
+                Ok(Decision::on(partner, [Entry::amount("deposited", *amount)]))
+            }
+            Command::Note { note, counter, accept } => {
+                if !accept {
+                    return Err(Refused::Unwanted.into());
+                }
+                let number = world.counter(counter) + 1;
+                Ok(Decision {
+                    counters: vec![(counter.clone(), number)],
+                    ..Decision::on(note.into(), [Entry::amount("numbered", number)])
+                })
+            }
+            Command::Poison { account } => Ok(Decision::on(account.into(), [Entry::new("poisoned")])),
+            Command::Overreach { account, other } => {
+                let events = [account, other].map(|id| (id.into(), Entry::amount("deposited", 1))).to_vec();
+                Ok(Decision { events, counters: Vec::new(), primary: account.into() })
+            }
+            Command::Remind { account, due } => {
+                let id = AggregateId::from(account);
+                existing(world, &id)?;
+                let reminded =
+                    Entry { micros: due.timestamp_micros(), text: self.calendar(), ..Entry::new("reminded_provisionally") };
+                Ok(Decision::on(id, [reminded]))
+            }
+            Command::Fire { account } => {
+                let fired = Entry { micros: context.at.timestamp_micros(), ..Entry::new("fired") };
+                Ok(Decision::on(account.into(), [fired]))
+            }
+            Command::Recompute { account } => {
+                let id = AggregateId::from(account);
+                let Some(reminder) = existing(world, &id)?.reminder.clone() else { return Ok(Decision::nothing(id)) };
+                let due = reminder.due + chrono::TimeDelta::days(1);
+                let reminded = Entry { micros: due.timestamp_micros(), text: self.calendar(), ..Entry::new("reminded") };
+                Ok(Decision::on(id, [reminded]))
+            }
+            Command::Receive { account, amount } => {
+                let id = AggregateId::from(account);
+                let lenient = world.state(&id).is_some_and(|state| state.lenient);
+                if *amount == UNLUCKY && !lenient {
+                    return Err(Refused::Unlucky.into());
+                }
+                let kind = if *amount == POISON && !lenient { "poisoned" } else { "received" };
+                let received = Entry { micros: context.at.timestamp_micros(), ..Entry::amount(kind, *amount) };
+                Ok(Decision::on(id, [received]))
+            }
+            Command::Soften { account } => Ok(Decision::on(account.into(), [Entry::new("softened")])),
+            Command::SetLimit { amount } => Ok(Decision::on(LIMIT.into(), [Entry::amount("limit_set", *amount)])),
+        }
+    }
+
+    fn evolve(&self, state: Option<Account>, recorded: &Recorded<'_, Entry>) -> Account {
+        let mut account = state.unwrap_or_default();
+        let event = recorded.event;
+        let time = DateTime::from_timestamp_micros(event.micros).unwrap();
+        match event.kind.as_str() {
+            "opened" | "named" => account.name = Some(event.text.clone()).filter(|name| !name.is_empty()),
+            "linked" => account.partner = Some(event.text.clone()),
+            "deposited" => account.balance += event.amount,
+            "limit_set" => account.balance = event.amount,
+            "received" => {
+                account.balance += event.amount;
+                account.heard.push(time);
+            }
+            "numbered" => account.number = event.amount,
+            "poisoned" => account.poisoned = true,
+            "softened" => account.lenient = true,
+            "reminded" | "reminded_provisionally" => {
+                let provisional = event.kind == "reminded_provisionally";
+                account.reminder = Some(Reminder { due: time, calendar: event.text.clone(), provisional });
+            }
+            "fired" => {
+                account.reminder = None;
+                account.fired.push(time);
+            }
+            other => panic!("{other} is not an event of the bank"),
+        }
+        account
+    }
+
+    fn deadlines(&self, state: &Account) -> Vec<Deadline> {
+        let deadline = |reminder: &Reminder| Deadline {
+            step: "remind",
+            due: reminder.due,
+            policy: "reminders/1".to_owned(),
+            calendar: reminder.calendar.clone(),
+            provisional: reminder.provisional,
+        };
+        state.reminder.iter().map(deadline).collect()
+    }
+
+    fn keys(&self, state: &Account) -> BTreeSet<Key> {
+        state.name.iter().map(|name| key(name)).collect()
+    }
+
+    fn due(&self, deadline: &DueDeadline) -> Command {
+        Command::Fire { account: deadline.aggregate.0.clone() }
+    }
+
+    fn encode(event: &Entry) -> (&'static str, Vec<u8>) {
+        let kind = KINDS.into_iter().find(|kind| *kind == event.kind).unwrap();
+        (kind, event.encode_to_vec())
+    }
+
+    fn decode(payload: &[u8]) -> Result<Entry, prost::DecodeError> {
+        Entry::decode(payload)
+    }
+
+    async fn load(&self, connection: &mut PgConnection, ids: &[AggregateId]) -> sqlx::Result<Vec<Loaded<Account>>> {
+        let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
+        let rows = sqlx::query("select id, version, state from account where id = any($1)")
+            .bind(&ids)
+            .fetch_all(connection)
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                let state: Json<Account> = row.try_get("state")?;
+                Ok((AggregateId(row.try_get("id")?), row.try_get("version")?, state.0))
+            })
+            .collect()
+    }
+
+    async fn save(&self, connection: &mut PgConnection, rows: &[Saved<Account>]) -> sqlx::Result<u64> {
+        let mut saved = 0;
+        for fresh in [true, false] {
+            let rows: Vec<&Saved<Account>> = rows.iter().filter(|row| (row.before == 0) == fresh).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let sql = if fresh {
+                "insert into account (id, version, state)
+                 select i, n, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, o, n, s)
+                 on conflict do nothing"
+            } else {
+                "update account a set version = u.n, state = u.s
+                 from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, o, n, s)
+                 where a.id = u.i and a.version = u.o"
+            };
+            saved += sqlx::query(sql)
+                .bind(rows.iter().map(|row| row.id.0.clone()).collect::<Vec<_>>())
+                .bind(rows.iter().map(|row| row.before).collect::<Vec<_>>())
+                .bind(rows.iter().map(|row| row.after).collect::<Vec<_>>())
+                .bind(rows.iter().map(|row| Json(row.state.clone())).collect::<Vec<_>>())
+                .execute(&mut *connection)
+                .await?
+                .rows_affected();
+        }
+        Ok(saved)
+    }
+
+    async fn refresh(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
+        let limit =
+            sqlx::query_scalar::<_, i64>("select (state ->> 'balance')::bigint from account where id = $1")
+                .bind(LIMIT)
+                .fetch_optional(connection)
+                .await?;
+        self.limit.store(limit.unwrap_or(i64::MAX), Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn calendar_version(&self, _now: DateTime<Utc>) -> Option<String> {
+        self.calendar.lock().unwrap().clone()
+    }
+
+    fn recompute(&self, aggregate: &AggregateId) -> Option<Command> {
+        Some(Command::Recompute { account: aggregate.0.clone() })
+    }
+}

@@ -1,0 +1,36 @@
+//! What decisions use beside the locked states is the same in every process.
+
+use shouwen_engine::{Options, SubmitError};
+
+use crate::{
+    bank::{Command, Refused},
+    ground::{Answer, Ground, deposit, submission},
+};
+
+fn over_limit(answer: &Answer) -> bool {
+    matches!(answer, Err(SubmitError::Rejected(Refused::OverLimit)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn p2_what_one_process_sets_binds_the_next_decision_of_all() {
+    let ground = Ground::new().await;
+    let engines = [ground.engine(Options::default()).await, ground.engine(Options::default()).await];
+    engines[0].open("accounts/a").await;
+    engines[1].run(deposit("accounts/a", 50)).await.unwrap();
+    for (n, limit) in [40, 10, 30, 20].into_iter().enumerate() {
+        engines[n % 2].run(Command::SetLimit { amount: limit }).await.unwrap();
+        for engine in &engines {
+            assert!(engine.run(deposit("accounts/a", limit)).await.is_ok());
+            assert!(over_limit(&engine.run(deposit("accounts/a", limit + 1)).await));
+        }
+    }
+    // A process that starts later knows it from its first decision on.
+    let late = ground.engine(Options::default()).await;
+    assert!(over_limit(&late.run(deposit("accounts/a", 21)).await));
+    // The rest of the batch that sets it is still decided by what held before.
+    let set = Command::SetLimit { amount: 5 };
+    let answers = late.queued([set, deposit("accounts/a", 20)].map(submission).to_vec()).await.await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert!(over_limit(&engines[0].run(deposit("accounts/a", 6)).await));
+    ground.consistent().await.unwrap();
+}
