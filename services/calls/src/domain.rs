@@ -9,12 +9,16 @@ pub mod codec;
 pub mod command;
 pub mod ending;
 mod evolve;
+#[cfg(test)]
+mod fixtures;
 mod numbers;
 pub mod policies;
 pub mod promise;
 pub mod record;
 pub mod register;
 pub mod rejection;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -24,7 +28,7 @@ use shouwen_engine::{
     AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded,
     Refusal, Saved, World,
 };
-use shouwen_policy::{PolicyBook, PolicyVersion};
+use shouwen_policy::{InvalidBook, PolicyBook, PolicyVersion};
 use shouwen_proto::events::v1::calls_event::Event;
 use sqlx::PgConnection;
 
@@ -60,6 +64,11 @@ pub struct CallsDomain {
 }
 
 impl CallsDomain {
+    /// The domain under the policy versions adopted so far.
+    pub fn new(versions: Vec<PolicyVersion>) -> Result<Self, InvalidBook> {
+        Ok(Self { policies: ArcSwap::from_pointee(PolicyBook::load(versions)?) })
+    }
+
     /// The policies known at present.
     pub fn policies(&self) -> Arc<PolicyBook> {
         self.policies.load_full()
