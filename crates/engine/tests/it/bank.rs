@@ -12,8 +12,8 @@ use chrono::{DateTime, Utc};
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 use shouwen_engine::{
-    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded, Refusal,
-    Saved, World,
+    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded,
+    Refusal, Saved, World,
 };
 use sqlx::{PgConnection, Row as _, types::Json};
 
@@ -31,31 +31,76 @@ pub(crate) const TABLES: &str = "
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     /// A new account, with a unique name or none.
-    Open { account: String, name: Option<String> },
+    Open {
+        account: String,
+        name: Option<String>,
+    },
     /// Another name or none.
-    Rename { account: String, name: Option<String> },
+    Rename {
+        account: String,
+        name: Option<String>,
+    },
     /// Takes a name away from whoever holds it.
-    Seize { account: String, name: String },
-    Deposit { account: String, amount: i64 },
-    Transfer { from: String, to: String, amount: i64 },
+    Seize {
+        account: String,
+        name: String,
+    },
+    Deposit {
+        account: String,
+        amount: i64,
+    },
+    Transfer {
+        from: String,
+        to: String,
+        amount: i64,
+    },
     /// Makes another account the partner of this one.
-    Link { account: String, partner: String },
+    Link {
+        account: String,
+        partner: String,
+    },
     /// Deposits to the partner; which account that is, is read without locks.
-    PayPartner { account: String, amount: i64 },
+    PayPartner {
+        account: String,
+        amount: i64,
+    },
     /// A note with the counter's next number.
-    Note { note: String, counter: String, accept: bool },
+    Note {
+        note: String,
+        counter: String,
+        accept: bool,
+    },
     /// Makes the statement that saves fail.
-    Poison { account: String },
+    Poison {
+        account: String,
+    },
     /// Deposits to one account and to another that it did not name.
-    Overreach { account: String, other: String },
-    Remind { account: String, due: DateTime<Utc> },
-    Fire { account: String },
-    Recompute { account: String },
+    Overreach {
+        account: String,
+        other: String,
+    },
+    Remind {
+        account: String,
+        due: DateTime<Utc>,
+    },
+    Fire {
+        account: String,
+    },
+    Recompute {
+        account: String,
+    },
     /// Events of others: an unlucky amount is refused unless the account is lenient.
-    Receive { account: String, amount: i64 },
-    Soften { account: String },
+    Receive {
+        account: String,
+        amount: i64,
+    },
+    Soften {
+        account: String,
+    },
     /// The largest deposit, for every process.
-    SetLimit { amount: i64 },
+    SetLimit {
+        amount: i64,
+    },
 }
 
 /// An event. `kind` is its name on the ledger.
@@ -195,7 +240,11 @@ impl Domain for Bank {
     type Rejection = Refused;
     const OBSERVED: &'static [&'static str] = &["limit_set"];
 
-    async fn footprints(&self, connection: &mut PgConnection, commands: &[&Command]) -> sqlx::Result<Vec<Footprint>> {
+    async fn footprints(
+        &self,
+        connection: &mut PgConnection,
+        commands: &[&Command],
+    ) -> sqlx::Result<Vec<Footprint>> {
         let mut footprints = Vec::new();
         for command in commands {
             let mut footprint = Footprint::default();
@@ -212,10 +261,12 @@ impl Domain for Bank {
                     footprint.aggregates.extend([from.into(), to.into()]);
                 }
                 Command::PayPartner { account, .. } => {
-                    let partner = sqlx::query_scalar::<_, Option<String>>("select state ->> 'partner' from account where id = $1")
-                        .bind(account)
-                        .fetch_optional(&mut *connection)
-                        .await?;
+                    let partner = sqlx::query_scalar::<_, Option<String>>(
+                        "select state ->> 'partner' from account where id = $1",
+                    )
+                    .bind(account)
+                    .fetch_optional(&mut *connection)
+                    .await?;
                     footprint.aggregates.push(account.into());
                     footprint.aggregates.extend(partner.flatten().map(AggregateId));
                 }
@@ -287,8 +338,10 @@ impl Domain for Bank {
                     return Err(Refused::Insufficient.into());
                 }
                 existing(world, &to)?;
-                let events =
-                    vec![(from.clone(), Entry::amount("deposited", -amount)), (to, Entry::amount("deposited", *amount))];
+                let events = vec![
+                    (from.clone(), Entry::amount("deposited", -amount)),
+                    (to, Entry::amount("deposited", *amount)),
+                ];
                 Ok(Decision { events, counters: Vec::new(), primary: from })
             }
             Command::Link { account, partner } => {
@@ -323,8 +376,11 @@ impl Domain for Bank {
             Command::Remind { account, due } => {
                 let id = AggregateId::from(account);
                 existing(world, &id)?;
-                let reminded =
-                    Entry { micros: due.timestamp_micros(), text: self.calendar(), ..Entry::new("reminded_provisionally") };
+                let reminded = Entry {
+                    micros: due.timestamp_micros(),
+                    text: self.calendar(),
+                    ..Entry::new("reminded_provisionally")
+                };
                 Ok(Decision::on(id, [reminded]))
             }
             Command::Fire { account } => {
@@ -333,9 +389,12 @@ impl Domain for Bank {
             }
             Command::Recompute { account } => {
                 let id = AggregateId::from(account);
-                let Some(reminder) = existing(world, &id)?.reminder.clone() else { return Ok(Decision::nothing(id)) };
+                let Some(reminder) = existing(world, &id)?.reminder.clone() else {
+                    return Ok(Decision::nothing(id));
+                };
                 let due = reminder.due + chrono::TimeDelta::days(1);
-                let reminded = Entry { micros: due.timestamp_micros(), text: self.calendar(), ..Entry::new("reminded") };
+                let reminded =
+                    Entry { micros: due.timestamp_micros(), text: self.calendar(), ..Entry::new("reminded") };
                 Ok(Decision::on(id, [reminded]))
             }
             Command::Receive { account, amount } => {
@@ -345,11 +404,14 @@ impl Domain for Bank {
                     return Err(Refused::Unlucky.into());
                 }
                 let kind = if *amount == POISON && !lenient { "poisoned" } else { "received" };
-                let received = Entry { micros: context.at.timestamp_micros(), ..Entry::amount(kind, *amount) };
+                let received =
+                    Entry { micros: context.at.timestamp_micros(), ..Entry::amount(kind, *amount) };
                 Ok(Decision::on(id, [received]))
             }
             Command::Soften { account } => Ok(Decision::on(account.into(), [Entry::new("softened")])),
-            Command::SetLimit { amount } => Ok(Decision::on(LIMIT.into(), [Entry::amount("limit_set", *amount)])),
+            Command::SetLimit { amount } => {
+                Ok(Decision::on(LIMIT.into(), [Entry::amount("limit_set", *amount)]))
+            }
         }
     }
 
@@ -410,7 +472,11 @@ impl Domain for Bank {
         Entry::decode(payload)
     }
 
-    async fn load(&self, connection: &mut PgConnection, ids: &[AggregateId]) -> sqlx::Result<Vec<Loaded<Account>>> {
+    async fn load(
+        &self,
+        connection: &mut PgConnection,
+        ids: &[AggregateId],
+    ) -> sqlx::Result<Vec<Loaded<Account>>> {
         let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
         let rows = sqlx::query("select id, version, state from account where id = any($1)")
             .bind(&ids)

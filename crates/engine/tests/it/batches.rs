@@ -151,7 +151,8 @@ async fn a_poisoned_command_does_not_hurt_its_neighbours() {
     }
     let poison = Command::Poison { account: "accounts/b".to_owned() };
     let missing = deposit("accounts/none", 1);
-    let commands = [deposit("accounts/a", 1), poison, missing, deposit("accounts/b", 2), deposit("accounts/c", 3)];
+    let commands =
+        [deposit("accounts/a", 1), poison, missing, deposit("accounts/b", 2), deposit("accounts/c", 3)];
     let answers = engine.queued(commands.into_iter().map(submission).collect()).await.await;
     assert!(answers[0].is_ok());
     assert!(matches!(answers[1], Err(SubmitError::Internal)), "{:?}", answers[1]);
@@ -173,7 +174,11 @@ async fn a_decision_beyond_its_footprint_leaves_nothing_behind() {
     engine.open("accounts/a").await;
     engine.run(open("accounts/b", Some("bo"))).await.unwrap();
     let overreach = Command::Overreach { account: "accounts/a".to_owned(), other: "accounts/b".to_owned() };
-    let commands = vec![submission(deposit("accounts/a", 5)), submission(overreach.clone()), submission(open("accounts/c", None))];
+    let commands = vec![
+        submission(deposit("accounts/a", 5)),
+        submission(overreach.clone()),
+        submission(open("accounts/c", None)),
+    ];
     let answers = engine.queued(commands).await.await;
     assert!(answers[0].is_ok());
     assert!(matches!(answers[1], Err(SubmitError::Internal)), "{:?}", answers[1]);
@@ -192,7 +197,8 @@ async fn a_batch_whose_unlocked_read_was_overtaken_starts_again() {
     for account in ["accounts/a", "accounts/b", "accounts/c"] {
         first.open(account).await;
     }
-    let link = |partner: &str| Command::Link { account: "accounts/a".to_owned(), partner: partner.to_owned() };
+    let link =
+        |partner: &str| Command::Link { account: "accounts/a".to_owned(), partner: partner.to_owned() };
     first.run(link("accounts/b")).await.unwrap();
     gate.close();
     let linking = tokio::spawn(first.queued(vec![submission(link("accounts/c"))]).await);
@@ -236,7 +242,9 @@ async fn a_refused_batch_holds_no_lock() {
     engine.run(open("accounts/a", Some("an"))).await.unwrap();
     engine.open("accounts/b").await;
     // A key whose holder has no row can never be locked: the command goes round until it is given up.
-    ground.tamper("insert into unique_key (kind, key, holder) values ('name', 'ghost', 'accounts/ghost')").await;
+    ground
+        .tamper("insert into unique_key (kind, key, holder) values ('name', 'ghost', 'accounts/ghost')")
+        .await;
     let answer = engine.run(rename("accounts/b", Some("ghost"))).await;
     assert!(matches!(answer, Err(SubmitError::Contention)), "{answer:?}");
     let locked = "select count(*) from pg_locks l join pg_stat_activity a using (pid)
@@ -258,7 +266,10 @@ async fn what_was_taken_in_is_answered_before_the_engine_stops() {
     let (answers, ()) = tokio::join!(waiting, engine.end());
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(ground.balance("accounts/a").await, 50);
-    assert!(matches!(clone.submit(submission(deposit("accounts/a", 1))).await, Err(SubmitError::Unavailable)));
+    assert!(matches!(
+        clone.submit(submission(deposit("accounts/a", 1))).await,
+        Err(SubmitError::Unavailable)
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

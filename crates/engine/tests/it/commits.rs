@@ -101,7 +101,8 @@ async fn cut_at_commit(cut: Cut) {
     let through = direct.port(proxy.address.port()).ssl_mode(PgSslMode::Disable);
     let engine = ground.engine_at("bank", Options::default(), MachineClock::system(), through).await;
     engine.open("accounts/a").await;
-    let batch = || (0..32).map(|n| requested(deposit("accounts/a", 1 << n), format!("r{n}"))).collect::<Vec<_>>();
+    let batch =
+        || (0..32).map(|n| requested(deposit("accounts/a", 1 << n), format!("r{n}"))).collect::<Vec<_>>();
     proxy.arm();
     let answers = engine.queued(batch()).await.await;
     assert!(answers.iter().all(unknown), "{answers:?}");

@@ -53,7 +53,8 @@ async fn check_watchers(mutants: Mutants) -> Found {
     };
     let writers = join_all((0..WRITERS).map(write));
     let watchers = async {
-        tokio::try_join!(read(&engines[0], 0, last), read(&engines[1], 0, last), read(&engines[0], 5, last)).map(|_| ())
+        tokio::try_join!(read(&engines[0], 0, last), read(&engines[1], 0, last), read(&engines[0], 5, last))
+            .map(|_| ())
     };
     // A watcher that has found something does not wait for what it can no longer see.
     let (wrote, watched) = tokio::join!(writers, watchers);
@@ -113,12 +114,17 @@ async fn mutant_positions_from_sequence_turns_watchers_red() {
 async fn a_cursor_that_cannot_be_resumed_is_an_error() {
     let ground = Ground::new().await;
     let engine = ground.engine(Options::default()).await;
-    assert!(check_cursor(&engine, "", 0).await.unwrap().is_ok(), "an empty ledger is read from its beginning");
+    assert!(
+        check_cursor(&engine, "", 0).await.unwrap().is_ok(),
+        "an empty ledger is read from its beginning"
+    );
     for account in ["accounts/a", "accounts/b", "accounts/c"] {
         engine.open(account).await;
     }
     let incarnation = shouwen_engine::ledger::head(engine.pool()).await.unwrap().incarnation.to_string();
-    let check = async |incarnation: &str, position: i64| check_cursor(&engine, incarnation, position).await.unwrap().err();
+    let check = async |incarnation: &str, position: i64| {
+        check_cursor(&engine, incarnation, position).await.unwrap().err()
+    };
     assert_eq!(check(&incarnation, 0).await, None);
     assert_eq!(check(&incarnation, 3).await, None);
     assert_eq!(check(&incarnation, 4).await, Some(CursorError::BeyondHead));
@@ -136,7 +142,8 @@ async fn a_cursor_that_cannot_be_resumed_is_an_error() {
 async fn a_watcher_that_has_caught_up_is_told_the_head_again_and_again() {
     let ground = Ground::new().await;
     let often = Duration::from_millis(10);
-    let engine = ground.engine(Options { feed_heartbeat: often, feed_poll: often / 2, ..Options::default() }).await;
+    let engine =
+        ground.engine(Options { feed_heartbeat: often, feed_poll: often / 2, ..Options::default() }).await;
     engine.open("accounts/a").await;
     let items = watch(&engine.engine, 0).take(4).try_collect::<Vec<_>>().await.unwrap();
     assert!(matches!(&items[0], FeedItem::Events(rows) if rows.len() == 1));

@@ -1,10 +1,14 @@
 //! A database of one's own with two services' schemas, `bank` and `shop`, engines on it, and what every test asks of the result.
 
-use std::{collections::BTreeMap, future::poll_fn, ops::Deref, pin::Pin, str::FromStr as _, sync::Arc, task::Poll, time::Duration};
+use std::{
+    collections::BTreeMap, future::poll_fn, ops::Deref, pin::Pin, str::FromStr as _, sync::Arc, task::Poll,
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use shouwen_engine::{
-    Actor, AggregateId, Domain as _, Engine, Fence, Options, Outcome, RequestKey, Submission, SubmitError, audit, ledger,
+    Actor, AggregateId, Domain as _, Engine, Fence, Options, Outcome, RequestKey, Submission, SubmitError,
+    audit, ledger,
     options::{Mutants, Probe},
     provision::{MIGRATOR, Schema},
 };
@@ -102,7 +106,9 @@ impl Ground {
     ) -> Running {
         let stop = CancellationToken::new();
         let pool = self.pool(service).await;
-        let engine = Engine::start(Arc::new(Bank::new()), pool, connect, machine, options, stop.clone()).await.unwrap();
+        let engine = Engine::start(Arc::new(Bank::new()), pool, connect, machine, options, stop.clone())
+            .await
+            .unwrap();
         Running { engine, stop }
     }
 
@@ -163,7 +169,10 @@ impl Ground {
         let verification = audit::verify(pool, &[], &[], |_, _| {}).await.unwrap();
         demand!(verification.findings.is_empty(), "the ledger: {:?}", verification.findings);
         let rows = ledger::after(pool, 0, 1_000_000).await.unwrap();
-        demand!(rows.windows(2).all(|pair| pair[0].time <= pair[1].time), "time runs backwards along positions");
+        demand!(
+            rows.windows(2).all(|pair| pair[0].time <= pair[1].time),
+            "time runs backwards along positions"
+        );
         let mut histories: BTreeMap<String, Vec<ledger::LedgerRow>> = BTreeMap::new();
         for row in rows {
             histories.entry(row.aggregate.clone()).or_default().push(row);
@@ -172,7 +181,11 @@ impl Ground {
                         where account.version is distinct from aggregate.version";
         demand!(self.number(versions).await == 0, "versions of lock rows and states differ");
         let accounts = self.number("select count(*) from account").await;
-        demand!(usize::try_from(accounts) == Ok(histories.len()), "{accounts} accounts, {} in the ledger", histories.len());
+        demand!(
+            usize::try_from(accounts) == Ok(histories.len()),
+            "{accounts} accounts, {} in the ledger",
+            histories.len()
+        );
         let (mut keys, mut deadlines) = (0, 0);
         for (id, history) in histories {
             let dense = history.iter().zip(1..).all(|(row, version)| row.version == version);
@@ -183,7 +196,8 @@ impl Ground {
             demand!(rebuilt.as_ref() == Some(&state), "{id} is {state:?}, its ledger says {rebuilt:?}");
             for key in running.domain().keys(&state) {
                 keys += 1;
-                let held = format!("select count(*) from unique_key where key = '{}' and holder = '{id}'", key.key);
+                let held =
+                    format!("select count(*) from unique_key where key = '{}' and holder = '{id}'", key.key);
                 demand!(self.number(&held).await == 1, "{id} does not hold {key:?}");
             }
             for deadline in running.domain().deadlines(&state) {

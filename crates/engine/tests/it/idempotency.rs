@@ -17,11 +17,15 @@ async fn check_repeat(mutants: Mutants) -> Found {
     let engine = ground.engine(mutated(mutants)).await;
     let other = ground.engine(mutated(mutants)).await;
     engine.open("accounts/a").await;
-    let first = engine.submit(requested(deposit("accounts/a", 5), "r1")).await.map_err(|error| error.to_string())?;
+    let first =
+        engine.submit(requested(deposit("accounts/a", 5), "r1")).await.map_err(|error| error.to_string())?;
     demand!(!first.replayed, "a first call is no repeat");
     other.run(deposit("accounts/a", 100)).await.map_err(|error| error.to_string())?;
     for engine in [&engine, &other] {
-        let again = engine.submit(requested(deposit("accounts/a", 5), "r1")).await.map_err(|error| error.to_string())?;
+        let again = engine
+            .submit(requested(deposit("accounts/a", 5), "r1"))
+            .await
+            .map_err(|error| error.to_string())?;
         demand!(again.replayed, "a repeat was carried out");
         demand!((again.version, &again.state) == (first.version, &first.state), "{again:?} is not {first:?}");
     }
@@ -81,7 +85,8 @@ async fn the_same_id_for_something_else_is_refused() {
     for (principal, method) in [("serviceAccounts/web", "/bank/Do"), ("serviceAccounts/crm", "/bank/Undo")] {
         let mut elsewhere = requested(deposit("accounts/a", 6), "r1");
         let key = elsewhere.request.take().unwrap();
-        elsewhere.request = Some(RequestKey { principal: principal.to_owned(), method: method.to_owned(), ..key });
+        elsewhere.request =
+            Some(RequestKey { principal: principal.to_owned(), method: method.to_owned(), ..key });
         assert!(!engine.submit(elsewhere).await.unwrap().replayed);
     }
     assert_eq!(ground.balance("accounts/a").await, 17);
@@ -92,7 +97,8 @@ async fn an_accepted_command_that_changes_nothing_is_remembered_too() {
     let ground = Ground::new().await;
     let engine = ground.engine(Options::default()).await;
     engine.run(open("accounts/a", Some("an"))).await.unwrap();
-    let seize = || requested(Command::Seize { account: "accounts/a".to_owned(), name: "an".to_owned() }, "r1");
+    let seize =
+        || requested(Command::Seize { account: "accounts/a".to_owned(), name: "an".to_owned() }, "r1");
     let first = engine.submit(seize()).await.unwrap();
     engine.run(deposit("accounts/a", 1)).await.unwrap();
     let again = engine.submit(seize()).await.unwrap();
@@ -104,7 +110,11 @@ async fn an_accepted_command_that_changes_nothing_is_remembered_too() {
 fn once(answers: &[&crate::ground::Answer]) {
     let outcomes: Vec<_> = answers.iter().map(|answer| answer.as_ref().unwrap()).collect();
     assert_eq!(outcomes.iter().filter(|outcome| !outcome.replayed).count(), 1);
-    assert!(outcomes.windows(2).all(|pair| (pair[0].version, &pair[0].state) == (pair[1].version, &pair[1].state)));
+    assert!(
+        outcomes
+            .windows(2)
+            .all(|pair| (pair[0].version, &pair[0].state) == (pair[1].version, &pair[1].state))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

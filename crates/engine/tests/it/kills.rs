@@ -44,15 +44,20 @@ async fn check_killed_at(step: Step, mutants: Mutants) -> Found {
         }
         Ok(acknowledged)
     };
-    let acknowledged: Vec<usize> = join_all((0..WRITERS).map(write)).await.into_iter().collect::<Result<_, _>>()?;
+    let acknowledged: Vec<usize> =
+        join_all((0..WRITERS).map(write)).await.into_iter().collect::<Result<_, _>>()?;
     let answered: usize = acknowledged.iter().sum();
     demand!(answered > 0 && answered < WRITERS * 4, "{answered} commands were answered before {step:?}");
     drop(first);
     let second = ground.engine(mutated(mutants)).await;
     for (writer, acknowledged) in acknowledged.into_iter().enumerate() {
         for (n, submission) in work(writer).into_iter().enumerate() {
-            let outcome = second.submit(submission).await.map_err(|error| format!("w{writer}-{n}: {error}"))?;
-            demand!(outcome.replayed || n >= acknowledged, "w{writer}-{n} was acknowledged and is gone after {step:?}");
+            let outcome =
+                second.submit(submission).await.map_err(|error| format!("w{writer}-{n}: {error}"))?;
+            demand!(
+                outcome.replayed || n >= acknowledged,
+                "w{writer}-{n} was acknowledged and is gone after {step:?}"
+            );
         }
         let own = ground.balance(&format!("accounts/{writer}")).await;
         demand!(own == 2, "a deposit of 2 makes {own} after {step:?}");
