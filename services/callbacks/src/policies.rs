@@ -52,7 +52,7 @@ impl Known {
                 Some(Ok(book)) => next.book = book,
                 // Each was validated when it was adopted, under the lock that orders all adoptions.
                 Some(Err(error)) => {
-                    tracing::error!(policy = id, %error, "an adopted policy does not fit the others")
+                    tracing::error!(policy = id, %error, "an adopted policy does not fit the others");
                 }
                 None => tracing::error!(policy = id, "an adopted policy cannot be read by this release"),
             }

@@ -38,7 +38,9 @@ impl Bench {
             subject: None,
         };
         let book = PolicyBook::standard();
-        let Event::CallbackScheduled(scheduled) = schedule::scheduled(&wanted, began, &book).unwrap() else { panic!() };
+        let Event::CallbackScheduled(scheduled) = schedule::scheduled(&wanted, began, &book).unwrap() else {
+            panic!()
+        };
         Self { callback: evolve::begun(&scheduled, began).unwrap(), book }
     }
 
@@ -69,7 +71,12 @@ impl Bench {
         self.tell(now, &Command::Lease { callback: self.id(), employee: employee.into() })
     }
 
-    pub(crate) fn attempt(&mut self, now: DateTime<Utc>, employee: &str, tried: Tried) -> Result<Vec<Event>, Rejection> {
+    pub(crate) fn attempt(
+        &mut self,
+        now: DateTime<Utc>,
+        employee: &str,
+        tried: Tried,
+    ) -> Result<Vec<Event>, Rejection> {
         self.tell(now, &Command::RecordAttempt { callback: self.id(), employee: employee.into(), tried })
     }
 
@@ -104,7 +111,10 @@ impl Bench {
 #[test]
 fn b1_a_promise_is_due_at_the_agreed_time_with_the_policys_grace() {
     let bench = Bench::promised("2026-05-07T10:00", false);
-    assert_eq!((bench.callback.not_before, bench.callback.due), (at("2026-05-07T10:00"), at("2026-05-07T10:15")));
+    assert_eq!(
+        (bench.callback.not_before, bench.callback.due),
+        (at("2026-05-07T10:00"), at("2026-05-07T10:15"))
+    );
     assert_eq!(bench.callback.calendar_version, "", "no calendar decides a promise");
     assert_eq!(bench.callback.policy_version, "callbacks@default");
 }
@@ -112,7 +122,11 @@ fn b1_a_promise_is_due_at_the_agreed_time_with_the_policys_grace() {
 #[test]
 fn b2_a_limit_outside_the_calling_windows_ends_with_the_next_one() {
     assert_eq!(Bench::promised("2026-05-07T11:20", false).callback.due, at("2026-05-07T20:00"));
-    assert_eq!(Bench::promised("2026-05-07T11:15", false).callback.due, at("2026-05-07T11:30"), "the very end");
+    assert_eq!(
+        Bench::promised("2026-05-07T11:15", false).callback.due,
+        at("2026-05-07T11:30"),
+        "the very end"
+    );
     assert_eq!(Bench::promised("2026-05-07T21:00", false).callback.due, at("2026-05-08T11:30"));
 }
 
@@ -126,20 +140,36 @@ fn b2_a_time_that_the_client_asked_for_stands() {
 #[test]
 fn b2_nobody_leases_outside_the_windows() {
     let mut bench = Bench::promised("2026-05-07T09:30", false);
-    assert_eq!(bench.lease(at("2026-05-07T12:00"), ZHANG), Err(Rejection::OutsideWindows(at("2026-05-07T13:30"))));
-    assert_eq!(bench.lease(at("2026-05-07T11:30"), ZHANG), Err(Rejection::OutsideWindows(at("2026-05-07T13:30"))));
-    assert_eq!(bench.lease(at("2026-05-07T20:00"), ZHANG), Err(Rejection::OutsideWindows(at("2026-05-08T09:00"))));
+    assert_eq!(
+        bench.lease(at("2026-05-07T12:00"), ZHANG),
+        Err(Rejection::OutsideWindows(at("2026-05-07T13:30")))
+    );
+    assert_eq!(
+        bench.lease(at("2026-05-07T11:30"), ZHANG),
+        Err(Rejection::OutsideWindows(at("2026-05-07T13:30")))
+    );
+    assert_eq!(
+        bench.lease(at("2026-05-07T20:00"), ZHANG),
+        Err(Rejection::OutsideWindows(at("2026-05-08T09:00")))
+    );
     assert!(bench.lease(at("2026-05-07T19:59"), ZHANG).is_ok());
 }
 
 #[test]
 fn k14_a_missed_call_is_due_thirty_working_minutes_later() {
     let bench = Bench::missed("2026-05-06T10:00");
-    assert_eq!((bench.callback.not_before, bench.callback.due), (at("2026-05-06T10:00"), at("2026-05-06T10:30")));
+    assert_eq!(
+        (bench.callback.not_before, bench.callback.due),
+        (at("2026-05-06T10:00"), at("2026-05-06T10:30"))
+    );
     assert_eq!(bench.callback.calls, ["calls/c"]);
     // 15 minutes before the lunch break and 15 after: outside the calling windows, so the next one ends it (B2).
     assert_eq!(Bench::missed("2026-05-06T11:15").callback.due, at("2026-05-06T20:00"));
-    assert_eq!(Bench::missed("2026-05-06T16:45").callback.due, at("2026-05-07T11:30"), "8:45 is before the windows");
+    assert_eq!(
+        Bench::missed("2026-05-06T16:45").callback.due,
+        at("2026-05-07T11:30"),
+        "8:45 is before the windows"
+    );
     // Labour Day: the next working day is the 6th.
     assert_eq!(Bench::missed("2026-05-01T10:00").callback.due, at("2026-05-06T09:00"));
 }
@@ -174,11 +204,16 @@ fn b8_a_lease_is_one_employees_until_it_ends() {
     assert!(bench.complete(at("2026-05-06T10:15"), LI).is_err());
     // Renewed by its holder.
     bench.lease(at("2026-05-06T10:15"), ZHANG).unwrap();
-    assert_eq!(bench.callback.deadlines().iter().find(|it| it.step == STEP_LEASE).unwrap().due, at("2026-05-06T10:30"));
+    assert_eq!(
+        bench.callback.deadlines().iter().find(|it| it.step == STEP_LEASE).unwrap().due,
+        at("2026-05-06T10:30")
+    );
     // At its end it is lost, whether or not the sweeper was there.
     let events = bench.lease(at("2026-05-06T10:30"), LI).unwrap();
-    assert!(matches!(&events[..], [_, Event::CallbackReleased(lost), Event::CallbackLeased(_)] if lost.reason == "expired")
-        || matches!(&events[..], [Event::CallbackReleased(_), _, Event::CallbackLeased(_)]));
+    assert!(
+        matches!(&events[..], [_, Event::CallbackReleased(lost), Event::CallbackLeased(_)] if lost.reason == "expired")
+            || matches!(&events[..], [Event::CallbackReleased(_), _, Event::CallbackLeased(_)])
+    );
     assert_eq!(bench.complete(at("2026-05-06T10:31"), ZHANG), Err(Rejection::NotLeased));
 }
 
@@ -271,7 +306,10 @@ fn b4_a_talk_ends_the_callback() {
     let [Event::CallbackCompleted(completed)] = &events[..] else { panic!("{events:?}") };
     assert_eq!((completed.case.as_str(), completed.score), ("cases/1", 9));
     assert!(!bench.callback.is_open() && bench.steps().is_empty());
-    assert!(matches!(bench.complete(at("2026-05-07T10:06"), ZHANG), Err(Rejection::IllegalTransition { .. })));
+    assert!(matches!(
+        bench.complete(at("2026-05-07T10:06"), ZHANG),
+        Err(Rejection::IllegalTransition { .. })
+    ));
 }
 
 #[test]

@@ -6,4 +6,3 @@ mod follow;
 mod lease;
 mod properties;
 mod service;
-mod time;

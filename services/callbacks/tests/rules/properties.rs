@@ -20,7 +20,11 @@ enum Step {
     Lease(bool),
     Release(bool),
     Fail(bool),
-    Inconvenient { who: bool, minutes: i64, client_asked: bool },
+    Inconvenient {
+        who: bool,
+        minutes: i64,
+        client_asked: bool,
+    },
     Complete(bool),
     Postpone(i64),
     Cancel,
@@ -47,15 +51,17 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn cause() -> impl Strategy<Value = (Cause, i64)> {
-    (0..3_u8, 0..40 * 24 * 60_i64, 0..4000_i64, any::<bool>()).prop_map(|(kind, began, later, client_asked)| {
-        let agreed = start() + TimeDelta::minutes(began + later);
-        let cause = match kind {
-            0 => Cause::Promise { agreed, client_asked },
-            1 => Cause::MissedCall { call: "calls/c".into(), caller_key: vec![7] },
-            _ => Cause::AfterHours,
-        };
-        (cause, began)
-    })
+    (0..3_u8, 0..40 * 24 * 60_i64, 0..4000_i64, any::<bool>()).prop_map(
+        |(kind, began, later, client_asked)| {
+            let agreed = start() + TimeDelta::minutes(began + later);
+            let cause = match kind {
+                0 => Cause::Promise { agreed, client_asked },
+                1 => Cause::MissedCall { call: "calls/c".into(), caller_key: vec![7] },
+                _ => Cause::AfterHours,
+            };
+            (cause, began)
+        },
+    )
 }
 
 /// A month with a holiday and a make-up day.
@@ -79,9 +85,11 @@ fn command(step: &Step, bench: &Bench, now: DateTime<Utc>) -> Option<Command> {
             let tried = Tried::Inconvenient { agreed: now + TimeDelta::minutes(minutes), client_asked };
             Command::RecordAttempt { callback, employee: who(first), tried }
         }
-        Step::Postpone(minutes) => {
-            Command::Postpone { callback, not_before: now + TimeDelta::minutes(minutes), reason: "later".into() }
-        }
+        Step::Postpone(minutes) => Command::Postpone {
+            callback,
+            not_before: now + TimeDelta::minutes(minutes),
+            reason: "later".into(),
+        },
         Step::Cancel => Command::Cancel { callback, reason: "given up".into() },
         Step::Sweep => Command::Due { callback },
         Step::Complete(_) | Step::Wait(_) | Step::WaitForTime => return None,
@@ -99,7 +107,9 @@ fn has_a_next_step(bench: &Bench, now: DateTime<Utc>) -> bool {
             let open = CallbacksPolicy::default().calling_windows.next_open(earliest);
             bench.lease(if asked { earliest } else { open }, ZHANG).is_ok()
         }
-        Stage::Leased { until, .. } => bench.callback.deadlines().iter().any(|deadline| deadline.due == *until),
+        Stage::Leased { until, .. } => {
+            bench.callback.deadlines().iter().any(|deadline| deadline.due == *until)
+        }
         Stage::LeadDecides => {
             let again = Command::Postpone {
                 callback: bench.id(),

@@ -19,7 +19,8 @@ use shouwen_proto::{
     },
     events::v1::{
         CallsEvent, Cursor, Event, OwnershipEvent, WatchRequest, WatchResponse, callbacks_event, calls_event,
-        event::Body, event_feed_client::EventFeedClient, event_feed_server, ownership_event, watch_response::Item,
+        event::Body, event_feed_client::EventFeedClient, event_feed_server, ownership_event,
+        watch_response::Item,
     },
     r#type::v1::{Private, private::Form},
 };
@@ -41,20 +42,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A feed that the test writes.
 #[derive(Clone)]
-pub(crate) struct TestFeed(Arc<(&'static str, Mutex<Vec<Event>>, watch::Sender<usize>)>);
+pub(crate) struct TestFeed(Arc<Written>);
+
+struct Written {
+    service: &'static str,
+    events: Mutex<Vec<Event>>,
+    count: watch::Sender<usize>,
+}
 
 impl TestFeed {
     fn new(service: &'static str) -> Self {
-        Self(Arc::new((service, Mutex::new(Vec::new()), watch::Sender::new(0))))
+        Self(Arc::new(Written { service, events: Mutex::default(), count: watch::Sender::new(0) }))
     }
 
     fn push(&self, aggregate: &str, time: DateTime<Utc>, body: Body) {
-        let (service, events, written) = &*self.0;
-        let mut events = events.lock().unwrap();
+        let mut events = self.0.events.lock().unwrap();
         let position = i64::try_from(events.len()).unwrap() + 1;
         events.push(Event {
             cursor: Some(Cursor { incarnation: "here".into(), position }),
-            service: (*service).to_owned(),
+            service: self.0.service.to_owned(),
             aggregate: aggregate.to_owned(),
             version: 1,
             time: Some(timestamps::to_proto(time)),
@@ -62,7 +68,7 @@ impl TestFeed {
             body: Some(body),
             ..Event::default()
         });
-        written.send_replace(events.len());
+        self.0.count.send_replace(events.len());
     }
 
     fn source(&self) -> FeedSource {
@@ -84,10 +90,10 @@ impl event_feed_server::EventFeed for TestFeed {
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let after = request.into_inner().after.unwrap_or_default().position;
-        let reader = (self.clone(), self.0.2.subscribe(), usize::try_from(after).unwrap());
+        let reader = (self.clone(), self.0.count.subscribe(), usize::try_from(after).unwrap());
         let items = stream::unfold(reader, |(feed, mut written, position)| async move {
             written.wait_for(|written| *written > position).await.ok()?;
-            let event = feed.0.1.lock().unwrap()[position].clone();
+            let event = feed.0.events.lock().unwrap()[position].clone();
             let item = WatchResponse { item: Some(Item::Event(event)) };
             Some((Ok(item), (feed, written, position + 1)))
         });
@@ -127,7 +133,7 @@ impl Bed {
     pub(crate) async fn at(start: &str) -> Self {
         let database = TestDatabase::create("callbacks", async |url: &str| {
             let admin = DatabaseConfig::at(url).connect_options().unwrap();
-            shouwen_callbacks::schema().provision(&admin, "secret").await.unwrap();
+            shouwen_callbacks::schema().provision(&admin, None).await.unwrap();
         })
         .await;
         let config = DatabaseConfig::at(database.url_as(&shouwen_callbacks::schema().runtime_role()));
@@ -231,7 +237,10 @@ impl Bed {
         let event = promised(case, id, agreed);
         self.call_event(&format!("calls/call-{id}"), calls_event::Event::CallbackPromised(event)).await;
         let (row, _) = self.next().await;
-        assert_eq!((row.r#type.as_str(), row.aggregate.as_str()), ("callback_scheduled", &*format!("callbacks/{id}")));
+        assert_eq!(
+            (row.r#type.as_str(), row.aggregate.as_str()),
+            ("callback_scheduled", &*format!("callbacks/{id}"))
+        );
         name
     }
 
@@ -279,16 +288,16 @@ pub(crate) fn promised(case: &str, id: &str, agreed: &str) -> shouwen_proto::eve
         employee: "employees/zhang".into(),
         agreed_time: Some(timestamps::to_proto(at(agreed))),
         client_asked: false,
-        phone: clear("13812345678"),
+        phone: Some(clear("13812345678")),
         phone_masked: "138****5678".into(),
-        subject: clear("fund redemption"),
+        subject: Some(clear("fund redemption")),
         client: "clients/7".into(),
     }
 }
 
 /// Personal data as it comes over a feed.
-pub(crate) fn clear(text: &str) -> Option<Private> {
-    Some(Private { form: Some(Form::Clear(text.into())) })
+pub(crate) fn clear(text: &str) -> Private {
+    Private { form: Some(Form::Clear(text.into())) }
 }
 
 /// An employee of the branch who handles a case, with the epoch that the gateway read.
