@@ -1,0 +1,200 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// shouwen (首问): first-responder ownership for a brokerage's customer service.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 success; 1 the command found something wrong; 2 it could not run.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything in one process on loopback, with a private Postgres of its own.
+    Up(Up),
+    /// Run one service.
+    Serve(Serve),
+    /// Create or migrate the schemas and roles of the services. Safe to repeat.
+    Migrate(Migrate),
+    /// Sign a token with the key of `up`, or make the first administrator.
+    Token(Token),
+    /// Verify the ledgers, or export signed checkpoints.
+    Audit(Audit),
+    /// Ask a service whether it is ready: exit code 0 if so, 1 if not.
+    Healthcheck(Healthcheck),
+    /// Play a branch's month of contacts through the public API and compare the report with an independent computation.
+    Demo(Demo),
+}
+
+/// Where `up` keeps its cluster, keys and state.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DataDir {
+    /// Directory of the private cluster, keys and state.
+    #[arg(long, env = "SHOUWEN_DATA_DIR", default_value = ".shouwen")]
+    pub(crate) data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// Address of the gateway.
+    #[arg(long, env = "SHOUWEN_LISTEN", default_value = "127.0.0.1:50051")]
+    pub(crate) listen: SocketAddr,
+    /// Address of metrics, liveness and readiness over HTTP.
+    #[arg(long, env = "SHOUWEN_ADMIN_LISTEN", default_value = "127.0.0.1:50052")]
+    pub(crate) admin_listen: SocketAddr,
+    /// Let business time stand still from this time on, to be moved by an operator. Only on empty ledgers.
+    #[arg(long)]
+    pub(crate) simulate_from: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServiceName {
+    Gateway,
+    Calls,
+    Callbacks,
+}
+
+impl ServiceName {
+    pub(crate) const ALL: [Self; 3] = [Self::Gateway, Self::Calls, Self::Callbacks];
+
+    /// The service's name in contexts, feeds and schemas.
+    pub(crate) fn service(self) -> &'static str {
+        match self {
+            Self::Gateway => "ownership",
+            Self::Calls => "calls",
+            Self::Callbacks => "callbacks",
+        }
+    }
+}
+
+/// Settings by precedence: `--set`, then `SHOUWEN_…` in the environment, then the file, then defaults.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Settings {
+    /// Configuration file (TOML).
+    #[arg(long, env = "SHOUWEN_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// One setting, e.g. `--set database.max_connections=20`. May be given several times. In the environment the same setting is
+    /// `SHOUWEN_DATABASE__MAX_CONNECTIONS`.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) settings: Vec<(String, String)>,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(key, value)| (key.trim().to_owned(), value.to_owned()))
+        .ok_or_else(|| "must be KEY=VALUE, e.g. database.max_connections=20".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Which service.
+    pub(crate) service: ServiceName,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// Print the configuration as it results from all layers, without secrets, and exit.
+    #[arg(long)]
+    pub(crate) print_config: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// Only this service's schema.
+    #[arg(long)]
+    pub(crate) service: Option<ServiceName>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// Whom the token speaks for: `employees/{employee}` or `serviceAccounts/{account}`.
+    #[arg(long, default_value = "employees/admin")]
+    pub(crate) subject: String,
+    /// How long it holds, in minutes.
+    #[arg(long, default_value_t = 480)]
+    pub(crate) minutes: u32,
+    /// Make the subject the first administrator of an empty roster; works once. Needs the gateway's settings (`--config`), or a running `up`.
+    #[arg(long)]
+    pub(crate) bootstrap: bool,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    pub(crate) command: AuditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Recompute the hash chain of every ledger and compare it with checkpoints.
+    #[command(after_help = "Exit codes: 0 every ledger is intact; 1 something was found, printed line by line; 2 it could not be verified.")]
+    Verify(AuditOptions),
+    /// Write a signed checkpoint of every ledger and export all checkpoints, one JSON object per line.
+    Export(AuditOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditOptions {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// Only this service's ledger.
+    #[arg(long)]
+    pub(crate) service: Option<ServiceName>,
+    /// Database to read instead of that of `up`: a URL of a role that may read the schemas.
+    #[arg(long, env = "SHOUWEN_AUDIT_DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+    /// The key of the checkpoints (Ed25519, PKCS#8 PEM).
+    #[arg(long)]
+    pub(crate) key: Option<PathBuf>,
+    /// Checkpoints: the file to compare with (verify) or to append to (export).
+    #[arg(long)]
+    pub(crate) checkpoints: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Healthcheck {
+    /// Address of the service.
+    #[arg(long, env = "SHOUWEN_ADDRESS", default_value = "http://127.0.0.1:50051")]
+    pub(crate) address: String,
+    /// Seconds to wait for the answer.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) timeout: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Folder with the month's data.
+    #[arg(long, default_value = "examples/branch-month")]
+    pub(crate) input: PathBuf,
+    /// Folder for the report; made anew.
+    #[arg(long, default_value = ".shouwen/demo")]
+    pub(crate) output: PathBuf,
+    /// Figures to compare with, instead of those that `expected.py` of the input computes.
+    #[arg(long)]
+    pub(crate) expected: Option<PathBuf>,
+    /// Switch a rule off on purpose, to see the comparison fail.
+    #[arg(long)]
+    pub(crate) mutant: Option<Mutant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mutant {
+    /// Offers never expire (O4).
+    OffersNeverExpire,
+    /// The day after a public holiday began counts as a working day (S1).
+    HolidayCounted,
+    /// A second employee who answers a contact becomes a first responder too (O1).
+    SecondFirstResponder,
+}

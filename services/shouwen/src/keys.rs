@@ -1,0 +1,156 @@
+//! Keys and passwords that `up` makes for itself, once, readable by their owner only.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ring::{
+    rand::{SecureRandom as _, SystemRandom},
+    signature::{Ed25519KeyPair, KeyPair as _},
+};
+use serde::{Deserialize, Serialize};
+use shouwen_access::token::Issuer;
+use shouwen_vault::Keyring;
+
+/// Who signs contexts for whom: the gateway for all, and each service for those whose feed it follows.
+pub(crate) const PAIRS: [(&str, &str); 5] = [
+    ("gateway", "calls"),
+    ("gateway", "callbacks"),
+    ("calls", "ownership"),
+    ("callbacks", "ownership"),
+    ("callbacks", "calls"),
+];
+
+/// Everything that is random.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SuiteKeys {
+    pub(crate) page_tokens: String,
+    /// By `issuer-audience`.
+    pub(crate) contexts: BTreeMap<String, String>,
+    /// Passwords of the runtime roles by service.
+    pub(crate) passwords: BTreeMap<String, String>,
+}
+
+/// The folder of keys.
+pub(crate) struct KeyFolder {
+    folder: PathBuf,
+    pub(crate) suite: SuiteKeys,
+}
+
+/// Why the keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {problem}")]
+pub(crate) struct KeyError {
+    path: String,
+    problem: String,
+}
+
+impl KeyFolder {
+    /// Opens the folder; makes what is missing.
+    pub(crate) fn open(folder: &Path) -> Result<Self, KeyError> {
+        fs::create_dir_all(folder).map_err(|error| problem(folder, &error))?;
+        let suite_file = folder.join("suite.toml");
+        let suite = if suite_file.exists() {
+            let text = fs::read_to_string(&suite_file).map_err(|error| problem(&suite_file, &error))?;
+            toml::from_str(&text).map_err(|error| problem(&suite_file, &error))?
+        } else {
+            let suite = SuiteKeys {
+                page_tokens: random(),
+                contexts: PAIRS.iter().map(|(issuer, audience)| (format!("{issuer}-{audience}"), random())).collect(),
+                passwords: ["ownership", "calls", "callbacks"]
+                    .into_iter()
+                    .map(|service| (service.to_owned(), hex::encode(random_bytes())))
+                    .collect(),
+            };
+            let text = toml::to_string(&suite).map_err(|error| problem(&suite_file, &error))?;
+            write_private(&suite_file, text.as_bytes()).map_err(|error| problem(&suite_file, &error))?;
+            suite
+        };
+        Ok(Self { folder: folder.to_owned(), suite })
+    }
+
+    /// The key that `issuer` signs with for `audience`.
+    pub(crate) fn context(&self, issuer: &str, audience: &str) -> (String, String) {
+        let id = format!("{issuer}-{audience}");
+        let key = self.suite.contexts.get(&id).cloned().unwrap_or_default();
+        (id, key)
+    }
+
+    /// The issuer of tokens, with its key set beside it.
+    pub(crate) fn issuer(&self) -> Result<Issuer, KeyError> {
+        Issuer::open_or_create(&self.issuer_key(), &self.key_set()).map_err(|error| problem(&self.issuer_key(), &error))
+    }
+
+    fn issuer_key(&self) -> PathBuf {
+        self.folder.join("issuer.pem")
+    }
+
+    /// The public keys of the issuer.
+    pub(crate) fn key_set(&self) -> PathBuf {
+        self.folder.join("jwks.json")
+    }
+
+    /// The key ring of a service.
+    pub(crate) fn keyring(&self, service: &str) -> Result<PathBuf, KeyError> {
+        let path = self.folder.join(format!("keyring-{service}.toml"));
+        if !path.exists() {
+            let ring = Keyring::generate(&SystemRandom::new()).map_err(|error| problem(&path, &error))?;
+            write_private(&path, ring.to_file_text().as_bytes()).map_err(|error| problem(&path, &error))?;
+        }
+        Ok(path)
+    }
+
+    /// The key that signs checkpoints.
+    pub(crate) fn audit_key(&self) -> Result<PathBuf, KeyError> {
+        let path = self.folder.join("audit.pem");
+        if !path.exists() {
+            let document =
+                Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|error| problem(&path, &error))?;
+            let encoded = STANDARD.encode(document.as_ref());
+            let text = format!("-----BEGIN PRIVATE KEY-----\n{encoded}\n-----END PRIVATE KEY-----\n");
+            write_private(&path, text.as_bytes()).map_err(|error| problem(&path, &error))?;
+        }
+        Ok(path)
+    }
+}
+
+/// Reads an Ed25519 key (PKCS#8 PEM).
+pub(crate) fn read_signing_key(path: &Path) -> Result<Ed25519KeyPair, KeyError> {
+    let text = fs::read_to_string(path).map_err(|error| problem(path, &error))?;
+    let encoded: String = text.lines().filter(|line| !line.starts_with("-----")).collect();
+    let der = STANDARD.decode(encoded).map_err(|error| problem(path, &error))?;
+    Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|error| problem(path, &error))
+}
+
+/// The public half, as verification wants it.
+pub(crate) fn public_key(key: &Ed25519KeyPair) -> Vec<u8> {
+    key.public_key().as_ref().to_vec()
+}
+
+fn problem(path: &Path, error: &dyn std::fmt::Display) -> KeyError {
+    KeyError { path: path.display().to_string(), problem: error.to_string() }
+}
+
+fn random_bytes() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    if SystemRandom::new().fill(&mut bytes).is_err() {
+        // Without randomness nothing may be signed.
+        std::process::abort();
+    }
+    bytes
+}
+
+fn random() -> String {
+    STANDARD.encode(random_bytes())
+}
+
+/// Writes a file that only its owner can read.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)
+}

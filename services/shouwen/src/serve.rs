@@ -1,0 +1,428 @@
+//! Running one service: bind, wait for the database and its schema, serve, drain. Nothing binds before the configuration is known good.
+
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use shouwen_access::{
+    Contract, RequireContext,
+    context::{ContextKey, ContextSigner, ContextVerifier, GATEWAY},
+    layer::MAX_MESSAGE_BYTES,
+    page_token::PageTokens,
+};
+use shouwen_engine::{FeedSource, audit, provision::Schema};
+use shouwen_gateway::edge::{BackendConfig, Edge, EdgeParts};
+use shouwen_proto::DESCRIPTORS;
+use shouwen_runtime::{
+    admin, channel,
+    clock::MachineClock,
+    health::{Component, Readiness},
+    postgres, server, shutdown,
+    telemetry::{Metrics, RpcMetrics, Telemetry},
+    tls::TlsReloader,
+};
+use shouwen_serving::feed_source;
+use shouwen_vault::{Keyring, Vault};
+use sqlx::PgPool;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tower::ServiceBuilder;
+
+use crate::{
+    CommandResult,
+    cli::{self, ServiceName},
+    config::{ServeConfig, VaultConfig},
+    keys,
+};
+
+/// Why a service does not run.
+pub(crate) type ServeError = Box<dyn std::error::Error + Send + Sync>;
+
+/// `shouwen serve`.
+pub(crate) async fn run(options: cli::Serve) -> CommandResult {
+    let config: ServeConfig = options.settings.load()?;
+    if options.print_config {
+        print!("{}", shouwen_runtime::config::print_config(&config)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let telemetry = Telemetry::start(&config.telemetry, options.service.service())?;
+    let stop = shutdown::on_signals()?;
+    let listeners = Listeners::bind(options.service, &config).await?;
+    let metrics = Metrics::new(options.service.service())?;
+    let readiness = Readiness::new();
+    let admin = TcpListener::bind(config.admin_listen).await.map_err(|error| cannot_bind(config.admin_listen, &error))?;
+    let admin_stop = CancellationToken::new();
+    let admin = tokio::spawn(admin::serve_admin(admin, metrics.clone(), readiness.clone(), admin_stop.clone()));
+    let parts = Parts { metrics, readiness, stop, mutants: shouwen_gateway::domain::Mutants::default() };
+    serve(options.service, config, listeners, parts).await?;
+    admin_stop.cancel();
+    admin.await??;
+    telemetry.flush().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cannot_bind(address: SocketAddr, error: &std::io::Error) -> ServeError {
+    format!("cannot listen on {address}: {error}; choose another address or stop what listens there").into()
+}
+
+/// The bound sockets of a service.
+pub(crate) struct Listeners {
+    pub(crate) main: TcpListener,
+    /// The gateway's inner one, for the services that follow ownership.
+    pub(crate) internal: Option<TcpListener>,
+}
+
+impl Listeners {
+    pub(crate) async fn bind(service: ServiceName, config: &ServeConfig) -> Result<Self, ServeError> {
+        let main = TcpListener::bind(config.listen).await.map_err(|error| cannot_bind(config.listen, &error))?;
+        let internal = match service {
+            ServiceName::Gateway => Some(
+                TcpListener::bind(config.internal_listen)
+                    .await
+                    .map_err(|error| cannot_bind(config.internal_listen, &error))?,
+            ),
+            ServiceName::Calls | ServiceName::Callbacks => None,
+        };
+        Ok(Self { main, internal })
+    }
+}
+
+/// What a service shares with its process.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) metrics: Metrics,
+    pub(crate) readiness: Readiness,
+    pub(crate) stop: CancellationToken,
+    pub(crate) mutants: shouwen_gateway::domain::Mutants,
+}
+
+/// The schema of a service.
+pub(crate) fn schema(service: ServiceName) -> Schema {
+    match service {
+        ServiceName::Gateway => shouwen_gateway::schema(),
+        ServiceName::Calls => shouwen_calls::schema(),
+        ServiceName::Callbacks => shouwen_callbacks::schema(),
+    }
+}
+
+/// Runs a service until `stop`.
+pub(crate) async fn serve(
+    service: ServiceName,
+    config: ServeConfig,
+    listeners: Listeners,
+    parts: Parts,
+) -> Result<(), ServeError> {
+    let name = service.service();
+    let database = parts.readiness.component(format!("database {name}"));
+    let schema_ready = parts.readiness.component(format!("schema {name}"));
+    database.not_ready("connecting");
+    schema_ready.not_ready("not looked at yet");
+    let Some(pool) = until_stopped(&parts.stop, connect(&config, &database)).await else { return Ok(()) };
+    let pool = pool?;
+    let needed = schema(service);
+    if until_stopped(&parts.stop, wait_for_schema(&needed, &pool, &schema_ready)).await.is_none() {
+        return Ok(());
+    }
+    let clock = MachineClock::system();
+    let contract = Arc::new(Contract::load(DESCRIPTORS)?);
+    let prepared = Prepared {
+        pool: pool.clone(),
+        vault: vault(&config.vault, pool.clone(), name)?,
+        pages: pages(&config)?,
+        clock: clock.clone(),
+        config: &config,
+        parts: &parts,
+    };
+    let mut tasks: JoinSet<Result<(), ServeError>> = JoinSet::new();
+    tasks.spawn(watch_database(pool.clone(), database, parts.stop.clone()));
+    if let Some(key) = &config.audit.key {
+        let key = keys::read_signing_key(key)?;
+        tasks.spawn(write_checkpoints(pool.clone(), name, key, config.audit.clone(), parts.stop.clone()));
+    }
+    let stopped = prepared.start(service, contract, listeners, &mut tasks).await?;
+    tracing::info!(service = name, "serving");
+    let mut outcome = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended.map_err(ServeError::from).and_then(|ended| ended) {
+            tracing::error!(service = name, %error, "a part of the service failed");
+            parts.stop.cancel();
+            outcome = Err(error);
+        }
+    }
+    stopped.await;
+    tracing::info!(service = name, "stopped");
+    outcome
+}
+
+async fn until_stopped<T>(stop: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        () = stop.cancelled() => None,
+        done = work => Some(done),
+    }
+}
+
+async fn connect(config: &ServeConfig, database: &Component) -> Result<PgPool, ServeError> {
+    database.not_ready(format!("{} is not reachable yet", config.database.place()));
+    let pool = postgres::connect(&config.database).await?;
+    database.ready();
+    Ok(pool)
+}
+
+/// How often a missing schema or a lost database is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Waits until the schema is as new as this binary needs it.
+async fn wait_for_schema(schema: &Schema, pool: &PgPool, component: &Component) {
+    loop {
+        let missing = match schema.state(pool).await {
+            Ok(state) if state.sufficient() => break,
+            Ok(state) => format!(
+                "schema {} is at {}, needs {}; run `shouwen migrate`",
+                schema.service, state.at, state.needs
+            ),
+            Err(error) => format!("schema {} cannot be read: {error}", schema.service),
+        };
+        tracing::warn!(service = schema.service, missing, "waiting for the schema");
+        component.not_ready(missing);
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    component.ready();
+}
+
+/// Readiness follows the database; liveness does not.
+async fn watch_database(pool: PgPool, component: Component, stop: CancellationToken) -> Result<(), ServeError> {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+        match sqlx::query("select 1").execute(&pool).await {
+            Ok(_) => component.ready(),
+            Err(error) => {
+                tracing::warn!(%error, "the database is away");
+                component.not_ready("the database does not answer");
+            }
+        }
+    }
+}
+
+async fn write_checkpoints(
+    pool: PgPool,
+    service: &'static str,
+    key: ring::signature::Ed25519KeyPair,
+    config: crate::config::AuditConfig,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(config.interval.get()) => {}
+        }
+        match audit::checkpoint(&pool, service, &key).await {
+            Ok(Some(checkpoint)) => {
+                let Some(path) = &config.export else { continue };
+                if let Err(error) = crate::audit::append(path, std::slice::from_ref(&checkpoint)) {
+                    tracing::error!(service, %error, "a checkpoint could not be exported");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(service, %error, "a checkpoint could not be written"),
+        }
+    }
+}
+
+fn vault(config: &VaultConfig, pool: PgPool, service: &'static str) -> Result<Vault, ServeError> {
+    let keyring = Keyring::load(&config.keyring).map_err(|error| format!("vault.keyring: {error}"))?;
+    Ok(Vault::new(pool, keyring, service, config.cached_keys))
+}
+
+fn pages(config: &ServeConfig) -> Result<PageTokens, ServeError> {
+    let key = STANDARD.decode(config.page_token_key.expose()).ok().and_then(|key| PageTokens::new(&key));
+    key.ok_or_else(|| "page_token_key: must be base64 of 32 or more bytes (`openssl rand -base64 32`)".into())
+}
+
+/// A service's dependencies, made.
+struct Prepared<'a> {
+    pool: PgPool,
+    vault: Vault,
+    pages: PageTokens,
+    clock: MachineClock,
+    config: &'a ServeConfig,
+    parts: &'a Parts,
+}
+
+/// Completes when the engine has answered what it took in.
+type Stopped = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Prepared<'_> {
+    async fn start(
+        self,
+        service: ServiceName,
+        contract: Arc<Contract>,
+        listeners: Listeners,
+        tasks: &mut JoinSet<Result<(), ServeError>>,
+    ) -> Result<Stopped, ServeError> {
+        let connect = self.config.database.connect_options()?;
+        let options = self.config.engine.options();
+        let stop = self.parts.stop.clone();
+        match service {
+            ServiceName::Gateway => {
+                let running = shouwen_gateway::Service::start(shouwen_gateway::Dependencies {
+                    pool: self.pool.clone(),
+                    connect,
+                    vault: self.vault.clone(),
+                    pages: self.pages.clone(),
+                    clock: self.clock.clone(),
+                    options,
+                    stop,
+                    feeds: shouwen_gateway::Feeds {
+                        calls: self.feed("calls", GATEWAY, &self.config.edge.backends)?,
+                        callbacks: self.feed("callbacks", GATEWAY, &self.config.edge.backends)?,
+                    },
+                    mutants: self.parts.mutants,
+                })
+                .await?;
+                if let Some(internal) = listeners.internal {
+                    self.backend(service, &contract, internal, running.routes(), tasks).await?;
+                }
+                self.edge(&contract, &running, listeners.main, tasks).await?;
+                Ok(Box::pin(async move { running.engine.stopped().await }))
+            }
+            ServiceName::Calls => {
+                let running = shouwen_calls::Service::start(shouwen_calls::Dependencies {
+                    pool: self.pool.clone(),
+                    connect,
+                    vault: self.vault.clone(),
+                    pages: self.pages.clone(),
+                    clock: self.clock.clone(),
+                    options,
+                    stop,
+                    feeds: shouwen_calls::Feeds { ownership: self.feed("ownership", "calls", &self.config.peers)? },
+                })
+                .await?;
+                self.backend(service, &contract, listeners.main, running.routes(), tasks).await?;
+                Ok(Box::pin(async move { running.engine.stopped().await }))
+            }
+            ServiceName::Callbacks => {
+                let running = shouwen_callbacks::Service::start(shouwen_callbacks::Dependencies {
+                    pool: self.pool.clone(),
+                    connect,
+                    vault: self.vault.clone(),
+                    pages: self.pages.clone(),
+                    clock: self.clock.clone(),
+                    options,
+                    stop,
+                    feeds: shouwen_callbacks::Feeds {
+                        ownership: self.feed("ownership", "callbacks", &self.config.peers)?,
+                        calls: self.feed("calls", "callbacks", &self.config.peers)?,
+                    },
+                })
+                .await?;
+                self.backend(service, &contract, listeners.main, running.routes(), tasks).await?;
+                Ok(Box::pin(async move { running.engine.stopped().await }))
+            }
+        }
+    }
+
+    /// The feed of another service.
+    fn feed(
+        &self,
+        of: &str,
+        issuer: &str,
+        peers: &std::collections::BTreeMap<String, BackendConfig>,
+    ) -> Result<FeedSource, ServeError> {
+        let peer = peers.get(of).ok_or_else(|| {
+            format!("peers.{of}: the address and key of service `{of}` are not configured, but its feed must be followed")
+        })?;
+        let channel = channel::connect(&peer.addresses, &self.config.channel)?;
+        let key = context_key(&peer.key_id, peer.key.expose(), &format!("peers.{of}.key"))?;
+        Ok(feed_source(channel, ContextSigner::new(issuer, of, key), self.clock.clone()))
+    }
+
+    /// Serves a service to those who sign contexts for it.
+    async fn backend(
+        &self,
+        service: ServiceName,
+        contract: &Arc<Contract>,
+        listener: TcpListener,
+        routes: Routes,
+        tasks: &mut JoinSet<Result<(), ServeError>>,
+    ) -> Result<(), ServeError> {
+        let name = service.service();
+        let mut accepted = Vec::new();
+        for (index, known) in self.config.accept.iter().enumerate() {
+            let key = context_key(&known.key_id, known.key.expose(), &format!("accept[{index}].key"))?;
+            accepted.push((known.issuer.clone(), key));
+        }
+        let verifier = ContextVerifier::new(name, accepted)?;
+        let routes = routes
+            .add_service(self.parts.readiness.health_service(&[]).await)
+            .add_service(
+                tonic_reflection::server::Builder::configure()
+                    .register_encoded_file_descriptor_set(DESCRIPTORS)
+                    .build_v1()?,
+            )
+            .add_service(
+                tonic_reflection::server::Builder::configure()
+                    .register_encoded_file_descriptor_set(DESCRIPTORS)
+                    .build_v1alpha()?,
+            );
+        let require =
+            RequireContext::new(Arc::clone(contract), verifier, self.clock.clone(), MAX_MESSAGE_BYTES);
+        let stack = ServiceBuilder::new()
+            .layer(RpcMetrics::new(&self.parts.metrics.meter("shouwen")))
+            .layer(require)
+            .service(routes.prepare());
+        // Gateways send everything over few connections.
+        let options = server::ServerOptions { max_concurrent_streams: 10_000, ..self.config.server.clone() };
+        let tls = self.tls()?;
+        let stop = self.parts.stop.clone();
+        tasks.spawn(async move { Ok(server::serve(listener, tls, stack, options, stop).await?) });
+        Ok(())
+    }
+
+    /// Serves the suite to the outside.
+    async fn edge(
+        &self,
+        contract: &Arc<Contract>,
+        running: &shouwen_gateway::Service,
+        listener: TcpListener,
+        tasks: &mut JoinSet<Result<(), ServeError>>,
+    ) -> Result<(), ServeError> {
+        let parts = EdgeParts {
+            contract: Arc::clone(contract),
+            descriptors: DESCRIPTORS,
+            owners: Arc::new(running.ownership.clone()),
+            services: vec![("ownership".to_owned(), running.routes())],
+            readiness: &self.parts.readiness,
+            clock: self.clock.clone(),
+        };
+        let edge = Edge::new(self.config.edge.clone(), parts).await?;
+        let (sweeper, stop) = (edge.clone(), self.parts.stop.clone());
+        tasks.spawn(async move {
+            sweeper.run(stop).await;
+            Ok(())
+        });
+        let stack =
+            ServiceBuilder::new().layer(RpcMetrics::new(&self.parts.metrics.meter("shouwen"))).service(edge);
+        let (tls, options, stop) = (self.tls()?, self.config.server.clone(), self.parts.stop.clone());
+        tasks.spawn(async move { Ok(server::serve(listener, tls, stack, options, stop).await?) });
+        Ok(())
+    }
+
+    fn tls(&self) -> Result<Option<TlsReloader>, ServeError> {
+        Ok(match &self.config.tls {
+            Some(files) => Some(TlsReloader::start(files.clone())?),
+            None => None,
+        })
+    }
+}
+
+fn context_key(id: &str, key: &str, setting: &str) -> Result<ContextKey, ServeError> {
+    STANDARD
+        .decode(key)
+        .ok()
+        .and_then(|key| ContextKey::new(id, &key))
+        .ok_or_else(|| format!("{setting}: must be base64 of 32 or more bytes (`openssl rand -base64 32`)").into())
+}
+
