@@ -80,7 +80,7 @@ impl CallsDomain {
         match PolicyBook::load(versions) {
             Ok(book) => self.policies.store(Arc::new(book)),
             Err(error) => {
-                tracing::error!(%error, "the adopted policies make no valid book; the former ones stay")
+                tracing::error!(%error, "the adopted policies make no valid book; the former ones stay");
             }
         }
     }

@@ -25,9 +25,8 @@ pub(crate) async fn load(
     connection: &mut PgConnection,
     ids: &[AggregateId],
 ) -> sqlx::Result<Vec<Loaded<State>>> {
-    let (calls, policies) = by_table(ids.iter().map(|id| (id, ())));
-    let calls: Vec<String> = calls.into_iter().map(|(id, ())| id.0.clone()).collect();
-    let policies: Vec<String> = policies.into_iter().map(|(id, ())| id.0.clone()).collect();
+    let (calls, policies): (Vec<String>, Vec<String>) =
+        ids.iter().map(|id| id.0.clone()).partition(|name| is_call(name));
     let mut loaded = Vec::with_capacity(ids.len());
     if !calls.is_empty() {
         let rows = sqlx::query!(
@@ -58,10 +57,10 @@ pub(crate) async fn load(
 
 /// Saves aggregates, each guarded by the version before; answers how many rows were written.
 pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
-    let (calls, policies) = by_table(rows.iter().map(|row| (&row.id, row)));
+    let (calls, policies): (Vec<_>, Vec<_>) = rows.iter().partition(|row| is_call(&row.id.0));
     let mut written = 0;
     if !calls.is_empty() {
-        let rows = Columns::of(calls.into_iter().map(|(_, row)| row))?;
+        let rows = Columns::of(&calls)?;
         written += sqlx::query!(
             "insert into call (id, version, state)
              select i, n, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, o, n, s)
@@ -89,7 +88,7 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -
         .rows_affected();
     }
     if !policies.is_empty() {
-        let rows = Columns::of(policies.into_iter().map(|(_, row)| row))?;
+        let rows = Columns::of(&policies)?;
         written += sqlx::query!(
             "insert into policy as p (id, version, state)
              select i, n, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, o, n, s)
@@ -150,11 +149,9 @@ pub(crate) async fn calls_of_branch(
     .await
 }
 
-/// Divides by the table in which an aggregate is kept: contacts and policies.
-fn by_table<'a, T>(
-    rows: impl Iterator<Item = (&'a AggregateId, T)>,
-) -> (Vec<(&'a AggregateId, T)>, Vec<(&'a AggregateId, T)>) {
-    rows.partition(|(id, _)| id.collection() != "policies")
+/// Whether an aggregate is kept among the contacts; the others are policies.
+fn is_call(name: &str) -> bool {
+    name.starts_with("calls/")
 }
 
 /// Rows of one table to write.
@@ -166,7 +163,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of<'a>(rows: impl Iterator<Item = &'a Saved<State>>) -> sqlx::Result<Self> {
+    fn of(rows: &[&Saved<State>]) -> sqlx::Result<Self> {
         let mut columns = Self { ids: Vec::new(), before: Vec::new(), after: Vec::new(), states: Vec::new() };
         for row in rows {
             columns.ids.push(row.id.0.clone());

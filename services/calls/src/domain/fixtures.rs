@@ -125,10 +125,10 @@ pub(super) fn ending(ended_by: Party, outcome: CallOutcome) -> End {
 }
 
 /// A contact after its events, each at its time.
-pub(super) fn fold(state: Option<CallState>, events: Vec<Event>, time: DateTime<Utc>) -> CallState {
+pub(super) fn fold(state: Option<CallState>, events: &[Event], time: DateTime<Utc>) -> CallState {
     let id = AggregateId(NAME.into());
     let mut state = state.map(|call| State::Call(Box::new(call)));
-    for event in &events {
+    for event in events {
         let recorded =
             Recorded { event, aggregate: &id, version: 1, time, principal: EMPLOYEE, on_behalf: EMPLOYEE };
         state = Some(evolve::evolve(state, &recorded));
@@ -141,7 +141,7 @@ pub(super) fn fold(state: Option<CallState>, events: Vec<Event>, time: DateTime<
 
 /// Registered at a time.
 pub(super) fn registered(ring: &Register, time: DateTime<Utc>) -> CallState {
-    fold(None, register::decide(false, ring, time, &book()).unwrap(), time)
+    fold(None, &register::decide(false, ring, time, &book()).unwrap(), time)
 }
 
 /// Answered by `zhang` five seconds after it began to ring.
@@ -150,18 +150,18 @@ pub(super) fn answered(ring: &Register, time: DateTime<Utc>) -> CallState {
     let time = time + chrono::TimeDelta::seconds(5);
     let command = AnswerContact { channel: ring.channel, ..answering() };
     let events = answer::answer(&call, &command, time, &book()).unwrap();
-    fold(Some(call), events, time)
+    fold(Some(call), &events, time)
 }
 
 pub(super) fn ended(call: CallState, command: &End, time: DateTime<Utc>) -> CallState {
     let events = ending::end(&call, command).unwrap();
-    fold(Some(call), events, time)
+    fold(Some(call), &events, time)
 }
 
 pub(super) fn missed(call: CallState, time: DateTime<Utc>) -> CallState {
     let command = Miss { call: AggregateId(NAME.into()), reach: reach() };
     let events = answer::miss(&call, &command).unwrap();
-    fold(Some(call), events, time)
+    fold(Some(call), &events, time)
 }
 
 /// Every step that an employee takes on an answered contact, with what it decides.

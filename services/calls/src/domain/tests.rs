@@ -25,7 +25,7 @@ fn one(events: Result<Vec<Event>, Rejection>) -> Event {
     events.remove(0)
 }
 
-fn version(kind: &str, document: serde_json::Value) -> PolicyVersion {
+fn version(kind: &str, document: &serde_json::Value) -> PolicyVersion {
     serde_json::from_value(serde_json::json!({
         "policy": "policies/p1", "kind": kind, "scope": "firm", "revision": 1, "document": document,
         "effective_from": "2025-01-01T00:00:00Z",
@@ -59,13 +59,13 @@ fn k2_what_does_not_ring_here_is_never_late() {
 
 #[test]
 fn k2_a_call_is_judged_by_the_policy_under_which_it_began() {
-    let four_rings = book().with(version("calls", serde_json::json!({ "rings": 4 }))).unwrap();
+    let four_rings = book().with(version("calls", &serde_json::json!({ "rings": 4 }))).unwrap();
     let call = registered(&ring(), at("09:00:00"));
     assert_eq!(call.policy_version, "calls@default");
     // It began before the new version was known here.
     assert!(late(&ring(), TimeDelta::seconds(18), &four_rings));
     let began = one(register::decide(false, &ring(), at("09:00:00"), &four_rings));
-    let call = fold(None, vec![began], at("09:00:00"));
+    let call = fold(None, &[began], at("09:00:00"));
     let answered = one(answer::answer(&call, &answering(), at("09:00:18"), &four_rings));
     assert!(matches!(answered, Event::CallAnswered(answered) if !answered.late));
 }
@@ -105,7 +105,7 @@ fn o5_outside_working_hours_is_judged_by_the_true_time_and_the_calendar() {
 #[test]
 fn o5_a_branch_with_its_own_hours_is_judged_by_them() {
     let hours = serde_json::json!({ "working_hours": [["10:00", "16:00"]] });
-    let book = book().with(version("hours", hours)).unwrap();
+    let book = book().with(version("hours", &hours)).unwrap();
     let event = one(register::decide(false, &ring(), at("09:00:00"), &book));
     assert!(matches!(event, Event::CallRegistered(registered) if registered.outside_working_hours));
 }
@@ -191,12 +191,12 @@ fn k8_k10_a_record_is_complete_only_when_confirmed_and_a_new_filling_is_unconfir
     let call = answered(&ring(), at("09:00:00"));
     let confirm = Confirm { call: ring().call, by: acting() };
     assert_eq!(record::confirm(&call, &confirm), Err(Rejection::RecordMissing(NAME.into())));
-    let call = fold(Some(call.clone()), record::fill_in(&call, &sheet(), 2).unwrap(), now);
+    let call = fold(Some(call.clone()), &record::fill_in(&call, &sheet(), 2).unwrap(), now);
     assert!(!call.record.as_ref().unwrap().is_complete());
-    let call = fold(Some(call.clone()), record::confirm(&call, &confirm).unwrap(), now);
+    let call = fold(Some(call.clone()), &record::confirm(&call, &confirm).unwrap(), now);
     assert!(call.record.as_ref().unwrap().is_complete());
     assert_eq!(record::confirm(&call, &confirm), Ok(Vec::new()), "confirming again changes nothing");
-    let call = fold(Some(call.clone()), record::fill_in(&call, &sheet(), 4).unwrap(), now);
+    let call = fold(Some(call.clone()), &record::fill_in(&call, &sheet(), 4).unwrap(), now);
     assert!(!call.record.as_ref().unwrap().confirmed);
 }
 
@@ -204,7 +204,7 @@ fn k8_k10_a_record_is_complete_only_when_confirmed_and_a_new_filling_is_unconfir
 fn k8_a_record_missing_a_field_is_incomplete_although_confirmed() {
     let call = answered(&ring(), at("09:00:00"));
     let events = record::fill_in(&call, &sheet(), 2).unwrap();
-    let mut record = fold(Some(call), events, at("09:01:00")).record.unwrap();
+    let mut record = fold(Some(call), &events, at("09:01:00")).record.unwrap();
     record.confirmed = true;
     assert!(record.is_complete());
     assert!(!super::call::RecordSheet { handling: None, ..record.clone() }.is_complete());
@@ -216,7 +216,7 @@ fn k9_the_additions_of_an_inquiry_stay_with_the_record() {
     let call = answered(&ring(), at("09:00:00"));
     let written = FillIn { assessment: Some(sealed("assessment")), ..sheet() };
     let events = record::fill_in(&call, &written, 2).unwrap();
-    let record = fold(Some(call), events, at("09:01:00")).record.unwrap();
+    let record = fold(Some(call), &events, at("09:01:00")).record.unwrap();
     assert_eq!(record.familiarity, written.familiarity);
     assert_eq!(record.inquiry_type, "account");
     assert_eq!(record.identity_checks, ["holdings"]);
@@ -338,7 +338,7 @@ fn k7_a_promise_as_the_outcome_needs_one() {
     let command = ending(Party::Client, CallOutcome::CallbackPromised);
     assert_eq!(ending::end(&call, &command), Err(Rejection::PromiseMissing(NAME.into())));
     let events = promised(&call, &promising(at("10:00:00"))).unwrap();
-    let call = fold(Some(call), events, at("09:01:00"));
+    let call = fold(Some(call), &events, at("09:01:00"));
     let Event::CallEnded(ended) = one(ending::end(&call, &command)) else { panic!() };
     assert_eq!((ended.case.as_str(), ended.employee.as_str()), (CASE, EMPLOYEE));
 }
@@ -379,7 +379,7 @@ fn o5_a_promised_callback_makes_a_further_one_needless() {
     let evening = Register { occur_time: Some(at("19:00:00")), ..ring() };
     let call = answered(&evening, at("19:00:00"));
     let events = promise::promise(&call, &promising(at("19:30:00")), at("19:01:00"), &book()).unwrap();
-    let call = fold(Some(call), events, at("19:01:00"));
+    let call = fold(Some(call), &events, at("19:01:00"));
     let Event::CallEnded(ended) = one(ending::end(&call, &ending(Party::Client, CallOutcome::AnswerOwed)))
     else {
         panic!()
@@ -392,7 +392,7 @@ fn o1_a_voided_touch_rings_again_and_nothing_else_changes() {
     let void = |case: &str| Void { call: ring().call, case: case.into(), reason: "refused".into() };
     let call = answered(&ring(), at("09:00:00"));
     let voided = answer::void(Some(&call), &void(CASE), at("09:10:00"));
-    assert_eq!(fold(Some(call.clone()), voided, at("09:10:00")).phase, Phase::Ringing);
+    assert_eq!(fold(Some(call.clone()), &voided, at("09:10:00")).phase, Phase::Ringing);
     assert_eq!(answer::void(Some(&call), &void(""), at("09:10:00")).len(), 1);
     // Of another touch: an earlier case, or before this answer.
     assert!(answer::void(Some(&call), &void("cases/k0"), at("09:10:00")).is_empty());
@@ -405,7 +405,7 @@ fn o1_a_voided_touch_rings_again_and_nothing_else_changes() {
 
 #[test]
 fn p1_a_version_is_adopted_once_and_refused_where_it_cannot_be_read() {
-    let version = version("calls", serde_json::json!({ "rings": 4 }));
+    let version = version("calls", &serde_json::json!({ "rings": 4 }));
     let adopted = PolicyAdopted::try_from(&version).unwrap();
     assert_eq!(one(policies::adopt(None, &adopted, &book())), Event::PolicyAdopted(adopted.clone()));
     let known = State::Policy(Some(Box::new(version)));
@@ -421,8 +421,8 @@ fn p1_a_version_is_adopted_once_and_refused_where_it_cannot_be_read() {
 fn a_state_reads_back_as_it_was_stored() {
     let now = at("09:01:00");
     let call = answered(&ring(), at("09:00:00"));
-    let call = fold(Some(call.clone()), record::fill_in(&call, &sheet(), 2).unwrap(), now);
-    let call = fold(Some(call.clone()), promised(&call, &promising(at("10:00:00"))).unwrap(), now);
+    let call = fold(Some(call.clone()), &record::fill_in(&call, &sheet(), 2).unwrap(), now);
+    let call = fold(Some(call.clone()), &promised(&call, &promising(at("10:00:00"))).unwrap(), now);
     let call = ended(call, &ending(Party::Client, CallOutcome::CallbackPromised), now);
     let stored = serde_json::to_value(&call).unwrap();
     assert_eq!(serde_json::from_value::<CallState>(stored).unwrap(), call);
@@ -437,7 +437,7 @@ fn an_event_of_a_newer_release_changes_no_contact() {
     let call = answered(&ring(), at("09:00:00"));
     // Field 900, length-delimited, empty.
     let event = codec::decode(&[0xa2, 0x38, 0x00]).unwrap();
-    assert_eq!(fold(Some(call.clone()), vec![event], at("09:10:00")), call);
+    assert_eq!(fold(Some(call.clone()), &[event], at("09:10:00")), call);
     let (name, bytes) = codec::encode(&Event::PolicyAdopted(PolicyAdopted::default()));
     assert_eq!(name, "policy_adopted");
     assert_eq!(codec::decode(&bytes).unwrap(), Event::PolicyAdopted(PolicyAdopted::default()));

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// An approval of a policy for the whole firm.
-fn approval(id: &str, kind: &str, revision: i64, document: serde_json::Value) -> Event {
+fn approval(id: &str, kind: &str, revision: i64, document: &serde_json::Value) -> Event {
     let version: PolicyVersion = serde_json::from_value(serde_json::json!({
         "policy": format!("policies/{id}"), "kind": kind, "scope": "firm", "revision": revision, "document": document,
         "effective_from": "2025-01-01T00:00:00Z",
@@ -37,7 +37,7 @@ fn approval(id: &str, kind: &str, revision: i64, document: serde_json::Value) ->
 
 /// Lets ownership say something harmless and waits until it has arrived: whatever was said before has arrived too.
 async fn settle(running: &Running) {
-    let event = approval("settled", "callbacks", 1, serde_json::json!({ "attempts": 4 }));
+    let event = approval("settled", "callbacks", 1, &serde_json::json!({ "attempts": 4 }));
     running.ownership.says("policies/settled", "", "10:00:00", event);
     await_event(running, system(), "policy_adopted").await;
 }
@@ -45,7 +45,7 @@ async fn settle(running: &Running) {
 #[tokio::test]
 async fn p1_an_approved_policy_holds_here_too() {
     let running = Running::start().await;
-    let event = approval("p1", "calls", 1, serde_json::json!({ "rings": 1 }));
+    let event = approval("p1", "calls", 1, &serde_json::json!({ "rings": 1 }));
     running.ownership.says("policies/p1", "", "10:00:00", event);
     let adopted = await_event(&running, system(), "policy_adopted").await;
     assert_eq!((adopted.aggregate.as_str(), adopted.cause.as_str()), ("policies/p1", "ownership:1"));
@@ -58,7 +58,7 @@ async fn p1_an_approved_policy_holds_here_too() {
 #[tokio::test]
 async fn p1_a_policy_that_cannot_be_read_is_parked_and_others_go_on() {
     let running = Running::start().await;
-    let Event::PolicyApproved(mut unknown) = approval("p1", "calls", 1, serde_json::json!({ "rings": 1 }))
+    let Event::PolicyApproved(mut unknown) = approval("p1", "calls", 1, &serde_json::json!({ "rings": 1 }))
     else {
         panic!()
     };

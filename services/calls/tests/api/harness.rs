@@ -218,6 +218,6 @@ pub(crate) fn metadata(status: &Status, key: &str) -> String {
     status.get_details_error_info().unwrap().metadata.get(key).cloned().unwrap_or_default()
 }
 
-pub(crate) fn proto_time(time: &str) -> Option<prost_types::Timestamp> {
-    Some(to_proto(at(time)))
+pub(crate) fn proto_time(time: &str) -> prost_types::Timestamp {
+    to_proto(at(time))
 }

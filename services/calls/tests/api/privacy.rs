@@ -34,7 +34,7 @@ async fn l10_nothing_lies_in_clear_in_the_database() {
     Step::Record.take(&running, &name, Step::Record.actor(), &request_id()).await.unwrap();
     let request = PromiseCallbackRequest {
         name: name.clone(),
-        agreed_time: proto_time("14:00:00"),
+        agreed_time: Some(proto_time("14:00:00")),
         phone: PHONE.into(),
         subject: "约定回复开户事宜".into(),
         request_id: request_id(),

@@ -37,9 +37,12 @@ async fn a_branch_is_listed_newest_first_in_pages() {
     let other = RegisterCallRequest { parent: "branches/b2".into(), ..call_from("elsewhere") };
     running.register(stranger(), other).await.unwrap();
     // Two at the same time, and one entered later with its true time (K20).
-    for (id, time) in
-        [("c1", None), ("c2", None), ("c3", proto_time("09:00:00")), ("c4", proto_time("09:30:00"))]
-    {
+    for (id, time) in [
+        ("c1", None),
+        ("c2", None),
+        ("c3", Some(proto_time("09:00:00"))),
+        ("c4", Some(proto_time("09:30:00"))),
+    ] {
         let request = RegisterCallRequest { occur_time: time, ..call_from(id) };
         running.register(employee("zhang"), request).await.unwrap();
     }

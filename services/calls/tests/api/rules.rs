@@ -34,7 +34,7 @@ async fn promise(running: &Running, request: PromiseCallbackRequest) -> Answer<C
 fn promising(name: &str, time: &str) -> PromiseCallbackRequest {
     PromiseCallbackRequest {
         name: name.into(),
-        agreed_time: proto_time(time),
+        agreed_time: Some(proto_time(time)),
         request_id: request_id(),
         ..PromiseCallbackRequest::default()
     }
@@ -103,7 +103,7 @@ async fn k7_an_employee_ending_the_call_is_a_violation_save_for_special_calls() 
         let name = Step::End.prepare(&running, &format!("c{index}")).await;
         let call = end(&running, &name, ended_by, outcome).await.unwrap().into_inner();
         assert_eq!((call.violation, call.ended_by(), call.outcome()), (violation, ended_by, outcome));
-        assert_eq!(call.end_time, proto_time("10:00:00"));
+        assert_eq!(call.end_time, Some(proto_time("10:00:00")));
     }
 }
 
@@ -176,14 +176,14 @@ async fn k20_a_paper_record_keeps_its_true_time() {
     let running = Running::start().await;
     let paper = RegisterCallRequest {
         channel: Channel::Counter.into(),
-        occur_time: proto_time("08:50:00"),
+        occur_time: Some(proto_time("08:50:00")),
         caller: String::new(),
         line: String::new(),
         ..call_from("paper-17")
     };
     let call = running.register(employee("zhang"), paper.clone()).await.unwrap().into_inner();
     assert!(call.entered_later && !call.outside_working_hours);
-    assert_eq!(call.occur_time, proto_time("08:50:00"));
+    assert_eq!(call.occur_time, Some(proto_time("08:50:00")));
     let answer = |channel: Channel| AnswerCallRequest {
         name: call.name.clone(),
         channel: channel.into(),
@@ -196,8 +196,8 @@ async fn k20_a_paper_record_keeps_its_true_time() {
     let counter = by(handler("zhang", CASE), answer(Channel::Counter));
     let call = running.client().answer_call(counter).await.unwrap().into_inner();
     assert_eq!((call.late, call.client.as_str()), (false, "80011073"));
-    assert_eq!(call.answer_time, proto_time("08:50:00"));
-    let future = RegisterCallRequest { occur_time: proto_time("10:00:01"), ..call_from("c2") };
+    assert_eq!(call.answer_time, Some(proto_time("08:50:00")));
+    let future = RegisterCallRequest { occur_time: Some(proto_time("10:00:01")), ..call_from("c2") };
     let refused = running.register(employee("zhang"), future).await.unwrap_err();
     assert_eq!(metadata(&refused, "field"), "occur_time");
 }

@@ -80,7 +80,7 @@ impl Step {
             }
             Step::Confirm => client.confirm_record(by(who, ConfirmRecordRequest { name, request_id })).await,
             Step::Promise => {
-                let agreed_time = proto_time("14:00:00");
+                let agreed_time = Some(proto_time("14:00:00"));
                 let request = PromiseCallbackRequest { name, agreed_time, request_id, ..Default::default() };
                 client.promise_callback(by(who, request)).await
             }
