@@ -18,8 +18,8 @@ create table cases (
 ) with (fillfactor = 80);
 -- Lists of a branch, newest first.
 create index cases_branch on cases (branch, id desc);
--- What lies on somebody's desk.
-create index cases_handler on cases (handler, id desc) where phase in ('open', 'awaiting_satisfaction');
+-- What lies, or lay, on somebody's desk.
+create index cases_handler on cases (handler, id desc);
 create index cases_accountable on cases (accountable, id desc);
 -- A client's cases.
 create index cases_client on cases (client, id desc) where client is not null;

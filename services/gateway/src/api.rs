@@ -3,6 +3,7 @@
 pub mod cases;
 pub mod failures;
 pub mod feed;
+pub mod filter;
 pub mod messages;
 pub mod policies;
 pub mod receipt;
@@ -21,6 +22,14 @@ pub(crate) fn page_size(asked: i32, default: i64, most: i64) -> Result<i64, Fail
         1.. => Ok(i64::from(asked).min(most)),
         _ => Err(Failure::field_invalid("page_size", "must not be negative", "不能为负数")),
     }
+}
+
+/// One page of rows of which one more was read than a page holds, and whether more follow.
+pub(crate) fn cut<T>(mut rows: Vec<T>, size: i64) -> (Vec<T>, bool) {
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let more = rows.len() > size;
+    rows.truncate(size);
+    (rows, more)
 }
 
 /// A text that must be there.
@@ -47,7 +56,7 @@ pub(crate) fn bounded(field: &'static str, text: &str) -> Result<String, Failure
     Ok(text.to_owned())
 }
 
-/// `cases/{case}`; a name below a case means the case.
+/// `cases/{case}`
 pub(crate) fn case_id(field: &'static str, name: &str) -> Result<AggregateId, Failure> {
     let mut parts = name.split('/');
     match (parts.next(), parts.next().filter(|id| is_id(id)), parts.next()) {
@@ -110,11 +119,7 @@ pub(crate) fn parent(name: &str) -> Result<Option<String>, Failure> {
 
 /// Refuses what lies outside the caller's branches.
 pub(crate) fn within_reach(caller: &Caller, branch: &str) -> Result<(), Failure> {
-    let covered = match &caller.reach {
-        Reach::All => true,
-        Reach::Branches(branches) => branches.iter().any(|known| known.as_str() == branch),
-    };
-    if covered {
+    if caller.reach.covers(branch) {
         return Ok(());
     }
     Err(Failure::new(

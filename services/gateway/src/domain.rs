@@ -2,12 +2,15 @@
 //!
 //! `decide` routes a command to the module of its aggregate; each of those holds its state, its decisions and its evolution.
 
+pub mod action;
 pub mod case;
 pub mod command;
 pub mod contact;
 pub mod deadlines;
+mod draft;
 pub mod evolve;
 pub mod follow_up;
+pub mod known;
 pub mod merge;
 pub mod policies;
 pub mod rejection;
@@ -23,12 +26,13 @@ use shouwen_engine::{
     Refusal, Saved, World,
 };
 use shouwen_policy::{PolicyBook, PolicyState};
-use shouwen_proto::events::v1::{OwnershipEvent, ownership_event::Event};
+use shouwen_proto::events::v1::{OwnershipEvent, PromiseSettled, ownership_event::Event};
 use sqlx::PgConnection;
 
 pub use case::CaseState;
 pub use command::Command;
 pub use contact::ContactState;
+pub use known::Known;
 pub use rejection::Rejection;
 pub use roster::{Roster, RosterState};
 
@@ -43,13 +47,6 @@ pub enum State {
     Policy(Box<PolicyState>),
 }
 
-/// What a decision reads beside the states: a snapshot of roster and policies.
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    pub roster: Arc<Roster>,
-    pub policies: PolicyBook,
-}
-
 /// Rules that a simulation switches off to see its own check turn red. All on in the product; only a simulated clock's settings reach them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mutants {
@@ -59,46 +56,59 @@ pub struct Mutants {
     pub second_first_responder: bool,
 }
 
-/// The domain with its snapshots.
+/// What a decision reads beside the states.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub roster: Arc<Roster>,
+    pub policies: PolicyBook,
+    pub mutants: Mutants,
+}
+
+/// The domain with what it knows of roster and policies.
 #[derive(Debug)]
 pub struct OwnershipDomain {
-    roster: ArcSwap<Roster>,
-    policies: ArcSwap<PolicyBook>,
+    known: ArcSwap<Known>,
     pub mutants: Mutants,
 }
 
 impl OwnershipDomain {
+    /// The domain under this roster and these policies; what the ledger says comes in with the first batch.
     pub fn new(roster: Roster, policies: PolicyBook, mutants: Mutants) -> Self {
-        Self { roster: ArcSwap::from_pointee(roster), policies: ArcSwap::from_pointee(policies), mutants }
+        Self::knowing(Known { position: 0, roster: Arc::new(roster), policies }, mutants)
+    }
+
+    /// The domain under roster and policies as read at a position.
+    pub fn knowing(known: Known, mutants: Mutants) -> Self {
+        Self { known: ArcSwap::from_pointee(known), mutants }
     }
 
     pub fn roster(&self) -> Arc<Roster> {
-        self.roster.load_full()
+        Arc::clone(&self.known.load().roster)
     }
 
     pub fn policies(&self) -> PolicyBook {
-        PolicyBook::clone(&self.policies.load())
+        self.known.load().policies.clone()
     }
 
-    /// Takes an event of the ledger into the snapshots; taking one in again changes nothing.
-    pub fn learn(&self, event: &Event) {
-        if let Some(entry) = roster::entry_of(event) {
-            self.roster.rcu(|roster| roster.with(entry.clone()));
-        }
-        if let Event::PolicyApproved(approved) = event {
-            self.policies.rcu(|book| {
-                let known = PolicyBook::clone(book);
-                match shouwen_policy::PolicyVersion::try_from(approved).map(|version| known.with(version)) {
-                    Ok(Ok(newer)) => newer,
-                    // Approved by a newer release: this one keeps what it understands.
-                    Ok(Err(_)) | Err(_) => known,
-                }
-            });
+    /// The position up to which roster and policies are known.
+    pub fn position(&self) -> i64 {
+        self.known.load().position
+    }
+
+    /// Takes in the events of the ledger between the known position and `head`.
+    pub fn learn(&self, events: &[(i64, Event)], head: i64) {
+        if head > self.position() {
+            self.known.rcu(|known| known.with(events, head));
         }
     }
 
     fn snapshot(&self) -> Snapshot {
-        Snapshot { roster: self.roster.load_full(), policies: self.policies() }
+        let known = self.known.load();
+        Snapshot {
+            roster: Arc::clone(&known.roster),
+            policies: known.policies.clone(),
+            mutants: self.mutants,
+        }
     }
 }
 
@@ -109,6 +119,7 @@ pub(crate) fn is_roster(id: &AggregateId) -> bool {
 
 impl Domain for OwnershipDomain {
     const SERVICE: &'static str = "ownership";
+    const OBSERVED: &'static [&'static str] = known::OBSERVED;
     type Command = Command;
     type State = State;
     type Event = Event;
@@ -139,8 +150,8 @@ impl Domain for OwnershipDomain {
         match command {
             Command::Roster(command) => roster::decide(world, command),
             Command::Policy(command) => policies::decide(world, command, context, &snapshot),
-            Command::Contact(command) => contact::decide(world, command, context, &snapshot, self.mutants),
-            Command::Case(command) => case::decide(world, command, context, &snapshot),
+            Command::Contact(command) => contact::decide(world, command, context, &snapshot),
+            Command::Case(command) => action::decide(world, command, context, &snapshot),
             Command::FollowUp(command) => follow_up::decide(world, command, context, &snapshot),
         }
     }
@@ -173,8 +184,8 @@ impl Domain for OwnershipDomain {
     }
 
     fn decode(payload: &[u8]) -> Result<Event, prost::DecodeError> {
-        // A kind of event that only a newer release knows reads as the one that changes nothing.
-        let nothing = Event::TouchCompleted(shouwen_proto::events::v1::TouchCompleted {});
+        // A kind of event that only a newer release knows reads as one that changes nothing: no promise has an empty name.
+        let nothing = Event::PromiseSettled(PromiseSettled::default());
         Ok(OwnershipEvent::decode(payload)?.event.unwrap_or(nothing))
     }
 
@@ -198,14 +209,21 @@ impl Domain for OwnershipDomain {
         }
     }
 
-    fn committed(&self, events: &[(AggregateId, Event)]) {
-        for (_, event) in events {
-            self.learn(event);
+    async fn refresh(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
+        if self.position() == 0 {
+            let known = store::known::load(connection).await?;
+            self.known.rcu(
+                |older| if older.position < known.position { known.clone() } else { Known::clone(older) },
+            );
+            return Ok(());
         }
+        let (events, head) = store::known::after(connection, self.position()).await?;
+        self.learn(&events, head);
+        Ok(())
     }
 
     fn calendar_version(&self, now: DateTime<Utc>) -> Option<String> {
-        Some(self.policies.load().calendar(now).version().to_owned())
+        Some(self.policies().calendar(now).version().to_owned())
     }
 
     fn recompute(&self, aggregate: &AggregateId) -> Option<Command> {

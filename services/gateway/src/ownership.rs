@@ -8,7 +8,7 @@ use shouwen_access::Failure;
 use shouwen_engine::{Actor, AggregateId, Engine, RequestKey, Submission};
 use shouwen_runtime::{clock::MachineClock, ids};
 use shouwen_serving::{Sealer, refusal};
-use shouwen_vault::{Subject, Vault};
+use shouwen_vault::{Sealed, Subject, Vault};
 
 use crate::{
     api::failures,
@@ -18,7 +18,7 @@ use crate::{
         command::{Claim as ClaimCommand, ContactCommand, OwedTouch},
         contact::Touch,
     },
-    store,
+    service, store,
 };
 
 /// Whose a case is, as read at one moment.
@@ -145,7 +145,7 @@ impl Ownership {
             fingerprint: claim.fingerprint,
         });
         let read_at = self.clock.now();
-        let outcome = self.engine.submit(submission).await.map_err(|error| failures::failure(error))?;
+        let outcome = self.engine.submit(submission).await.map_err(failures::failure)?;
         let fresh = match (&outcome.state, outcome.replayed) {
             (Some(State::Case(state)), false) if !matches!(state.phase, Phase::Merged { .. }) => {
                 Some(view(&outcome.primary.0, &outcome.primary.0, state, read_at))
@@ -161,32 +161,44 @@ impl Ownership {
 
     /// First touches that are still owed, oldest first.
     pub async fn pending_touches(&self, limit: i64) -> Result<Vec<PendingTouch>, Failure> {
-        let rows = store::cases::pending(self.engine.pool(), limit)
+        let now = self.engine.now().await.map_err(|error| refusal::database(&error))?;
+        let rows = store::cases::pending(self.engine.pool(), now - TOUCH_PATIENCE, limit)
             .await
             .map_err(|error| refusal::database(&error))?;
-        let now = self.engine.now().await.map_err(|error| refusal::database(&error))?;
-        let mut touches = Vec::new();
+        let mut touches = Vec::with_capacity(rows.len());
         for row in rows {
             let state = row.state.0;
-            if now - state.claimed_at < TOUCH_PATIENCE {
-                continue;
-            }
             let Touch::Pending { method, request, request_id, principal } = state.touch else { continue };
-            let request = match &request {
-                Some(sealed) => self.vault.unseal(sealed).await.map_err(|error| refusal::vault(&error))?,
-                None => String::new(),
+            // One request that cannot be opened keeps none of the others waiting.
+            let request = match self.open(request.as_ref()).await {
+                Ok(request) => request,
+                Err(failure) => {
+                    let reason = failure.reason();
+                    tracing::error!(contact = row.id, reason, "a pending first touch cannot be opened");
+                    continue;
+                }
             };
-            let request = hex::decode(request).map_err(|_| Failure::internal())?;
             touches.push(PendingTouch {
                 contact: row.id,
                 employee: state.employee,
                 principal,
                 method,
-                request: request.into(),
+                request,
                 request_id,
             });
         }
         Ok(touches)
+    }
+
+    async fn open(&self, request: Option<&Sealed>) -> Result<Bytes, Failure> {
+        let Some(sealed) = request else { return Ok(Bytes::new()) };
+        let text = self.vault.unseal(sealed).await.map_err(|error| refusal::vault(&error))?;
+        hex::decode(text).map(Bytes::from).map_err(|_| Failure::internal())
+    }
+
+    /// Takes in what the ledger says of roster and policies, so that the next call finds what this one wrote.
+    pub(crate) async fn catch_up(&self) -> Result<(), Failure> {
+        service::catch_up(&self.engine).await.map_err(|error| refusal::database(&error))
     }
 
     /// Takes a claim back whose call its backend refuses for good; nothing happens where that call is not owed any more.
@@ -201,10 +213,7 @@ impl Ownership {
             on_behalf: String::new(),
             capacity: "system".to_owned(),
         };
-        self.engine
-            .submit(Submission::new(command, actor))
-            .await
-            .map_err(|error| failures::failure(error))?;
+        self.engine.submit(Submission::new(command, actor)).await.map_err(failures::failure)?;
         Ok(())
     }
 }

@@ -7,9 +7,9 @@ use shouwen_access::page_token::PageTokens;
 use shouwen_engine::{
     Actor, Domain as _, Engine, FeedSource, Options, Submission, SubmitError,
     feed::{self, FeedItem},
+    ledger::LedgerRow,
     provision::Schema,
 };
-use shouwen_policy::{InvalidBook, PolicyBook};
 use shouwen_proto::{
     access::v1::Role,
     events::v1::event_feed_server::EventFeedServer as EventFeedService,
@@ -30,7 +30,7 @@ use tonic::service::Routes;
 use crate::{
     api::{cases::CaseServer, policies::PolicyServer, roster::RosterServer},
     domain::{
-        Command, Mutants, OwnershipDomain, Rejection, Roster, RosterState,
+        Command, Mutants, OwnershipDomain, Rejection, RosterState,
         roster::{BOOTSTRAP_BRANCH, Employee, RosterCommand},
     },
     followers::{callbacks::FollowCallbacks, calls::FollowCalls},
@@ -73,8 +73,6 @@ pub struct Feeds {
 pub enum StartError {
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
-    #[error("policies: {0}")]
-    Policies(#[from] InvalidBook),
 }
 
 /// The running service.
@@ -88,14 +86,12 @@ impl Service {
     /// Loads the snapshots, starts engine, sweeper, upkeep and followers.
     pub async fn start(dependencies: Dependencies) -> Result<Self, StartError> {
         let Dependencies { pool, connect, vault, pages, clock, options, stop, feeds, mutants } = dependencies;
-        let head = shouwen_engine::ledger::head(&pool).await?.position;
-        let roster = Roster::of(store::roster::all(&pool).await?);
-        let policies = PolicyBook::load(store::roster::approved(&pool).await?)?;
-        let domain = Arc::new(OwnershipDomain::new(roster, policies, mutants));
+        let known = store::known::load_at_start(&pool).await?;
+        let domain = Arc::new(OwnershipDomain::knowing(known, mutants));
         let engine = Engine::start(domain, pool, connect, clock.clone(), options, stop.clone()).await?;
         engine.sweep();
         engine.keep_up();
-        tokio::spawn(learn(engine.clone(), head, stop));
+        tokio::spawn(learn(engine.clone(), stop));
 
         let (calls, callbacks) = (Arc::new(FollowCalls), Arc::new(FollowCallbacks));
         engine.follow(Arc::clone(&calls), Arc::clone(&feeds.calls));
@@ -138,34 +134,45 @@ fn calendar(engine: &Engine<OwnershipDomain>) -> CalendarState {
     })
 }
 
-/// Keeps the snapshots of roster and policies up with what other replicas write.
-async fn learn(engine: Engine<OwnershipDomain>, mut position: i64, stop: CancellationToken) {
-    loop {
-        let mut items = Box::pin(feed::watch(&engine, position));
+/// Keeps roster and policies up with what other replicas write.
+async fn learn(engine: Engine<OwnershipDomain>, stop: CancellationToken) {
+    let watch = async {
         loop {
-            let item = tokio::select! {
-                () = stop.cancelled() => return,
-                item = items.next() => item,
-            };
-            match item {
-                Some(Ok(FeedItem::Events(rows))) => {
-                    for row in rows {
-                        position = row.position;
-                        if let Ok(event) = OwnershipDomain::decode(&row.payload) {
-                            engine.domain().learn(&event);
-                        }
+            let mut items = Box::pin(feed::watch(&engine, engine.domain().position()));
+            while let Some(item) = items.next().await {
+                match item {
+                    Ok(FeedItem::Events(rows)) => take_in(engine.domain(), &rows),
+                    Ok(FeedItem::Head(_)) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "roster and policies cannot be followed; trying again");
+                        tokio::time::sleep(engine.options().feed_poll).await;
+                        break;
                     }
                 }
-                Some(Ok(FeedItem::Head(_))) => {}
-                Some(Err(error)) => {
-                    tracing::warn!(%error, "roster and policies cannot be followed; trying again");
-                    tokio::time::sleep(engine.options().feed_poll).await;
-                    break;
-                }
-                None => break,
             }
         }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = watch => {}
     }
+}
+
+fn take_in(domain: &OwnershipDomain, rows: &[LedgerRow]) {
+    let events: Vec<_> = rows
+        .iter()
+        .filter(|row| OwnershipDomain::OBSERVED.contains(&row.r#type.as_str()))
+        .filter_map(|row| Some((row.position, OwnershipDomain::decode(&row.payload).ok()?)))
+        .collect();
+    domain.learn(&events, rows.last().map_or(0, |row| row.position));
+}
+
+/// Takes in what the ledger says of roster and policies up to its head.
+pub(crate) async fn catch_up(engine: &Engine<OwnershipDomain>) -> sqlx::Result<()> {
+    let mut connection = engine.pool().acquire().await?;
+    let (events, head) = store::known::after(&mut connection, engine.domain().position()).await?;
+    engine.domain().learn(&events, head);
+    Ok(())
 }
 
 /// Makes the first administrator, once, on an empty roster.
@@ -189,5 +196,8 @@ pub async fn bootstrap(
         capacity: "system".to_owned(),
     };
     engine.submit(Submission::new(Command::Roster(RosterCommand { entry }), actor)).await?;
+    if let Err(error) = catch_up(engine).await {
+        tracing::warn!(%error, "the new entry is not known yet; following the ledger brings it");
+    }
     Ok(())
 }

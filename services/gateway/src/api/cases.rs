@@ -25,18 +25,16 @@ use shouwen_vault::Subject;
 use tonic::{Request, Response, Status};
 
 use super::{
-    bounded, case_id, contact_id, employee, messages, page_size, parent, receipt, required, within_reach,
+    bounded, case_id, contact_id, cut, employee, filter, messages, page_size, parent, reach, receipt,
+    required, within_reach,
 };
 use crate::{
     domain::{
-        CaseState, Command, State,
+        Command, State,
         command::{Action, CaseCommand, Claim, ContactCommand},
     },
     ownership::{self, Ownership},
-    store::{
-        self,
-        cases::{CaseFilter, CaseRow},
-    },
+    store::{self, cases::CaseRow},
 };
 
 /// Serves cases.
@@ -185,19 +183,25 @@ impl case_service_server::CaseService for CaseServer {
     ) -> Result<Response<ListCasesResponse>, Status> {
         let caller = Caller::from_request(&request)?.clone();
         let message = request.into_inner();
-        let mut filter = filter(&message.filter)?;
-        filter.branch = parent(&message.parent)?;
+        let mut filter = filter::parse(&message.filter)?;
+        filter.branches = match parent(&message.parent)? {
+            Some(branch) => {
+                within_reach(&caller, &branch)?;
+                Some(vec![branch])
+            }
+            None => reach(&caller),
+        };
         let size = page_size(message.page_size, 50, 200)?;
         let arguments = [message.parent.as_str(), message.filter.as_str()];
         let query = Query { method: "ListCases", caller: &caller, arguments: &arguments };
         let before = self.pages.open(&query, &message.page_token)?.map(text_position).transpose()?;
-        let rows = store::cases::list(self.ownership.engine.pool(), &filter, before.as_deref(), size)
+        let rows = store::cases::list(self.ownership.engine.pool(), &filter, before.as_deref(), size + 1)
             .await
             .map_err(|error| refusal::database(&error))?;
-        let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) == size;
+        let (rows, more) = cut(rows, size);
         let next_page_token = rows
             .last()
-            .filter(|_| full)
+            .filter(|_| more)
             .map_or_else(String::new, |last| self.pages.issue(&query, last.id.as_bytes()));
         let cases = rows.iter().map(|row| messages::case(&row.id, row.version, &row.state.0)).collect();
         Ok(Response::new(ListCasesResponse { cases, next_page_token }))
@@ -315,6 +319,7 @@ impl case_service_server::CaseService for CaseServer {
             Some(position) => timeline_position(&text_position(position)?)?,
             None => (chrono::DateTime::UNIX_EPOCH, String::new(), 0),
         };
+        self.case(&case.0).await?;
         let pool = self.ownership.engine.pool();
         let mut as_of = Vec::new();
         let head = shouwen_engine::ledger::head(pool).await.map_err(|error| refusal::database(&error))?;
@@ -328,11 +333,11 @@ impl case_service_server::CaseService for CaseServer {
                 .map_err(|error| refusal::database(&error))?;
             as_of.push(FeedPosition { service: feed.to_owned(), cursor: Some(cursor) });
         }
-        let lines = store::timeline::read(pool, &case.0, (after.0, &after.1, after.2), size)
+        let lines = store::timeline::read(pool, &case.0, (after.0, &after.1, after.2), size + 1)
             .await
             .map_err(|error| refusal::database(&error))?;
-        let full = i64::try_from(lines.len()).unwrap_or(i64::MAX) == size;
-        let next_page_token = lines.last().filter(|_| full).map_or_else(String::new, |last| {
+        let (lines, more) = cut(lines, size);
+        let next_page_token = lines.last().filter(|_| more).map_or_else(String::new, |last| {
             let position = format!("{} {} {}", last.time.timestamp_micros(), last.service, last.position);
             self.pages.issue(&query, position.as_bytes())
         });
@@ -343,9 +348,12 @@ impl case_service_server::CaseService for CaseServer {
     async fn get_receipt(&self, request: Request<GetReceiptRequest>) -> Result<Response<Receipt>, Status> {
         let language = Caller::from_request(&request)?.language;
         let name = case_id("name", &request.get_ref().name)?;
-        let row = self.case(&name.0).await?;
-        let state: &CaseState = &row.state.0;
-        Ok(Response::new(receipt::receipt(&row.id, state, &self.ownership.roster(), language)))
+        // A client who holds the name of a merged case learns who answers for it now.
+        let found = store::reach::find(self.ownership.engine.pool(), Some(&name.0), None)
+            .await
+            .map_err(|error| refusal::database(&error))?
+            .ok_or_else(|| Failure::not_found("case", name.0))?;
+        Ok(Response::new(receipt::receipt(&found.id, &found.state, &self.ownership.roster(), language)))
     }
 }
 
@@ -360,40 +368,4 @@ fn timeline_position(position: &str) -> Result<(chrono::DateTime<chrono::Utc>, S
         Some((time, parts.next()?.to_owned(), parts.next()?.parse().ok()?))
     })();
     parsed.ok_or_else(Failure::page_token_invalid)
-}
-
-/// `field = value` terms joined by AND.
-fn filter(text: &str) -> Result<CaseFilter, Failure> {
-    let mut filter = CaseFilter::default();
-    for term in text.split(" AND ").map(str::trim).filter(|term| !term.is_empty()) {
-        let invalid = || {
-            Failure::new(
-                tonic::Code::InvalidArgument,
-                "FILTER_INVALID",
-                format!("`{term}` is not understood; use `handler`, `accountable`, `client` or `state`, `=` and a value, joined by AND."),
-                format!("无法识别 `{term}`；可用 handler、accountable、client、state，形如 `state = OPEN`，以 AND 连接。"),
-            )
-            .with("term", term)
-        };
-        let (field, value) = term.split_once('=').ok_or_else(invalid)?;
-        let value = value.trim().trim_matches('"').to_owned();
-        match field.trim() {
-            "handler" => filter.handler = Some(value),
-            "accountable" => filter.accountable = Some(value),
-            "client" => filter.client = Some(value),
-            "state" => {
-                let phase = match value.trim_start_matches("STATE_") {
-                    "OPEN" => "open",
-                    "AWAITING_SATISFACTION" => "awaiting_satisfaction",
-                    "CLOSED" => "closed",
-                    "MERGED" => "merged",
-                    "VOID" => "void",
-                    _ => return Err(invalid()),
-                };
-                filter.phase = Some(phase.to_owned());
-            }
-            _ => return Err(invalid()),
-        }
-    }
-    Ok(filter)
 }

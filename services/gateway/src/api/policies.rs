@@ -15,7 +15,7 @@ use shouwen_runtime::ids;
 use shouwen_serving::{Call, call::etag_version, refusal};
 use tonic::{Code, Request, Response, Status};
 
-use super::{branch, messages, page_size, reach, required, time};
+use super::{branch, cut, messages, page_size, reach, required, time};
 use crate::{
     domain::{Command, State, command::PolicyCommand},
     ownership::Ownership,
@@ -31,6 +31,7 @@ pub struct PolicyServer {
 impl PolicyServer {
     async fn submit(&self, call: &Call, command: PolicyCommand) -> Result<Response<Policy>, Status> {
         let outcome = call.submit(&self.ownership.engine, call.submission(Command::Policy(command))).await?;
+        self.ownership.catch_up().await?;
         Ok(Response::new(answer(outcome)?))
     }
 }
@@ -111,6 +112,12 @@ impl policy_service_server::PolicyService for PolicyServer {
         let caller = Caller::from_request(&request)?.clone();
         let message = request.into_inner();
         let size = page_size(message.page_size, 50, 200)?;
+        if !message.kind.is_empty() {
+            kind(&message.kind)?;
+        }
+        if !message.scope.is_empty() {
+            scope(&message.scope)?;
+        }
         let arguments = [message.kind.as_str(), message.scope.as_str()];
         let query = Query { method: "ListPolicies", caller: &caller, arguments: &arguments };
         let before = match self.pages.open(&query, &message.page_token)? {
@@ -122,14 +129,14 @@ impl policy_service_server::PolicyService for PolicyServer {
             &message.kind,
             &message.scope,
             before.as_deref(),
-            size,
+            size + 1,
         )
         .await
         .map_err(|error| refusal::database(&error))?;
-        let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) == size;
+        let (rows, more) = cut(rows, size);
         let next_page_token = rows
             .last()
-            .filter(|_| full)
+            .filter(|_| more)
             .map_or_else(String::new, |last| self.pages.issue(&query, last.id.as_bytes()));
         let policies = rows.iter().map(|row| messages::policy(&row.id, row.version, &row.state.0)).collect();
         Ok(Response::new(ListPoliciesResponse { policies, next_page_token }))

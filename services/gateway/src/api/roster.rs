@@ -15,7 +15,7 @@ use shouwen_proto::{
 use shouwen_serving::{Call, refusal};
 use tonic::{Request, Response, Status};
 
-use super::{messages, page_size, parent};
+use super::{cut, messages, page_size, parent};
 use crate::{
     domain::{
         Command, RosterState,
@@ -36,37 +36,39 @@ pub struct RosterServer {
 
 impl RosterServer {
     async fn save(&self, call: &Call, entry: RosterState) -> Result<Saved, Failure> {
-        let before = store::roster::get(self.ownership.engine.pool(), entry.name())
-            .await
-            .map_err(|error| refusal::database(&error))?
-            .map_or(0, |row| row.version);
         let submission = call.submission(Command::Roster(RosterCommand { entry }));
+        let request_id = call.request.as_ref().map_or("", |request| request.id.as_str());
         let outcome = call.submit(&self.ownership.engine, submission).await?;
-        Ok(match outcome.version {
-            1 if before == 0 || outcome.replayed => Saved::Created,
-            after if after == before => Saved::Unchanged,
-            _ => Saved::Updated,
+        // The ledger tells the same for a repeated call as for the first.
+        let pool = self.ownership.engine.pool();
+        let wrote = store::roster::wrote(pool, &outcome.primary.0, outcome.version, request_id)
+            .await
+            .map_err(|error| refusal::database(&error))?;
+        Ok(match (wrote, outcome.version) {
+            (false, _) => Saved::Unchanged,
+            (true, 1) => Saved::Created,
+            (true, _) => Saved::Updated,
         })
     }
 
     /// One page of a collection, and the token of the next.
     async fn page(&self, list: Page<'_>) -> Result<(Vec<RosterRow>, String), Failure> {
-        let size = page_size(list.page_size, 100, 500)?;
+        let size = page_size(list.size, 100, 500)?;
         let branch = if list.parent.is_empty() { None } else { parent(list.parent)? };
         let arguments = [list.parent];
         let query = Query { method: list.collection, caller: list.caller, arguments: &arguments };
-        let after = match self.pages.open(&query, list.page_token)? {
+        let after = match self.pages.open(&query, list.token)? {
             Some(position) => String::from_utf8(position).map_err(|_| Failure::page_token_invalid())?,
             None => String::new(),
         };
         let pool = self.ownership.engine.pool();
-        let rows = store::roster::list(pool, list.collection, branch.as_deref(), &after, size)
+        let rows = store::roster::list(pool, list.collection, branch.as_deref(), &after, size + 1)
             .await
             .map_err(|error| refusal::database(&error))?;
-        let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) == size;
+        let (rows, more) = cut(rows, size);
         let next = rows
             .last()
-            .filter(|_| full)
+            .filter(|_| more)
             .map_or_else(String::new, |last| self.pages.issue(&query, last.id.as_bytes()));
         Ok((rows, next))
     }
@@ -76,8 +78,8 @@ struct Page<'a> {
     collection: &'static str,
     caller: &'a Caller,
     parent: &'a str,
-    page_size: i32,
-    page_token: &'a str,
+    size: i32,
+    token: &'a str,
 }
 
 #[tonic::async_trait]
@@ -131,6 +133,7 @@ impl roster_service_server::RosterService for RosterServer {
             let index = i32::try_from(index).unwrap_or(i32::MAX);
             response.rejected.push(RejectedEntry { index, ..rejected });
         }
+        self.ownership.catch_up().await?;
         Ok(Response::new(response))
     }
 
@@ -155,8 +158,8 @@ impl roster_service_server::RosterService for RosterServer {
                 collection: "employees",
                 caller: &caller,
                 parent: &message.parent,
-                page_size: message.page_size,
-                page_token: &message.page_token,
+                size: message.page_size,
+                token: &message.page_token,
             })
             .await?;
         let employees =
@@ -175,8 +178,8 @@ impl roster_service_server::RosterService for RosterServer {
                 collection: "branches",
                 caller: &caller,
                 parent: "",
-                page_size: message.page_size,
-                page_token: &message.page_token,
+                size: message.page_size,
+                token: &message.page_token,
             })
             .await?;
         let branches =
@@ -196,8 +199,8 @@ impl roster_service_server::RosterService for RosterServer {
                 collection: "lines",
                 caller: &caller,
                 parent: &message.parent,
-                page_size: message.page_size,
-                page_token: &message.page_token,
+                size: message.page_size,
+                token: &message.page_token,
             })
             .await?;
         let lines = rows.into_iter().filter_map(|row| messages::line(row.version, row.state.0)).collect();

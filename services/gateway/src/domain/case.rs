@@ -6,17 +6,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shouwen_calendar::AcceptanceDay;
-use shouwen_engine::{AggregateId, DecideContext, Decision, Key, Refusal, World};
-use shouwen_proto::events::v1::{
-    CaseClosed, CaseReopened, CaseResolved, CloseKind, OfferAccepted, OfferDeclined, OfferMade,
-    OfferWithdrawn, OverrideBegun, OverrideEnded, ownership_event::Event,
-};
-use shouwen_serving::timestamps::to_proto;
+use shouwen_engine::{AggregateId, Key, Refusal, World};
 
 use super::{
     Snapshot, State,
-    command::{Action, CaseCommand},
-    merge,
     rejection::{Rejection, Responsible},
 };
 
@@ -171,15 +164,16 @@ impl CaseState {
     }
 }
 
-/// A clock that starts at `at`: the answer is due within the policy's working days, the day of acceptance not counted (K15, S2).
-pub fn clock(snapshot: &Snapshot, policy: &str, at: DateTime<Utc>) -> Clock {
+/// A clock that starts at `at`: the answer is due within the policy's working days, the day of acceptance not counted (K15, S2). It is computed
+/// from the calendar in force `now`, whenever it started (S3).
+pub fn clock(snapshot: &Snapshot, policy: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> Clock {
     let (ownership, hours) = policy.split_once(' ').unwrap_or((policy, ""));
     let ownership = snapshot
         .policies
         .resolve_ownership(ownership)
         .unwrap_or_else(|_| snapshot.policies.ownership(None, at));
     let hours = snapshot.policies.resolve_hours(hours).unwrap_or_else(|_| snapshot.policies.hours(None, at));
-    let calendar = snapshot.policies.calendar(at);
+    let calendar = snapshot.policies.calendar(now);
     let due = calendar.within_working_days(
         at,
         ownership.value.answer_working_days,
@@ -202,34 +196,6 @@ pub fn policy_versions(snapshot: &Snapshot, branch: &str, at: DateTime<Utc>) -> 
     format!("{} {}", policies.ownership(Some(branch), at).version, policies.hours(Some(branch), at).version)
 }
 
-/// The event that takes a case up again, with a new clock beside the original one (O8).
-pub(super) fn reopened(state: &CaseState, snapshot: &Snapshot, at: DateTime<Utc>, reason: &str) -> Event {
-    let clock = clock(snapshot, &state.policy, at);
-    Event::CaseReopened(CaseReopened {
-        reason: reason.to_owned(),
-        answer_due: Some(to_proto(clock.due)),
-        provisional: clock.provisional,
-        calendar_version: clock.calendar,
-    })
-}
-
-/// The events that close a case: a pending offer is withdrawn, a running override ends with it.
-pub(super) fn closing(state: &CaseState, kind: CloseKind, reason: &str) -> Vec<Event> {
-    let mut events = Vec::new();
-    if let Some(offer) = &state.offer {
-        events.push(Event::OfferWithdrawn(OfferWithdrawn { offer: offer.id.clone() }));
-    }
-    if let Some(running) = &state.overriding {
-        events.push(Event::OverrideEnded(OverrideEnded {
-            employee: running.employee.clone(),
-            epoch: state.epoch + 1,
-            expired: false,
-        }));
-    }
-    events.push(Event::CaseClosed(CaseClosed { kind: kind.into(), reason: reason.to_owned() }));
-    events
-}
-
 /// The case of the world, or the refusal that it is unknown.
 pub(super) fn find<'a>(
     world: &World<'a, State>,
@@ -238,154 +204,5 @@ pub(super) fn find<'a>(
     match world.state(id) {
         Some(State::Case(case)) => Ok(case),
         _ => Err(Rejection::CaseNotFound(id.0.clone()).into()),
-    }
-}
-
-/// Decides what an employee does about a case.
-pub fn decide(
-    world: &World<'_, State>,
-    command: &CaseCommand,
-    context: &DecideContext<'_>,
-    snapshot: &Snapshot,
-) -> Result<Decision<Event>, Refusal<Rejection>> {
-    let id = &command.case;
-    let state = find(world, id)?;
-    let by = command.by.as_str();
-    if command.etag.is_some_and(|etag| etag != world.version(id)) {
-        return Err(Rejection::EtagMismatch(id.0.clone()).into());
-    }
-    let responsible = || -> Result<(), Refusal<Rejection>> {
-        if state.may_decide(by) {
-            Ok(())
-        } else {
-            Err(Rejection::NotResponsible(state.responsible(id)).into())
-        }
-    };
-    let live = |action| -> Result<(), Refusal<Rejection>> {
-        if state.is_live() { Ok(()) } else { Err(state.illegal(id, action).into()) }
-    };
-    let one = |event| Ok(Decision::on(id.clone(), [event]));
-    match &command.action {
-        Action::Offer { offer, to, reason, explanation } => {
-            live("offer the work")?;
-            responsible()?;
-            receiver(snapshot, state, to)?;
-            if state.offer.is_some() {
-                return Err(Rejection::OfferPending(id.0.clone()).into());
-            }
-            let policy = snapshot.policies.ownership(Some(&state.branch), context.now);
-            one(Event::OfferMade(OfferMade {
-                offer: offer.clone(),
-                from: by.to_owned(),
-                to: to.clone(),
-                reason: reason.clone(),
-                explanation: explanation.clone(),
-                expire_time: Some(to_proto(context.at + policy.value.offer_expiry())),
-            }))
-        }
-        Action::Accept { offer } => {
-            pending(state, id, offer, Some(by))?;
-            live("accept the offer")?;
-            one(Event::OfferAccepted(OfferAccepted {
-                offer: offer.clone(),
-                handler: by.to_owned(),
-                epoch: state.epoch + 1,
-            }))
-        }
-        Action::Decline { offer, reason } => {
-            pending(state, id, offer, Some(by))?;
-            one(Event::OfferDeclined(OfferDeclined { offer: offer.clone(), reason: reason.clone() }))
-        }
-        Action::Withdraw { offer } => {
-            responsible()?;
-            pending(state, id, offer, None)?;
-            one(Event::OfferWithdrawn(OfferWithdrawn { offer: offer.clone() }))
-        }
-        Action::BeginOverride { reason } => {
-            live("override")?;
-            match &state.overriding {
-                Some(running) if running.employee == by => Ok(Decision::nothing(id.clone())),
-                Some(running) => Err(Rejection::OverrideRunning(running.employee.clone()).into()),
-                None => {
-                    let policy = snapshot.policies.ownership(Some(&state.branch), context.now);
-                    one(Event::OverrideBegun(OverrideBegun {
-                        employee: by.to_owned(),
-                        reason: reason.clone(),
-                        epoch: state.epoch + 1,
-                        expire_time: Some(to_proto(context.at + policy.value.override_length())),
-                    }))
-                }
-            }
-        }
-        Action::EndOverride => match &state.overriding {
-            Some(running) if running.employee == by => one(Event::OverrideEnded(OverrideEnded {
-                employee: by.to_owned(),
-                epoch: state.epoch + 1,
-                expired: false,
-            })),
-            _ => Err(Rejection::NoOverride(id.0.clone()).into()),
-        },
-        Action::Resolve { answer } => {
-            responsible()?;
-            if state.phase != Phase::Open {
-                return Err(state.illegal(id, "resolve").into());
-            }
-            one(Event::CaseResolved(CaseResolved { answer: answer.clone() }))
-        }
-        Action::Confirm { satisfied: true, reason } => {
-            responsible()?;
-            live("confirm satisfaction")?;
-            Ok(Decision::on(id.clone(), closing(state, CloseKind::Satisfied, reason)))
-        }
-        Action::Confirm { satisfied: false, reason } => {
-            responsible()?;
-            if state.phase != Phase::AwaitingSatisfaction {
-                return Err(state.illegal(id, "record dissatisfaction").into());
-            }
-            one(reopened(state, snapshot, context.at, reason))
-        }
-        Action::Close { kind, reason } => {
-            live("close")?;
-            Ok(Decision::on(id.clone(), closing(state, *kind, reason)))
-        }
-        Action::Reopen { reason } => {
-            if !matches!(state.phase, Phase::Closed { .. }) {
-                return Err(state.illegal(id, "reopen").into());
-            }
-            merge::reopen(world, id, state, context, snapshot, reason)
-        }
-    }
-}
-
-/// A receiver must be an active colleague, and another than who works on the case now.
-fn receiver(snapshot: &Snapshot, state: &CaseState, to: &str) -> Result<(), Refusal<Rejection>> {
-    let problem = match snapshot.roster.employee(to) {
-        None => Some("is not in the roster"),
-        Some(employee) if !employee.active => Some("is not active"),
-        Some(employee) if !employee.serves_clients() => Some("serves no clients"),
-        Some(_) if state.handler == to => Some("is the handler already"),
-        Some(_) => None,
-    };
-    match problem {
-        Some(problem) => Err(Rejection::ReceiverInvalid { employee: to.to_owned(), problem }.into()),
-        None => Ok(()),
-    }
-}
-
-/// The pending offer must be the one that is meant, and for its receiver.
-fn pending(
-    state: &CaseState,
-    id: &AggregateId,
-    offer: &str,
-    to: Option<&str>,
-) -> Result<(), Refusal<Rejection>> {
-    match &state.offer {
-        Some(pending) if pending.id == offer => match to {
-            Some(by) if pending.to != by => {
-                Err(Rejection::NotTheReceiver { receiver: pending.to.clone() }.into())
-            }
-            _ => Ok(()),
-        },
-        _ => Err(Rejection::NoSuchOffer { case: id.0.clone(), offer: offer.to_owned() }.into()),
     }
 }

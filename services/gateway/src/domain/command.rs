@@ -93,9 +93,11 @@ pub enum Action {
 /// What follows by itself from deadlines and from other services' events.
 #[derive(Clone, Debug)]
 pub enum FollowUp {
-    ExpireOffer(AggregateId),
-    ExpireOverride(AggregateId),
-    MissLimit(AggregateId),
+    /// The time of a deadline has come.
+    Due {
+        case: AggregateId,
+        step: Step,
+    },
     /// Recompute the running clock after a change of calendar (S3).
     Recompute(AggregateId),
     CallEnded {
@@ -118,6 +120,17 @@ pub enum FollowUp {
         case: AggregateId,
         callback: String,
     },
+}
+
+/// What a deadline of a case stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The offer expires (O4).
+    Offer,
+    /// The override ends (O7).
+    Override,
+    /// The answer's limit has passed (K15).
+    Answer,
 }
 
 /// What an unlocked read found about the cases and contacts that commands name.
@@ -166,9 +179,7 @@ impl Command {
         match self {
             Self::Case(command) => Some(&command.case),
             Self::FollowUp(
-                FollowUp::ExpireOffer(case)
-                | FollowUp::ExpireOverride(case)
-                | FollowUp::MissLimit(case)
+                FollowUp::Due { case, .. }
                 | FollowUp::Recompute(case)
                 | FollowUp::Promised { case, .. }
                 | FollowUp::CallbackCompleted { case, .. }

@@ -4,16 +4,17 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
 use shouwen_proto::events::v1::{
-    AssistantAdded, CaseOpened, CaseVoided, ClientIdentified, ContactClaimed, ContactJoined, TouchCompleted,
-    TouchVoided, ownership_event::Event,
+    CaseOpened, ClientIdentified, ContactClaimed, ContactJoined, TouchCompleted, TouchVoided,
+    ownership_event::Event,
 };
 use shouwen_serving::timestamps::to_proto;
 use shouwen_vault::Sealed;
 
 use super::{
-    Mutants, Snapshot, State,
-    case::{self, CaseState, Phase, open_key},
+    Snapshot, State,
+    case::{self, Phase, open_key},
     command::{Claim, ContactCommand},
+    draft::Draft,
     merge,
     rejection::Rejection,
 };
@@ -58,12 +59,11 @@ pub fn decide(
     command: &ContactCommand,
     context: &DecideContext<'_>,
     snapshot: &Snapshot,
-    mutants: Mutants,
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     match command {
-        ContactCommand::Claim(claim) => decide_claim(world, claim, context, snapshot, mutants),
+        ContactCommand::Claim(claim) => decide_claim(world, claim, context, snapshot),
         ContactCommand::Identify { contact, client, topic, by } => {
-            identify(world, contact, client, topic.as_deref(), by)
+            identify(world, (contact, client, topic.as_deref()), by, context, snapshot)
         }
         ContactCommand::CompleteTouch { contact } => match find(world, contact) {
             Some(state) if matches!(state.touch, Touch::Pending { .. }) => {
@@ -71,11 +71,14 @@ pub fn decide(
             }
             _ => Ok(Decision::nothing(contact.clone())),
         },
-        ContactCommand::VoidTouch { contact, request_id, reason } => void_touch(world, contact, request_id, reason),
+        ContactCommand::VoidTouch { contact, request_id, reason } => {
+            void_touch(world, (contact, request_id), reason, context, snapshot)
+        }
     }
 }
 
-fn find<'a>(world: &World<'a, State>, contact: &AggregateId) -> Option<&'a ContactState> {
+/// The contact, if it is known.
+pub(super) fn find<'a>(world: &World<'a, State>, contact: &AggregateId) -> Option<&'a ContactState> {
     match world.state(contact) {
         Some(State::Contact(state)) => Some(state),
         _ => None,
@@ -87,25 +90,19 @@ fn decide_claim(
     claim: &Claim,
     context: &DecideContext<'_>,
     snapshot: &Snapshot,
-    mutants: Mutants,
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     if let Some(known) =
         find(world, &claim.contact).filter(|known| !matches!(known.touch, Touch::Voided { .. }))
     {
-        let case = AggregateId(known.case.clone());
-        if !world.holds(&case) {
-            return Err(Refusal::Moved);
-        }
+        let case = merge::case_of(world, &known.case)?;
         if known.employee == claim.employee {
-            let (survivor, _) = merge::survivor(world, &case)?;
-            return Ok(Decision::nothing(survivor));
+            return Ok(Decision::nothing(case));
         }
-        if !mutants.second_first_responder {
-            let (survivor, state) = merge::survivor(world, &case)?;
+        if !snapshot.mutants.second_first_responder {
             return Err(Rejection::ContactClaimed {
                 contact: claim.contact.0.clone(),
                 employee: known.employee.clone(),
-                responsible: state.responsible(&survivor),
+                responsible: case::find(world, &case)?.responsible(&case),
             }
             .into());
         }
@@ -114,13 +111,14 @@ fn decide_claim(
     if let Some(key) = open_key(claim.client.as_deref(), &claim.topic)
         && let Some(open) = world.key_holder(&key)
     {
-        let state = case::find(world, open)?;
-        let mut events = vec![(claim.contact.clone(), claimed(claim, open, false))];
-        events.extend(assistant(open, state, &claim.employee, &claim.contact));
+        let mut case = Draft::of(world, open, context, snapshot)?;
+        case.joined(&claim.employee, &claim.contact);
+        let claimed = (claim.contact.clone(), claimed(claim, open, false));
+        let events = std::iter::once(claimed).chain(case.events()).collect();
         return Ok(Decision { events, counters: Vec::new(), primary: open.clone() });
     }
     let policy = case::policy_versions(snapshot, &claim.branch, context.at);
-    let clock = case::clock(snapshot, &policy, context.at);
+    let clock = case::clock(snapshot, &policy, context.at, context.now);
     let opened = Event::CaseOpened(CaseOpened {
         case: claim.case.0.clone(),
         contact: claim.contact.0.clone(),
@@ -160,82 +158,70 @@ fn claimed(claim: &Claim, case: &AggregateId, first_responder: bool) -> Event {
     })
 }
 
-/// Who answers a later contact assists, unless responsible anyway (O6).
-fn assistant(
-    case: &AggregateId,
-    state: &CaseState,
-    employee: &str,
-    contact: &AggregateId,
-) -> Option<(AggregateId, Event)> {
-    let needless = state.may_decide(employee) || state.assistants.iter().any(|known| known == employee);
-    (!needless).then(|| {
-        let added = AssistantAdded { employee: employee.to_owned(), contact: contact.0.clone() };
-        (case.clone(), Event::AssistantAdded(added))
-    })
-}
-
-/// Joins the contact's case to the client: the case gets its client, or is merged into the client's open case on the topic.
+/// Joins the contact's case to the client: the case gets its client, or is merged into the client's open case on the topic. While the client is
+/// unknown, the contact identified first makes the first responder (O1).
 fn identify(
     world: &World<'_, State>,
-    contact: &AggregateId,
-    client: &str,
-    topic: Option<&str>,
+    (contact, client, topic): (&AggregateId, &str, Option<&str>),
     by: &str,
+    context: &DecideContext<'_>,
+    snapshot: &Snapshot,
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     let known = find(world, contact).ok_or_else(|| Rejection::ContactNotFound(contact.0.clone()))?;
+    let mut case = Draft::of(world, &merge::case_of(world, &known.case)?, context, snapshot)?;
+    if !case.may_decide(by) && !case.assistants.iter().any(|known| known == by) {
+        return Err(Rejection::NotResponsible(case.responsible()).into());
+    }
+    match &case.client {
+        Some(known) if known == client => return Ok(Decision::nothing(case.id)),
+        Some(_) => return Err(Rejection::ClientAlreadyIdentified(case.id.0).into()),
+        None => {}
+    }
+    if matches!(case.phase, Phase::Void { .. }) {
+        return Err(case.illegal("identify the client"));
+    }
+    let topic = topic.unwrap_or(&case.topic).to_owned();
+    if case.is_live()
+        && let Some(key) = open_key(Some(client), &topic)
+    {
+        if !world.covers(&key) {
+            return Err(Refusal::Moved);
+        }
+        if let Some(open) = world.key_holder(&key) {
+            let mut survivor = Draft::of(world, open, context, snapshot)?;
+            survivor.absorb(&mut case);
+            let joined = ContactJoined { contact: contact.0.clone(), case: open.0.clone() };
+            let mut events: Vec<_> = case.events().chain(survivor.events()).collect();
+            events.push((contact.clone(), Event::ContactJoined(joined)));
+            return Ok(Decision { events, counters: Vec::new(), primary: open.clone() });
+        }
+    }
+    case.then(Event::ClientIdentified(ClientIdentified { client: client.to_owned(), topic }));
+    Ok(case.decided())
+}
+
+/// Takes a claim back that no backend accepts, and with it the case that it opened, unless something has come of that already.
+fn void_touch(
+    world: &World<'_, State>,
+    (contact, request_id): (&AggregateId, &str),
+    reason: &str,
+    context: &DecideContext<'_>,
+    snapshot: &Snapshot,
+) -> Result<Decision<Event>, Refusal<Rejection>> {
+    let owed = |touch: &Touch| matches!(touch, Touch::Pending { request_id: owed, .. } if owed == request_id);
+    let Some(known) = find(world, contact).filter(|known| owed(&known.touch)) else {
+        return Ok(Decision::nothing(contact.clone()));
+    };
+    let mut events = vec![(contact.clone(), Event::TouchVoided(TouchVoided { reason: reason.to_owned() }))];
     let named = AggregateId(known.case.clone());
     if !world.holds(&named) {
         return Err(Refusal::Moved);
     }
-    let (id, state) = merge::survivor(world, &named)?;
-    if !state.may_decide(by) && !state.assistants.iter().any(|known| known == by) {
-        return Err(Rejection::NotResponsible(state.responsible(&id)).into());
-    }
-    match &state.client {
-        Some(known) if known == client => return Ok(Decision::nothing(id)),
-        Some(_) => return Err(Rejection::ClientAlreadyIdentified(id.0).into()),
-        None => {}
-    }
-    if matches!(state.phase, Phase::Void { .. }) {
-        return Err(state.illegal(&id, "identify the client").into());
-    }
-    let topic = topic.unwrap_or(&state.topic);
-    let identified =
-        Event::ClientIdentified(ClientIdentified { client: client.to_owned(), topic: topic.to_owned() });
-    let Some(key) = open_key(Some(client), topic).filter(|_| state.is_live()) else {
-        return Ok(Decision::on(id, [identified]));
-    };
-    if !world.covers(&key) {
-        return Err(Refusal::Moved);
-    }
-    let Some(open) = world.key_holder(&key) else { return Ok(Decision::on(id, [identified])) };
-    let winner = case::find(world, open)?;
-    let mut events = merge::merge((&id, state), (open, winner));
-    let joined = ContactJoined { contact: contact.0.clone(), case: open.0.clone() };
-    events.push((contact.clone(), Event::ContactJoined(joined)));
-    Ok(Decision { events, counters: Vec::new(), primary: open.clone() })
-}
-
-/// Takes a claim back that no backend accepts: the case that it opened is void.
-fn void_touch(
-    world: &World<'_, State>,
-    contact: &AggregateId,
-    request_id: &str,
-    reason: &str,
-) -> Result<Decision<Event>, Refusal<Rejection>> {
-    let owed = |known: &&ContactState| matches!(&known.touch, Touch::Pending { request_id: owed, .. } if owed == request_id);
-    let Some(known) = find(world, contact).filter(owed) else {
-        return Ok(Decision::nothing(contact.clone()));
-    };
-    let mut events = vec![(contact.clone(), Event::TouchVoided(TouchVoided { reason: reason.to_owned() }))];
-    let case = AggregateId(known.case.clone());
-    if !world.holds(&case) {
-        return Err(Refusal::Moved);
-    }
-    let state = case::find(world, &case)?;
-    if known.first_responder && state.is_live() && state.contact == contact.0 && state.client.is_none() {
-        let voided = CaseVoided { reason: reason.to_owned(), epoch: state.epoch + 1 };
-        events.push((case, Event::CaseVoided(voided)));
+    let mut case = Draft::of(world, &named, context, snapshot)?;
+    let provisional = case.client.is_none() || case.version == 1;
+    if known.first_responder && provisional && case.is_live() && case.contact == contact.0 {
+        case.void(reason);
+        events.extend(case.events());
     }
     Ok(Decision { events, counters: Vec::new(), primary: contact.clone() })
 }

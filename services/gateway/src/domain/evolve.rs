@@ -154,7 +154,8 @@ fn time(value: Option<&Timestamp>, otherwise: DateTime<Utc>) -> DateTime<Utc> {
     value.and_then(from_proto).unwrap_or(otherwise)
 }
 
-fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>) {
+/// A case after one of its events.
+pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>) {
     match event {
         Event::ClientIdentified(identified) => {
             case.client = Some(identified.client.clone());
@@ -228,12 +229,15 @@ fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>) {
                 clock.calendar.clone_from(&moved.calendar_version);
             }
         }
-        Event::PromiseNoted(noted) => case.promises.push(Promise {
-            callback: noted.callback.clone(),
-            kind: noted.kind,
-            due: time(noted.due.as_ref(), at),
-            settled: false,
-        }),
+        Event::PromiseNoted(noted) => {
+            case.promises.retain(|promise| promise.callback != noted.callback);
+            case.promises.push(Promise {
+                callback: noted.callback.clone(),
+                kind: noted.kind,
+                due: time(noted.due.as_ref(), at),
+                settled: false,
+            });
+        }
         Event::PromiseSettled(settled) => {
             for promise in &mut case.promises {
                 promise.settled |= promise.callback == settled.callback;

@@ -1,10 +1,9 @@
-//! What follows by itself: expired offers and overrides, missed limits, ended contacts, callbacks' results. Never refused for the state it finds: what
-//! does not apply any more changes nothing.
+//! What follows by itself: deadlines, ended contacts, callbacks' results, new calendars. Never refused for the state it finds: what does not apply any
+//! more changes nothing.
 
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
 use shouwen_proto::events::v1::{
-    CallOutcome, CaseVoided, CloseKind, LimitMissed, LimitMoved, OfferExpired, OverrideEnded, PromiseNoted,
-    PromiseSettled, ownership_event::Event,
+    CallOutcome, CloseKind, LimitMoved, PromiseNoted, PromiseSettled, ownership_event::Event,
 };
 use shouwen_serving::timestamps::to_proto;
 
@@ -12,6 +11,8 @@ use super::{
     Snapshot, State,
     case::{self, CaseState, Phase},
     command::FollowUp,
+    contact, deadlines,
+    draft::Draft,
     merge,
     rejection::Rejection,
 };
@@ -23,80 +24,63 @@ pub fn decide(
     snapshot: &Snapshot,
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     match command {
-        FollowUp::ExpireOffer(id) => {
-            let state = case::find(world, id)?;
-            let expired = state
-                .offer
-                .as_ref()
-                .map(|offer| Event::OfferExpired(OfferExpired { offer: offer.id.clone() }));
-            Ok(Decision::on(id.clone(), expired))
+        FollowUp::Due { case, step } => {
+            Ok(Decision::on(case.clone(), deadlines::event(case::find(world, case)?, *step)))
         }
-        FollowUp::ExpireOverride(id) => {
-            let state = case::find(world, id)?;
-            let ended = state.overriding.as_ref().map(|running| {
-                Event::OverrideEnded(OverrideEnded {
-                    employee: running.employee.clone(),
-                    epoch: state.epoch + 1,
-                    expired: true,
-                })
-            });
-            Ok(Decision::on(id.clone(), ended))
+        FollowUp::Recompute(id) => {
+            Ok(Decision::on(id.clone(), recomputed(case::find(world, id)?, context, snapshot)))
         }
-        FollowUp::MissLimit(id) => {
-            let state = case::find(world, id)?;
-            let missed = state
-                .running_clock()
-                .filter(|clock| !clock.missed)
-                .map(|clock| Event::LimitMissed(LimitMissed { due: Some(to_proto(clock.due)) }));
-            Ok(Decision::on(id.clone(), missed))
+        FollowUp::CallEnded { contact, by, outcome } => {
+            call_ended(world, (contact, *outcome), by, context, snapshot)
         }
-        FollowUp::Recompute(id) => Ok(Decision::on(id.clone(), recomputed(case::find(world, id)?, snapshot))),
-        FollowUp::CallEnded { contact, by, outcome } => call_ended(world, contact, by, *outcome),
         FollowUp::Promised { case, callback, kind, due } => {
-            let Some((id, state)) = live_or_known(world, case)? else {
+            let Some(mut case) = known(world, case, context, snapshot)? else {
                 return Ok(Decision::nothing(case.clone()));
             };
-            let known = state.promises.iter().any(|promise| promise.callback == *callback);
-            let noted = (!known).then(|| {
-                Event::PromiseNoted(PromiseNoted {
+            if !case.promises.iter().any(|promise| promise.callback == *callback) {
+                case.then(Event::PromiseNoted(PromiseNoted {
                     callback: callback.clone(),
                     kind: (*kind).into(),
                     due: Some(to_proto(*due)),
-                })
-            });
-            Ok(Decision::on(id, noted))
+                }));
+            }
+            Ok(case.decided())
         }
         FollowUp::CallbackCancelled { case, callback } => {
-            let Some((id, state)) = live_or_known(world, case)? else {
+            let Some(mut case) = known(world, case, context, snapshot)? else {
                 return Ok(Decision::nothing(case.clone()));
             };
-            Ok(Decision::on(id, settled(state, callback)))
+            settle(&mut case, callback);
+            Ok(case.decided())
         }
         FollowUp::CallbackCompleted { case, callback, satisfied } => {
-            let Some((id, state)) = live_or_known(world, case)? else {
+            let Some(mut case) = known(world, case, context, snapshot)? else {
                 return Ok(Decision::nothing(case.clone()));
             };
-            completed(world, &id, state, callback, *satisfied, context, snapshot)
+            settle(&mut case, callback);
+            completed(world, case, *satisfied, context, snapshot)
         }
     }
 }
 
 /// The case or its survivor; `None` where it is not known here.
-fn live_or_known<'a>(
+fn known<'a>(
     world: &World<'a, State>,
     case: &AggregateId,
-) -> Result<Option<(AggregateId, &'a CaseState)>, Refusal<Rejection>> {
+    context: &DecideContext<'_>,
+    snapshot: &Snapshot,
+) -> Result<Option<Draft<'a>>, Refusal<Rejection>> {
     match merge::survivor(world, case) {
-        Ok(found) => Ok(Some(found)),
+        Ok(survivor) => Draft::of(world, &survivor, context, snapshot).map(Some),
         Err(Refusal::Rejected(Rejection::CaseNotFound(_))) => Ok(None),
         Err(other) => Err(other),
     }
 }
 
-fn recomputed(state: &CaseState, snapshot: &Snapshot) -> Option<Event> {
+/// S3: the running clock by the calendar in force now; what the data say about its days holds for it, too, however long ago it started.
+fn recomputed(state: &CaseState, context: &DecideContext<'_>, snapshot: &Snapshot) -> Option<Event> {
     let running = state.running_clock()?;
-    // Which calendar holds is a matter of the clock's beginning; new data may hold for it, too.
-    let fresh = case::clock(snapshot, &state.policy, running.started);
+    let fresh = case::clock(snapshot, &state.policy, running.started, context.now);
     (fresh.calendar != running.calendar || fresh.due != running.due).then(|| {
         Event::LimitMoved(LimitMoved {
             due: Some(to_proto(fresh.due)),
@@ -108,69 +92,56 @@ fn recomputed(state: &CaseState, snapshot: &Snapshot) -> Option<Event> {
 
 fn call_ended(
     world: &World<'_, State>,
-    contact: &AggregateId,
+    (contact, outcome): (&AggregateId, CallOutcome),
     by: &str,
-    outcome: CallOutcome,
+    context: &DecideContext<'_>,
+    snapshot: &Snapshot,
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
-    let Some(State::Contact(known)) = world.state(contact) else {
+    let Some(known) = contact::find(world, contact) else {
         return Ok(Decision::nothing(contact.clone()));
     };
-    let named = AggregateId(known.case.clone());
-    if !world.holds(&named) {
-        return Err(Refusal::Moved);
-    }
-    let (id, state) = merge::survivor(world, &named)?;
-    let events = match outcome {
+    let mut case = Draft::of(world, &merge::case_of(world, &known.case)?, context, snapshot)?;
+    match outcome {
         // K19, O8: an answer given at once and confirmed clear is satisfaction; who only assists decides nothing (O6).
-        CallOutcome::AnsweredClear if state.is_live() && state.may_decide(by) => {
-            case::closing(state, CloseKind::Satisfied, "answered at once and confirmed clear")
+        CallOutcome::AnsweredClear if case.is_live() && case.may_decide(by) => {
+            case.close(CloseKind::Satisfied, "answered at once and confirmed clear");
         }
         // K12: a contact without a concern leaves no case.
         CallOutcome::WrongNumber | CallOutcome::Silent | CallOutcome::Private
-            if state.is_live() && state.client.is_none() && state.contact == contact.0 =>
+            if case.is_live() && case.client.is_none() && case.contact == contact.0 =>
         {
-            let reason = outcome.as_str_name().trim_start_matches("CALL_OUTCOME_").to_ascii_lowercase();
-            vec![Event::CaseVoided(CaseVoided { reason, epoch: state.epoch + 1 })]
+            let name = outcome.as_str_name();
+            case.void(&name.strip_prefix("CALL_OUTCOME_").unwrap_or(name).to_ascii_lowercase());
         }
-        _ => Vec::new(),
-    };
-    Ok(Decision::on(id, events))
+        _ => {}
+    }
+    Ok(case.decided())
 }
 
-fn settled(state: &CaseState, callback: &str) -> Option<Event> {
-    state
-        .promises
-        .iter()
-        .any(|promise| promise.callback == callback && !promise.settled)
-        .then(|| Event::PromiseSettled(PromiseSettled { callback: callback.to_owned() }))
+fn settle(case: &mut Draft<'_>, callback: &str) {
+    if case.promises.iter().any(|promise| promise.callback == callback && !promise.settled) {
+        case.then(Event::PromiseSettled(PromiseSettled { callback: callback.to_owned() }));
+    }
 }
 
 /// B5: a satisfied result closes the case, an unsolved or dissatisfied one takes it up again.
 fn completed(
     world: &World<'_, State>,
-    id: &AggregateId,
-    state: &CaseState,
-    callback: &str,
+    mut case: Draft<'_>,
     satisfied: bool,
     context: &DecideContext<'_>,
     snapshot: &Snapshot,
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
-    let settled = settled(state, callback);
-    if satisfied {
-        let mut events: Vec<Event> = settled.into_iter().collect();
-        if state.is_live() {
-            events.extend(case::closing(state, CloseKind::Satisfied, "satisfied at the callback"));
+    const DISSATISFIED: &str = "dissatisfied or unsolved at the callback";
+    match case.phase {
+        Phase::Open | Phase::AwaitingSatisfaction if satisfied => {
+            case.close(CloseKind::Satisfied, "satisfied at the callback");
         }
-        return Ok(Decision::on(id.clone(), events));
+        Phase::AwaitingSatisfaction => case.reopen(context, snapshot, DISSATISFIED),
+        Phase::Closed { .. } if !satisfied => {
+            return merge::reopen(world, case, context, snapshot, DISSATISFIED);
+        }
+        _ => {}
     }
-    let reason = "dissatisfied or unsolved at the callback";
-    let mut decision = match state.phase {
-        Phase::AwaitingSatisfaction => {
-            Decision::on(id.clone(), [case::reopened(state, snapshot, context.at, reason)])
-        }
-        Phase::Closed { .. } => merge::reopen(world, id, state, context, snapshot, reason)?,
-        _ => Decision::nothing(id.clone()),
-    };
-    decision.events.splice(0..0, settled.map(|event| (id.clone(), event)));
-    Ok(decision)
+    Ok(case.decided())
 }

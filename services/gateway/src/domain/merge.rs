@@ -1,83 +1,58 @@
-//! Joining what belongs together: a contact to the client's open case, a newer case to the one that is reopened.
+//! Joining what belongs together: a name to the case that it leads to, a newer case to the one that is reopened.
 
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
-use shouwen_proto::events::v1::{
-    CaseAbsorbed, CaseMerged, OfferWithdrawn, OverrideEnded, ownership_event::Event,
-};
+use shouwen_proto::events::v1::ownership_event::Event;
 
 use super::{
     Snapshot, State,
-    case::{self, CaseState, Phase, open_key},
+    case::{self, Phase, open_key},
+    draft::Draft,
     rejection::Rejection,
 };
 
-/// The case behind a name: the survivor where it was merged. `Moved` where the survivor was not locked.
-pub(super) fn survivor<'a>(
-    world: &World<'a, State>,
+/// The case behind a name: the survivor where it was merged. `Moved` where it was not locked.
+pub(super) fn survivor(
+    world: &World<'_, State>,
     named: &AggregateId,
-) -> Result<(AggregateId, &'a CaseState), Refusal<Rejection>> {
+) -> Result<AggregateId, Refusal<Rejection>> {
     let mut id = named.clone();
-    loop {
-        let state = case::find(world, &id)?;
-        let Phase::Merged { into } = &state.phase else { return Ok((id, state)) };
+    while let Phase::Merged { into } = &case::find(world, &id)?.phase {
         id = AggregateId(into.clone());
         if !world.holds(&id) {
             return Err(Refusal::Moved);
         }
     }
+    Ok(id)
 }
 
-/// The events by which `loser` becomes a redirect to `winner`. Pending offers are withdrawn, an override ends, the epoch rises; who answered there
-/// assists here.
-pub(super) fn merge(
-    (loser_id, loser): (&AggregateId, &CaseState),
-    (winner_id, winner): (&AggregateId, &CaseState),
-) -> Vec<(AggregateId, Event)> {
-    let mut events = Vec::new();
-    let mut epoch = loser.epoch;
-    if let Some(offer) = &loser.offer {
-        events.push((loser_id.clone(), Event::OfferWithdrawn(OfferWithdrawn { offer: offer.id.clone() })));
-    }
-    if let Some(running) = &loser.overriding {
-        epoch += 1;
-        let ended = OverrideEnded { employee: running.employee.clone(), epoch, expired: false };
-        events.push((loser_id.clone(), Event::OverrideEnded(ended)));
-    }
-    events.push((
-        loser_id.clone(),
-        Event::CaseMerged(CaseMerged { into: winner_id.0.clone(), epoch: epoch + 1 }),
-    ));
-    let assists = !winner.may_decide(&loser.handler) && !winner.assistants.contains(&loser.handler);
-    events.push((
-        winner_id.clone(),
-        Event::CaseAbsorbed(CaseAbsorbed {
-            case: loser_id.0.clone(),
-            assistant: if assists { loser.handler.clone() } else { String::new() },
-        }),
-    ));
-    events
+/// The case to which a contact leads. `Moved` where it was not locked: the contact was claimed or joined meanwhile.
+pub(super) fn case_of(world: &World<'_, State>, named: &str) -> Result<AggregateId, Refusal<Rejection>> {
+    let named = AggregateId(named.to_owned());
+    if world.holds(&named) { survivor(world, &named) } else { Err(Refusal::Moved) }
 }
 
 /// Reopens a closed case. If the client has opened a newer one on the topic meanwhile, that one is merged into it.
 pub(super) fn reopen(
     world: &World<'_, State>,
-    id: &AggregateId,
-    state: &CaseState,
+    mut case: Draft<'_>,
     context: &DecideContext<'_>,
     snapshot: &Snapshot,
     reason: &str,
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     let mut events = Vec::new();
-    if let Some(key) = open_key(state.client.as_deref(), &state.topic) {
+    if let Some(key) = open_key(case.client.as_deref(), &case.topic) {
         if !world.covers(&key) {
             return Err(Refusal::Moved);
         }
-        if let Some(newer_id) = world.key_holder(&key).filter(|holder| *holder != id) {
-            let newer = case::find(world, newer_id)?;
-            let merged = merge((newer_id, newer), (id, state));
-            events.extend(merged);
+        if let Some(newer) = world.key_holder(&key) {
+            let mut newer = Draft::of(world, newer, context, snapshot)?;
+            case.absorb(&mut newer);
+            // First the newer one lets go of the key, then this one takes it.
+            events.extend(newer.events());
         }
     }
-    events.push((id.clone(), case::reopened(state, snapshot, context.at, reason)));
-    Ok(Decision { events, counters: Vec::new(), primary: id.clone() })
+    case.reopen(context, snapshot, reason);
+    let primary = case.id.clone();
+    events.extend(case.events());
+    Ok(Decision { events, counters: Vec::new(), primary })
 }

@@ -1,19 +1,20 @@
-//! The roster: branches, employees, lines and service accounts. Small enough to be held in memory whole; the ledger is its history.
+//! The roster (花名册): branches, employees, lines and service accounts. Small enough to be held in memory whole; the ledger is its history.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+mod entry;
+mod index;
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use shouwen_access::Roles;
-use shouwen_engine::{AggregateId, Decision, Footprint, Key, Refusal, World};
+use shouwen_engine::Key;
 use shouwen_proto::{
     access::v1::Role,
     events::v1::{BranchSaved, EmployeeSaved, LineSaved, ServiceAccountSaved, ownership_event::Event},
 };
 
-use super::{State, rejection::Rejection};
+pub use entry::{RosterCommand, decide};
+pub use index::Roster;
 
 /// The state of one entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,107 +107,7 @@ impl RosterState {
     }
 }
 
-fn external_id_key(external_id: &str) -> Key {
-    Key { kind: "employee_external_id", key: external_id.to_owned() }
-}
-
-fn bootstrap_key() -> Key {
-    Key { kind: "bootstrap", key: "administrator".to_owned() }
-}
-
-/// Creates or updates one entry.
-#[derive(Clone, Debug)]
-pub struct RosterCommand {
-    pub entry: RosterState,
-}
-
-impl RosterCommand {
-    pub fn footprint(&self) -> Footprint {
-        let mut aggregates = vec![AggregateId(self.entry.name().to_owned())];
-        aggregates.extend(self.named_branches().into_iter().map(|branch| AggregateId(branch.to_owned())));
-        if let RosterState::Line(line) = &self.entry
-            && !line.employee.is_empty()
-        {
-            aggregates.push(AggregateId(line.employee.clone()));
-        }
-        Footprint { aggregates, keys: self.entry.keys().into_iter().collect(), counters: Vec::new() }
-    }
-
-    fn named_branches(&self) -> Vec<&str> {
-        match &self.entry {
-            RosterState::Branch(_) => Vec::new(),
-            RosterState::Employee(employee) => vec![&employee.branch],
-            RosterState::Line(line) => vec![&line.branch],
-            RosterState::ServiceAccount(account) => account.branches.iter().map(String::as_str).collect(),
-        }
-    }
-}
-
-/// Decides an entry. What is named must exist; the same entry again changes nothing.
-pub fn decide(
-    world: &World<'_, State>,
-    command: &RosterCommand,
-) -> Result<Decision<Event>, Refusal<Rejection>> {
-    let id = AggregateId(command.entry.name().to_owned());
-    let known = match world.state(&id) {
-        Some(State::Roster(known)) => Some(known),
-        _ => None,
-    };
-    if let RosterState::Employee(employee) = &command.entry
-        && employee.bootstrap
-        && world.key_holder(&bootstrap_key()).is_some_and(|holder| *holder != id)
-    {
-        return Err(Rejection::RosterNotEmpty.into());
-    }
-    let mut entry = command.entry.clone();
-    // A later import of the first administrator keeps the mark.
-    if let (RosterState::Employee(employee), Some(RosterState::Employee(before))) = (&mut entry, known) {
-        if employee.bootstrap && known.is_some() {
-            return Err(Rejection::RosterNotEmpty.into());
-        }
-        employee.bootstrap |= before.bootstrap;
-    }
-    if known == Some(&entry) {
-        return Ok(Decision::nothing(id));
-    }
-    let bootstrap = matches!(&entry, RosterState::Employee(employee) if employee.bootstrap);
-    for branch in command.named_branches() {
-        let exists = matches!(
-            world.state(&AggregateId(branch.to_owned())),
-            Some(State::Roster(RosterState::Branch(_)))
-        );
-        if !exists && !bootstrap {
-            return Err(Rejection::RosterInvalid {
-                field: "branch",
-                problem: "is not in the roster; import the branch first",
-            }
-            .into());
-        }
-    }
-    if let RosterState::Employee(employee) = &entry {
-        let taken = !employee.external_id.is_empty()
-            && world.key_holder(&external_id_key(&employee.external_id)).is_some_and(|holder| *holder != id);
-        if taken {
-            return Err(Rejection::RosterInvalid {
-                field: "external_id",
-                problem: "belongs to another employee",
-            }
-            .into());
-        }
-    }
-    if let RosterState::Line(line) = &entry
-        && !line.employee.is_empty()
-        && world.state(&AggregateId(line.employee.clone())).is_none()
-    {
-        return Err(Rejection::RosterInvalid {
-            field: "employee",
-            problem: "is not in the roster; import the employee first",
-        }
-        .into());
-    }
-    Ok(Decision::on(id, [saved(entry)]))
-}
-
+/// The event that saves an entry.
 fn saved(entry: RosterState) -> Event {
     match entry {
         RosterState::Branch(branch) => Event::BranchSaved(BranchSaved {
@@ -277,64 +178,10 @@ pub fn entry_of(event: &Event) -> Option<RosterState> {
     }
 }
 
-/// The whole roster at one moment. Cheap to extend: entries are shared.
-#[derive(Clone, Debug, Default)]
-pub struct Roster {
-    branches: Arc<BTreeMap<String, Branch>>,
-    employees: Arc<BTreeMap<String, Employee>>,
-    external_ids: Arc<HashMap<String, String>>,
-    service_accounts: Arc<BTreeMap<String, ServiceAccount>>,
+fn external_id_key(external_id: &str) -> Key {
+    Key { kind: "employee_external_id", key: external_id.to_owned() }
 }
 
-impl Roster {
-    pub fn of(entries: impl IntoIterator<Item = RosterState>) -> Self {
-        entries.into_iter().fold(Self::default(), |roster, entry| roster.with(entry))
-    }
-
-    #[must_use]
-    pub fn with(&self, entry: RosterState) -> Self {
-        let mut roster = self.clone();
-        match entry {
-            RosterState::Branch(branch) => {
-                Arc::make_mut(&mut roster.branches).insert(branch.name.clone(), branch);
-            }
-            RosterState::Employee(employee) => {
-                if !employee.external_id.is_empty() {
-                    Arc::make_mut(&mut roster.external_ids)
-                        .insert(employee.external_id.clone(), employee.name.clone());
-                }
-                Arc::make_mut(&mut roster.employees).insert(employee.name.clone(), employee);
-            }
-            RosterState::ServiceAccount(account) => {
-                Arc::make_mut(&mut roster.service_accounts).insert(account.name.clone(), account);
-            }
-            RosterState::Line(_) => {}
-        }
-        roster
-    }
-
-    pub fn branch(&self, name: &str) -> Option<&Branch> {
-        self.branches.get(name)
-    }
-
-    pub fn employee(&self, name: &str) -> Option<&Employee> {
-        self.employees.get(name)
-    }
-
-    pub fn employee_by_external_id(&self, external_id: &str) -> Option<&Employee> {
-        let employee = self.employee(self.external_ids.get(external_id)?)?;
-        (employee.external_id == external_id).then_some(employee)
-    }
-
-    pub fn employees(&self) -> impl Iterator<Item = &Employee> {
-        self.employees.values()
-    }
-
-    pub fn service_accounts(&self) -> impl Iterator<Item = &ServiceAccount> {
-        self.service_accounts.values()
-    }
-
-    pub fn service_account(&self, name: &str) -> Option<&ServiceAccount> {
-        self.service_accounts.get(name)
-    }
+fn bootstrap_key() -> Key {
+    Key { kind: "bootstrap", key: "administrator".to_owned() }
 }

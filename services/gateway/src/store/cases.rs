@@ -1,5 +1,6 @@
 //! Reading cases for the API.
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgPool, types::Json};
 
 use crate::domain::{CaseState, ContactState};
@@ -24,7 +25,7 @@ pub(crate) async fn get(pool: &PgPool, ids: &[String]) -> sqlx::Result<Vec<CaseR
 /// What a list asks for; absent terms do not restrict.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CaseFilter {
-    pub(crate) branch: Option<String>,
+    pub(crate) branches: Option<Vec<String>>,
     pub(crate) handler: Option<String>,
     pub(crate) accountable: Option<String>,
     pub(crate) client: Option<String>,
@@ -39,8 +40,10 @@ pub(crate) async fn list(
     limit: i64,
 ) -> sqlx::Result<Vec<CaseRow>> {
     let mut query = sqlx::QueryBuilder::new("select id, version, state from cases where true");
+    if let Some(branches) = &filter.branches {
+        query.push(" and branch = any(").push_bind(branches.clone()).push(")");
+    }
     for (column, value) in [
-        ("branch", &filter.branch),
         ("handler", &filter.handler),
         ("accountable", &filter.accountable),
         ("client", &filter.client),
@@ -49,10 +52,6 @@ pub(crate) async fn list(
         if let Some(value) = value {
             query.push(" and ").push(column).push(" = ").push_bind(value.clone());
         }
-    }
-    if filter.handler.is_some() && filter.phase.is_none() {
-        // What lies on a desk: the partial index holds what is live.
-        query.push(" and phase in ('open', 'awaiting_satisfaction')");
     }
     if let Some(before) = before {
         query.push(" and id < ").push_bind(before.to_owned());
@@ -68,11 +67,18 @@ pub(crate) struct PendingContact {
     pub(crate) state: Json<ContactState>,
 }
 
-/// First touches that are still owed, oldest first by their contact's claim.
-pub(crate) async fn pending(pool: &PgPool, limit: i64) -> sqlx::Result<Vec<PendingContact>> {
+/// First touches that are still owed, of contacts claimed before a moment, oldest first.
+pub(crate) async fn pending(
+    pool: &PgPool,
+    before: DateTime<Utc>,
+    limit: i64,
+) -> sqlx::Result<Vec<PendingContact>> {
     sqlx::query_as!(
         PendingContact,
-        r#"select id, state as "state: Json<ContactState>" from contacts where touch = 'pending' order by id limit $1"#,
+        r#"select id, state as "state: Json<ContactState>" from contacts
+           where touch = 'pending' and (state ->> 'claimed_at')::timestamptz <= $1
+           order by (state ->> 'claimed_at')::timestamptz, id limit $2"#,
+        before,
         limit
     )
     .fetch_all(pool)

@@ -1,6 +1,6 @@
 //! Reading roster and policies.
 
-use shouwen_policy::{PolicyState, PolicyVersion};
+use shouwen_policy::PolicyState;
 use sqlx::{PgPool, types::Json};
 
 use crate::domain::RosterState;
@@ -10,14 +10,6 @@ pub(crate) struct RosterRow {
     pub(crate) id: String,
     pub(crate) version: i64,
     pub(crate) state: Json<RosterState>,
-}
-
-/// The whole roster, for the snapshot.
-pub(crate) async fn all(pool: &PgPool) -> sqlx::Result<Vec<RosterState>> {
-    let rows = sqlx::query_scalar!(r#"select state as "state: Json<RosterState>" from roster"#)
-        .fetch_all(pool)
-        .await?;
-    Ok(rows.into_iter().map(|state| state.0).collect())
 }
 
 pub(crate) async fn get(pool: &PgPool, id: &str) -> sqlx::Result<Option<RosterRow>> {
@@ -106,12 +98,16 @@ pub(crate) async fn policies(
     .await
 }
 
-/// Every approved version, for the book of policies.
-pub(crate) async fn approved(pool: &PgPool) -> sqlx::Result<Vec<PolicyVersion>> {
-    let rows = sqlx::query_scalar!(
-        r#"select state as "state: Json<PolicyState>" from policy where status = 'approved' order by id"#
+/// Whether a version of an entry was written by the call with this request id.
+pub(crate) async fn wrote(pool: &PgPool, entry: &str, version: i64, request_id: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (
+               select 1 from ledger where aggregate = $1 and version = $2 and request_id = $3
+           ) as "wrote!""#,
+        entry,
+        version,
+        request_id
     )
-    .fetch_all(pool)
-    .await?;
-    Ok(rows.into_iter().filter_map(|state| state.0.version().ok().flatten()).collect())
+    .fetch_one(pool)
+    .await
 }

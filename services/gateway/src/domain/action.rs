@@ -1,0 +1,168 @@
+//! What employees do about a case: offers of the work (O3, O4), overrides (O7), the answer and the client's word (O8).
+
+use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
+use shouwen_proto::events::v1::{
+    CaseResolved, CloseKind, OfferAccepted, OfferDeclined, OfferMade, OfferWithdrawn, OverrideBegun,
+    OverrideEnded, ownership_event::Event,
+};
+use shouwen_serving::timestamps::to_proto;
+
+use super::{
+    Snapshot, State,
+    case::{CaseState, Phase},
+    command::{Action, CaseCommand},
+    draft::Draft,
+    merge,
+    rejection::Rejection,
+};
+
+/// Decides an action. A merged case only tells where to go on.
+pub fn decide(
+    world: &World<'_, State>,
+    command: &CaseCommand,
+    context: &DecideContext<'_>,
+    snapshot: &Snapshot,
+) -> Result<Decision<Event>, Refusal<Rejection>> {
+    let mut case = Draft::of(world, &command.case, context, snapshot)?;
+    if matches!(case.phase, Phase::Merged { .. }) {
+        let AggregateId(survivor) = merge::survivor(world, &case.id)?;
+        return Err(Rejection::Merged { case: case.id.0, survivor }.into());
+    }
+    if command.etag.is_some_and(|etag| etag != case.version) {
+        return Err(Rejection::EtagMismatch(case.id.0).into());
+    }
+    let by = command.by.as_str();
+    match &command.action {
+        Action::Offer { offer, to, reason, explanation } => {
+            responsible(&case, by)?;
+            live(&case, "offer the work")?;
+            receiver(snapshot, &case, to)?;
+            if case.offer.is_some() {
+                return Err(Rejection::OfferPending(case.id.0).into());
+            }
+            let policy = snapshot.policies.ownership(Some(&case.branch), context.now);
+            case.then(Event::OfferMade(OfferMade {
+                offer: offer.clone(),
+                from: by.to_owned(),
+                to: to.clone(),
+                reason: reason.clone(),
+                explanation: explanation.clone(),
+                expire_time: Some(to_proto(context.at + policy.value.offer_expiry())),
+            }));
+        }
+        Action::Accept { offer } => {
+            pending(&case, offer, Some(by))?;
+            let epoch = case.epoch + 1;
+            case.then(Event::OfferAccepted(OfferAccepted {
+                offer: offer.clone(),
+                handler: by.to_owned(),
+                epoch,
+            }));
+        }
+        Action::Decline { offer, reason } => {
+            pending(&case, offer, Some(by))?;
+            case.then(Event::OfferDeclined(OfferDeclined { offer: offer.clone(), reason: reason.clone() }));
+        }
+        Action::Withdraw { offer } => {
+            responsible(&case, by)?;
+            pending(&case, offer, None)?;
+            case.then(Event::OfferWithdrawn(OfferWithdrawn { offer: offer.clone() }));
+        }
+        Action::BeginOverride { reason } => begin_override(&mut case, by, reason, context, snapshot)?,
+        Action::EndOverride => {
+            if case.overriding.as_ref().is_none_or(|running| running.employee != by) {
+                return Err(Rejection::NoOverride(case.id.0).into());
+            }
+            let epoch = case.epoch + 1;
+            case.then(Event::OverrideEnded(OverrideEnded { employee: by.to_owned(), epoch, expired: false }));
+        }
+        Action::Resolve { answer } => {
+            responsible(&case, by)?;
+            if case.phase != Phase::Open {
+                return Err(case.illegal("resolve"));
+            }
+            case.then(Event::CaseResolved(CaseResolved { answer: answer.clone() }));
+        }
+        Action::Confirm { satisfied: true, reason } => {
+            responsible(&case, by)?;
+            live(&case, "confirm satisfaction")?;
+            case.close(CloseKind::Satisfied, reason);
+        }
+        Action::Confirm { satisfied: false, reason } => {
+            responsible(&case, by)?;
+            if case.phase != Phase::AwaitingSatisfaction {
+                return Err(case.illegal("record dissatisfaction"));
+            }
+            case.reopen(context, snapshot, reason);
+        }
+        Action::Close { kind, reason } => {
+            live(&case, "close")?;
+            case.close(*kind, reason);
+        }
+        Action::Reopen { reason } => {
+            if !matches!(case.phase, Phase::Closed { .. }) {
+                return Err(case.illegal("reopen"));
+            }
+            return merge::reopen(world, case, context, snapshot, reason);
+        }
+    }
+    Ok(case.decided())
+}
+
+/// O7: handler, accountable person, or who overrides.
+fn responsible(case: &Draft<'_>, by: &str) -> Result<(), Refusal<Rejection>> {
+    if case.may_decide(by) { Ok(()) } else { Err(Rejection::NotResponsible(case.responsible()).into()) }
+}
+
+fn live(case: &Draft<'_>, action: &'static str) -> Result<(), Refusal<Rejection>> {
+    if case.is_live() { Ok(()) } else { Err(case.illegal(action)) }
+}
+
+fn begin_override(
+    case: &mut Draft<'_>,
+    by: &str,
+    reason: &str,
+    context: &DecideContext<'_>,
+    snapshot: &Snapshot,
+) -> Result<(), Refusal<Rejection>> {
+    live(case, "override")?;
+    if let Some(running) = &case.overriding {
+        if running.employee == by {
+            return Ok(());
+        }
+        return Err(Rejection::OverrideRunning(running.employee.clone()).into());
+    }
+    let policy = snapshot.policies.ownership(Some(&case.branch), context.now);
+    let epoch = case.epoch + 1;
+    case.then(Event::OverrideBegun(OverrideBegun {
+        employee: by.to_owned(),
+        reason: reason.to_owned(),
+        epoch,
+        expire_time: Some(to_proto(context.at + policy.value.override_length())),
+    }));
+    Ok(())
+}
+
+/// A receiver must be an active colleague, and another than who works on the case now.
+fn receiver(snapshot: &Snapshot, case: &CaseState, to: &str) -> Result<(), Refusal<Rejection>> {
+    let problem = match snapshot.roster.employee(to) {
+        None => "is not in the roster",
+        Some(employee) if !employee.active => "is not active",
+        Some(employee) if !employee.serves_clients() => "serves no clients",
+        Some(_) if case.handler == to => "is the handler already",
+        Some(_) => return Ok(()),
+    };
+    Err(Rejection::ReceiverInvalid { employee: to.to_owned(), problem }.into())
+}
+
+/// The pending offer must be the one that is meant, and for its receiver.
+fn pending(case: &Draft<'_>, offer: &str, to: Option<&str>) -> Result<(), Refusal<Rejection>> {
+    let gone = || Rejection::NoSuchOffer { case: case.id.0.clone(), offer: offer.to_owned() };
+    let pending = case.offer.as_ref().filter(|pending| pending.id == offer).ok_or_else(gone)?;
+    match to {
+        Some(by) if pending.to != by => {
+            Err(Rejection::NotTheReceiver { receiver: pending.to.clone() }.into())
+        }
+        _ => Ok(()),
+    }
+}

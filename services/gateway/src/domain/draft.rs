@@ -1,0 +1,170 @@
+//! A case while a command is decided on it: its state as of the command's moment, and the events decided so far.
+//!
+//! What has run out by that moment counts as over even before a sweep has come by, so whether an offer, an override or a limit still stands is a matter
+//! of time alone. Each event is folded in at once: epochs follow from it.
+
+use std::{borrow::Cow, ops::Deref};
+
+use chrono::{DateTime, Utc};
+use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
+use shouwen_proto::events::v1::{
+    AssistantAdded, CaseAbsorbed, CaseClosed, CaseMerged, CaseReopened, CaseVoided, CloseKind, ContactJoined,
+    OfferWithdrawn, OverrideEnded, PromiseNoted, ownership_event::Event,
+};
+use shouwen_serving::timestamps::to_proto;
+
+use super::{
+    Snapshot, State,
+    case::{self, CaseState},
+    deadlines, evolve,
+    rejection::{Rejection, Responsible},
+};
+
+/// A case and what has been decided about it.
+pub(super) struct Draft<'a> {
+    pub(super) id: AggregateId,
+    /// Version before the command; 1 means that nothing has happened since it was opened.
+    pub(super) version: i64,
+    at: DateTime<Utc>,
+    state: Cow<'a, CaseState>,
+    events: Vec<Event>,
+    /// How many of the events only say what has run out.
+    passed: usize,
+}
+
+impl Deref for Draft<'_> {
+    type Target = CaseState;
+
+    fn deref(&self) -> &CaseState {
+        &self.state
+    }
+}
+
+impl<'a> Draft<'a> {
+    /// The case as it stands at the command's moment. `CaseNotFound` for a name that is not known.
+    pub(super) fn of(
+        world: &World<'a, State>,
+        id: &AggregateId,
+        context: &DecideContext<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<Self, Refusal<Rejection>> {
+        let mut draft = Self {
+            id: id.clone(),
+            version: world.version(id),
+            at: context.at,
+            state: Cow::Borrowed(case::find(world, id)?),
+            events: Vec::new(),
+            passed: 0,
+        };
+        for step in deadlines::passed(&draft.state, context.at, snapshot.mutants) {
+            if let Some(event) = deadlines::event(&draft.state, step) {
+                draft.then(event);
+                draft.passed += 1;
+            }
+        }
+        Ok(draft)
+    }
+
+    /// Decides an event.
+    pub(super) fn then(&mut self, event: Event) {
+        evolve::case_after(self.state.to_mut(), &event, self.at);
+        self.events.push(event);
+    }
+
+    /// What was decided. Where nothing else was, the sweep says what has run out.
+    pub(super) fn events(self) -> impl Iterator<Item = (AggregateId, Event)> {
+        let Self { id, events, passed, .. } = self;
+        let decided = if events.len() > passed { events } else { Vec::new() };
+        decided.into_iter().map(move |event| (id.clone(), event))
+    }
+
+    /// What was decided, with this case as the answer.
+    pub(super) fn decided(self) -> Decision<Event> {
+        let primary = self.id.clone();
+        Decision { events: self.events().collect(), counters: Vec::new(), primary }
+    }
+
+    pub(super) fn responsible(&self) -> Responsible {
+        self.state.responsible(&self.id)
+    }
+
+    /// The refusal of an action that does not fit the phase.
+    pub(super) fn illegal(&self, action: &'static str) -> Refusal<Rejection> {
+        self.state.illegal(&self.id, action).into()
+    }
+
+    /// Who answers a later contact assists, unless responsible anyway (O6).
+    pub(super) fn joined(&mut self, employee: &str, contact: &AggregateId) {
+        if self.needs_no_help_of(employee) {
+            let joined = ContactJoined { contact: contact.0.clone(), case: self.id.0.clone() };
+            self.then(Event::ContactJoined(joined));
+        } else {
+            let added = AssistantAdded { employee: employee.to_owned(), contact: contact.0.clone() };
+            self.then(Event::AssistantAdded(added));
+        }
+    }
+
+    /// Closes the case.
+    pub(super) fn close(&mut self, kind: CloseKind, reason: &str) {
+        self.settle();
+        self.then(Event::CaseClosed(CaseClosed { kind: kind.into(), reason: reason.to_owned() }));
+    }
+
+    /// The contact held no concern.
+    pub(super) fn void(&mut self, reason: &str) {
+        self.settle();
+        let epoch = self.epoch + 1;
+        self.then(Event::CaseVoided(CaseVoided { reason: reason.to_owned(), epoch }));
+    }
+
+    /// Takes the case up again, with a new clock beside the original one (O8).
+    pub(super) fn reopen(&mut self, context: &DecideContext<'_>, snapshot: &Snapshot, reason: &str) {
+        let clock = case::clock(snapshot, &self.policy, context.at, context.now);
+        self.then(Event::CaseReopened(CaseReopened {
+            reason: reason.to_owned(),
+            answer_due: Some(to_proto(clock.due)),
+            provisional: clock.provisional,
+            calendar_version: clock.calendar,
+        }));
+    }
+
+    /// Takes another case in, which becomes a redirect to this one: who answered there assists here, and what was promised there is owed here.
+    pub(super) fn absorb(&mut self, other: &mut Draft<'_>) {
+        other.settle();
+        let epoch = other.epoch + 1;
+        other.then(Event::CaseMerged(CaseMerged { into: self.id.0.clone(), epoch }));
+        let answered = &other.first_responder;
+        let assistant = if self.needs_no_help_of(answered) { String::new() } else { answered.clone() };
+        self.then(Event::CaseAbsorbed(CaseAbsorbed { case: other.id.0.clone(), assistant }));
+        for employee in std::iter::once(&other.handler).chain(&other.assistants) {
+            if !self.needs_no_help_of(employee) {
+                let added = AssistantAdded { employee: employee.clone(), contact: other.contact.clone() };
+                self.then(Event::AssistantAdded(added));
+            }
+        }
+        for promise in other.promises.iter().filter(|promise| !promise.settled) {
+            self.then(Event::PromiseNoted(PromiseNoted {
+                callback: promise.callback.clone(),
+                kind: promise.kind,
+                due: Some(to_proto(promise.due)),
+            }));
+        }
+    }
+
+    fn needs_no_help_of(&self, employee: &str) -> bool {
+        self.may_decide(employee) || self.assistants.iter().any(|known| known == employee)
+    }
+
+    /// What ends with the case: a pending offer is withdrawn, a running override is over.
+    fn settle(&mut self) {
+        if let Some(offer) = &self.offer {
+            let withdrawn = OfferWithdrawn { offer: offer.id.clone() };
+            self.then(Event::OfferWithdrawn(withdrawn));
+        }
+        if let Some(running) = &self.overriding {
+            let ended =
+                OverrideEnded { employee: running.employee.clone(), epoch: self.epoch + 1, expired: false };
+            self.then(Event::OverrideEnded(ended));
+        }
+    }
+}
