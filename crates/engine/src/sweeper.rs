@@ -78,8 +78,14 @@ impl<D: Domain> Engine<D> {
         let now = self.now().await?;
         let Some(calendar) = self.0.domain.calendar_version(now) else { return Ok(()) };
         let stale = sqlx::query_scalar!(
-            "select distinct aggregate from deadline where calendar_version <> '' and calendar_version <> $1
-             order by aggregate limit $2",
+            r#"select distinct aggregate as "aggregate!" from (
+                   (select aggregate from deadline where calendar_version <> '' and calendar_version < $1
+                    order by calendar_version limit $2)
+                   union all
+                   (select aggregate from deadline where calendar_version <> '' and calendar_version > $1
+                    order by calendar_version limit $2)
+               ) stale
+               order by 1 limit $2"#,
             calendar,
             self.0.options.sweep_commands
         )
@@ -97,10 +103,11 @@ impl<D: Domain> Engine<D> {
     }
 }
 
+/// The soonest deadlines that have come. The statement's time and not the clock's: only what does not change while it runs can bound the index.
 async fn due<D: Domain>(engine: &Engine<D>) -> sqlx::Result<Vec<DueDeadline>> {
     let rows = sqlx::query!(
         "select aggregate, step, due from deadline
-         where due <= coalesce((select simulated_at from clock), clock_timestamp())
+         where due <= coalesce((select simulated_at from clock), statement_timestamp())
          order by due, aggregate, step limit $1",
         engine.0.options.sweep_commands
     )

@@ -133,7 +133,7 @@ async fn commands_of_one_batch_are_decided_in_order_of_arrival() {
     let engine = ground.engine(Options::default()).await;
     let mut commands = vec![open("accounts/a", None)];
     commands.extend((1..=20).map(|amount| deposit("accounts/a", amount)));
-    let answers = engine.queued(commands.into_iter().map(submission).collect()).await.await;
+    let answers = engine.together(&ground, commands.into_iter().map(submission).collect()).await;
     let balances: Vec<i64> =
         answers.iter().map(|answer| answer.as_ref().unwrap().state.as_ref().unwrap().balance).collect();
     assert_eq!(balances, (0..=20).map(|n| n * (n + 1) / 2).collect::<Vec<_>>());
@@ -153,7 +153,7 @@ async fn a_poisoned_command_does_not_hurt_its_neighbours() {
     let missing = deposit("accounts/none", 1);
     let commands =
         [deposit("accounts/a", 1), poison, missing, deposit("accounts/b", 2), deposit("accounts/c", 3)];
-    let answers = engine.queued(commands.into_iter().map(submission).collect()).await.await;
+    let answers = engine.together(&ground, commands.into_iter().map(submission).collect()).await;
     assert!(answers[0].is_ok());
     assert!(matches!(answers[1], Err(SubmitError::Internal)), "{:?}", answers[1]);
     assert!(matches!(answers[2], Err(SubmitError::Rejected(Refused::Missing))));
@@ -179,7 +179,7 @@ async fn a_decision_beyond_its_footprint_leaves_nothing_behind() {
         submission(overreach.clone()),
         submission(open("accounts/c", None)),
     ];
-    let answers = engine.queued(commands).await.await;
+    let answers = engine.together(&ground, commands).await;
     assert!(answers[0].is_ok());
     assert!(matches!(answers[1], Err(SubmitError::Internal)), "{:?}", answers[1]);
     assert!(answers[2].is_ok());

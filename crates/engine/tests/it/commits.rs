@@ -104,10 +104,10 @@ async fn cut_at_commit(cut: Cut) {
     let batch =
         || (0..32).map(|n| requested(deposit("accounts/a", 1 << n), format!("r{n}"))).collect::<Vec<_>>();
     proxy.arm();
-    let answers = engine.queued(batch()).await.await;
+    let answers = engine.together(&ground, batch()).await;
     assert!(answers.iter().all(unknown), "{answers:?}");
     // A new connection works, and every repetition finds out what became of it.
-    let again = engine.queued(batch()).await.await;
+    let again = engine.together(&ground, batch()).await;
     for answer in &again {
         assert_eq!(answer.as_ref().unwrap().replayed, cut == Cut::After);
     }

@@ -42,7 +42,7 @@ async fn a_number_of_a_failed_batch_is_given_to_the_next() {
     let engine = ground.engine(Options::default()).await;
     let poison = Command::Poison { account: "accounts/p".to_owned() };
     let commands = [note("notes/1".to_owned(), true), poison, note("notes/2".to_owned(), true)];
-    let answers = engine.queued(commands.into_iter().map(submission).collect()).await.await;
+    let answers = engine.together(&ground, commands.into_iter().map(submission).collect()).await;
     let number = |index: usize| answers[index].as_ref().unwrap().state.as_ref().unwrap().number;
     assert_eq!((number(0), number(2)), (1, 2));
     assert!(matches!(answers[1], Err(SubmitError::Internal)));

@@ -33,7 +33,7 @@ async fn check_stale_epoch(mutants: Mutants) -> Found {
         demand!(matches!(old, Err(SubmitError::Stale)), "epoch 3 after 4: {old:?}");
     }
     // Old and new in one batch: the newest of the batch counts.
-    let answers = other.queued(vec![write(4), write(5), write(4)]).await.await;
+    let answers = other.together(&ground, vec![write(4), write(5), write(4)]).await;
     demand!(matches!(answers[0], Err(SubmitError::Stale)), "{:?}", answers[0]);
     demand!(answers[1].is_ok(), "{:?}", answers[1]);
     demand!(matches!(answers[2], Err(SubmitError::Stale)), "{:?}", answers[2]);

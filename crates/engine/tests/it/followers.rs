@@ -38,7 +38,8 @@ pub(crate) async fn projected_once(ground: &Ground, events: i64) -> Found {
 async fn check_followed_once(step: Step, mutants: Mutants) -> Found {
     let ground = Ground::new().await;
     let (probe, death) = Death::at(step);
-    let events = (1..=60).map(|position| event(position, &(position % 7).to_string(), &position.to_string()));
+    let events =
+        (1..=60).map(|position| event(position, &(position % 7).to_string(), &(position * 10).to_string()));
     let canned = Canned::serve(events.collect(), None).await;
     let engine = ground.engine(Options { feed_events: 10, ..options(probe, mutants) }).await;
     death.arm(2);
@@ -46,7 +47,7 @@ async fn check_followed_once(step: Step, mutants: Mutants) -> Found {
     followed(&engine, 60).await;
     demand!(canned.opened() > 1, "nothing died at {step:?}");
     let sum = ground.number("select sum((state ->> 'balance')::bigint)::bigint from account").await;
-    demand!(sum == 60 * 61 / 2, "credits of {} make {sum} after {step:?}", 60 * 61 / 2);
+    demand!(sum == 60 * 61 * 5, "credits of {} make {sum} after {step:?}", 60 * 61 * 5);
     let causes = ground.number("select count(distinct cause) from ledger").await;
     demand!(causes == 60, "{causes} causes after {step:?}");
     projected_once(&ground, 60).await?;

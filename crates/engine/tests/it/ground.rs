@@ -245,7 +245,26 @@ impl Running {
         self.run(open(account, None)).await.unwrap();
     }
 
-    /// Submits commands so that they are waiting, in this order, when the future answers; the answers come later.
+    /// Submits commands that make one batch, in this order, whatever the timing, and answers what became of them.
+    pub(crate) async fn together(
+        &self,
+        ground: &Ground,
+        submissions: Vec<Submission<Command>>,
+    ) -> Vec<Answer> {
+        // The committer is kept at the head by a command that leaves no trace.
+        let mut blocker = ground.superuser("bank").await;
+        blocker.execute("begin; select * from ledger_head for update").await.unwrap();
+        let engine = self.engine.clone();
+        let kept =
+            tokio::spawn(async move { engine.submit(submission(deposit("accounts/nobody", 1))).await });
+        ground.waiting(1).await;
+        let all = self.queued(submissions).await;
+        blocker.execute("rollback").await.unwrap();
+        assert!(matches!(kept.await.unwrap(), Err(SubmitError::Rejected(Refused::Missing))));
+        all.await
+    }
+
+    /// Submits commands so that they are taken in, in this order, when the future answers; the answers come later.
     pub(crate) async fn queued(
         &self,
         submissions: Vec<Submission<Command>>,

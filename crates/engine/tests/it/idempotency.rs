@@ -51,7 +51,7 @@ async fn check_rejections_are_not_remembered(mutants: Mutants) -> Found {
     let early = || requested(deposit("accounts/a", 5), "r1");
     let refused = engine.submit(early()).await;
     demand!(matches!(refused, Err(SubmitError::Rejected(Refused::Missing))), "{refused:?}");
-    let beside = engine.queued(vec![submission(open("accounts/b", None)), early()]).await.await;
+    let beside = engine.together(&ground, vec![submission(open("accounts/b", None)), early()]).await;
     demand!(matches!(beside[1], Err(SubmitError::Rejected(Refused::Missing))), "{:?}", beside[1]);
     demand!(ground.number("select count(*) from request").await == 0, "a refusal is remembered");
     engine.open("accounts/a").await;
@@ -164,7 +164,7 @@ async fn the_same_id_many_times_in_one_batch_has_one_effect() {
     let same = || requested(deposit("accounts/a", 5), "r1");
     let other: Submission<Command> = requested(deposit("accounts/a", 1), "r2");
     let reused = requested(deposit("accounts/a", 7), "r1");
-    let answers = engine.queued(vec![same(), same(), other, reused, same()]).await.await;
+    let answers = engine.together(&ground, vec![same(), same(), other, reused, same()]).await;
     once(&[&answers[0], &answers[1], &answers[4]]);
     assert!(!answers[2].as_ref().unwrap().replayed);
     assert!(matches!(answers[3], Err(SubmitError::RequestReused)));

@@ -47,7 +47,7 @@ async fn in_one_batch_the_first_accepted_one_has_the_key() {
         submission(rename("accounts/b", None)),
         submission(open("accounts/d", Some("wanted"))),
     ];
-    let answers = engine.queued(commands).await.await;
+    let answers = engine.together(&ground, commands).await;
     assert!(matches!(answers[0], Err(SubmitError::Rejected(Refused::Exists))));
     assert!(answers[1].is_ok());
     assert_eq!(held_by(&answers[2]), Some(&"accounts/b".into()));

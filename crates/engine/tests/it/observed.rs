@@ -29,7 +29,7 @@ async fn p2_what_one_process_sets_binds_the_next_decision_of_all() {
     assert!(over_limit(&late.run(deposit("accounts/a", 21)).await));
     // The rest of the batch that sets it is still decided by what held before.
     let set = Command::SetLimit { amount: 5 };
-    let answers = late.queued([set, deposit("accounts/a", 20)].map(submission).to_vec()).await.await;
+    let answers = late.together(&ground, [set, deposit("accounts/a", 20)].map(submission).to_vec()).await;
     assert!(answers.iter().all(Result::is_ok));
     assert!(over_limit(&engines[0].run(deposit("accounts/a", 6)).await));
     ground.consistent().await.unwrap();

@@ -20,7 +20,7 @@ const FILLED: &str = "
     insert into counter select 'counter' || n, 1 from generate_series(1, 40000) n;
     insert into deadline select 'accounts/' || n, 'other', now() + n * interval '1 minute', 'p', 'c1', false
         from generate_series(1, 40000) n;
-    insert into ledger select n, 'opened', 'accounts/' || n, 1, '', '', '', '', '', '', '', '', now(), ''
+    insert into ledger select n, 'opened', 'fillers/' || n, 1, '', '', '', '', '', '', '', '', now(), ''
         from generate_series(1, 40000) n;
     update ledger_head set position = 40000, time = now();
     insert into parked_event select 'shop', n, 'calls/' || n, 'x', 'x', now() from generate_series(1, 40000) n;
@@ -61,14 +61,14 @@ async fn the_hot_statements_use_indexes() {
     superuser.execute("select pg_stat_clear_snapshot()").await.unwrap();
     let tables = sqlx::query_as::<_, (String, i64, i64)>(
         "select relname::text, seq_scan, idx_tup_fetch::bigint + seq_tup_read from pg_stat_user_tables
-         where schemaname = 'bank' and seq_scan + idx_scan > 0 and relname not in ('ledger_head', 'clock')",
+         where schemaname = 'bank' and seq_scan + idx_scan > 0 and relid in (select oid from pg_class where reltuples > 1)",
     )
     .fetch_all(&mut superuser)
     .await
     .unwrap();
     assert!(tables.len() >= 9, "{tables:?}");
     for (table, scans, rows) in &tables {
-        assert!(*scans == 0, "{table} was read as a whole {scans} times");
-        assert!(*rows < 2000, "{rows} rows of {table} were read for 200 commands");
+        assert!(*scans == 0, "{table} was read as a whole {scans} times: {tables:?}");
+        assert!(*rows < 2000, "{rows} rows of {table} were read for 200 commands: {tables:?}");
     }
 }
