@@ -1,0 +1,179 @@
+//! Simulated time over all services: it is moved on only when everything is idle, never past a deadline, and all services confirm a step before
+//! any of them goes on (engine.md, Time). It decides nothing about what happens at a time.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use futures_util::future::try_join_all;
+use shouwen_proto::operator::v1::{
+    GetStatusRequest, Status, StepClockRequest, operator_service_client::OperatorServiceClient,
+};
+use shouwen_serving::timestamps::{from_proto, to_proto};
+
+use super::{
+    DemoError,
+    api::{Api, Who},
+};
+
+/// Services with a clock of their own.
+pub(super) const SERVICES: [&str; 3] = ["ownership", "calls", "callbacks"];
+
+/// How long everything may take to become idle without anything moving.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait between two readings, once a first few have shown that it takes longer.
+const PAUSE: Duration = Duration::from_millis(1);
+/// Readings without a pause between.
+const EAGER: u32 = 3;
+
+/// The clock of all services.
+pub(super) struct Simulation<'a> {
+    api: &'a Api,
+    administrator: Who,
+    now: DateTime<Utc>,
+    /// What is due next in any service, if everything is known to be idle.
+    settled: Option<Option<DateTime<Utc>>>,
+    heads: [i64; 3],
+}
+
+impl<'a> Simulation<'a> {
+    pub(super) fn new(api: &'a Api, administrator: Who, start: DateTime<Utc>) -> Self {
+        Self { api, administrator, now: start, settled: None, heads: [0; 3] }
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// Heads of the ledgers, in the order of [`SERVICES`], when everything was idle last.
+    pub(super) fn heads(&self) -> [i64; 3] {
+        self.heads
+    }
+
+    /// Somebody called: nothing is known to be idle any more.
+    pub(super) fn stirred(&mut self) {
+        self.settled = None;
+    }
+
+    /// Lets the time come, with everything that is due until then and at it. A time that has passed is now.
+    pub(super) async fn advance(&mut self, to: DateTime<Utc>) -> Result<(), DemoError> {
+        loop {
+            let due = self.settle().await?;
+            if self.now >= to {
+                return Ok(());
+            }
+            let next = due.map_or(to, |due| due.min(to));
+            self.step(next).await?;
+            if due.is_some_and(|due| due <= next) {
+                self.settled = None;
+            }
+        }
+    }
+
+    /// Waits until everything is idle and nothing is due, and returns what is due next.
+    pub(super) async fn settle(&mut self) -> Result<Option<DateTime<Utc>>, DemoError> {
+        if let Some(due) = self.settled {
+            return Ok(due);
+        }
+        let (mut former, mut readings) = (None, 0);
+        let mut still_since = Instant::now();
+        loop {
+            let reading = Reading::of(&self.statuses().await?, self.now)?;
+            let idle = reading.busy.is_none();
+            if idle && former.as_ref() == Some(&reading) {
+                self.heads = reading.heads;
+                self.settled = Some(reading.next_due);
+                return Ok(reading.next_due);
+            }
+            if former.as_ref() != Some(&reading) {
+                still_since = Instant::now();
+            } else if still_since.elapsed() > PATIENCE {
+                let why = reading.busy.unwrap_or_default();
+                return Err(DemoError::Stuck { at: self.now, seconds: PATIENCE.as_secs(), why });
+            }
+            former = Some(reading);
+            readings += 1;
+            if idle || readings < EAGER {
+                tokio::task::yield_now().await;
+            } else {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// How every service stands, in the order of [`SERVICES`].
+    pub(super) async fn statuses(&self) -> Result<Vec<Status>, DemoError> {
+        let statuses = SERVICES.map(|service| {
+            let request = GetStatusRequest { service: service.to_owned() };
+            self.api.send(&self.administrator, request, |channel, request| async move {
+                OperatorServiceClient::new(channel).get_status(request).await
+            })
+        });
+        try_join_all(statuses).await.map_err(|refused| DemoError::call("GetStatus", refused))
+    }
+
+    async fn step(&mut self, to: DateTime<Utc>) -> Result<(), DemoError> {
+        self.step_all(self.now, to, false).await?;
+        self.step_all(to, to, true).await?;
+        self.now = to;
+        Ok(())
+    }
+
+    async fn step_all(&self, from: DateTime<Utc>, to: DateTime<Utc>, release: bool) -> Result<(), DemoError> {
+        let steps = SERVICES.map(|service| {
+            let request = StepClockRequest {
+                service: service.to_owned(),
+                from: Some(to_proto(from)),
+                to: Some(to_proto(to)),
+                release,
+            };
+            self.api.send(&self.administrator, request, |channel, request| async move {
+                OperatorServiceClient::new(channel).step_clock(request).await
+            })
+        });
+        try_join_all(steps).await.map_err(|refused| DemoError::call("StepClock", refused))?;
+        Ok(())
+    }
+}
+
+/// How all services stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Reading {
+    heads: [i64; 3],
+    next_due: Option<DateTime<Utc>>,
+    /// What is still going on; `None` for nothing.
+    busy: Option<String>,
+}
+
+impl Reading {
+    fn of(statuses: &[Status], now: DateTime<Utc>) -> Result<Self, DemoError> {
+        let head = |service: &str| {
+            let status = statuses.iter().find(|status| status.service == service);
+            status.and_then(|status| status.head.as_ref()).map_or(0, |head| head.position)
+        };
+        let mut reading = Self { heads: SERVICES.map(head), next_due: None, busy: None };
+        for status in statuses {
+            let service = &status.service;
+            let time = status.time.as_ref().and_then(from_proto);
+            if !status.simulated || time != Some(now) {
+                let time = time.map_or_else(|| "nowhere".to_owned(), |time| time.to_rfc3339());
+                return Err(DemoError::ClockElsewhere { service: service.clone(), time, wanted: now });
+            }
+            let due = status.next_due_time.as_ref().and_then(from_proto);
+            reading.next_due = [reading.next_due, due].into_iter().flatten().min();
+            if let Some(due) = due.filter(|due| *due <= now) {
+                reading.busy = Some(format!("{service} has not done what was due at {due}"));
+            }
+            if status.outstanding > 0 {
+                reading.busy = Some(format!("{service} works on {} commands", status.outstanding));
+            }
+            for follower in &status.followers {
+                let (feed, head) = (&follower.feed, head(&follower.feed));
+                let position = follower.cursor.as_ref().map_or(0, |cursor| cursor.position);
+                if position != head {
+                    reading.busy = Some(format!("{service} follows {feed} at {position} of {head}"));
+                }
+            }
+        }
+        Ok(reading)
+    }
+}
