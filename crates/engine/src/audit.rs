@@ -3,7 +3,7 @@
 //! Between two exports a superuser who rewrites the whole chain and every checkpoint in the database leaves no contradiction; from the last
 //! exported checkpoint backwards nothing can be changed unnoticed.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
@@ -187,9 +187,12 @@ pub async fn verify(
         progress(result.events, head.position.max(result.events));
     }
     // Events committed while reading lie beyond the head that was read; fewer than it says are missing.
-    if position < head.position {
-        result.findings.push(Finding::HeadElsewhere { head: head.position, end: position });
-    } else if position > head.position && ledger::head(pool).await?.position < position {
+    let elsewhere = match position.cmp(&head.position) {
+        Ordering::Less => true,
+        Ordering::Equal => false,
+        Ordering::Greater => ledger::head(pool).await?.position < position,
+    };
+    if elsewhere {
         result.findings.push(Finding::HeadElsewhere { head: head.position, end: position });
     } else if head.position > 0 && hash_at_head.as_ref() != Some(&head.hash) {
         result.findings.push(Finding::HeadHash);

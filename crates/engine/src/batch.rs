@@ -201,7 +201,7 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     setting: &Setting<'_, D>,
     tx: &mut PgConnection,
     members: &[&Submission<D::Command>],
-    mut feed: Option<&mut FeedStep<'_, P>>,
+    feed: Option<&mut FeedStep<'_, P>>,
 ) -> Result<Prepared<D>, BatchError> {
     let Setting { domain, options, .. } = *setting;
     let probe = |step| if options.probe.dies(step) { Err(BatchError::Died(step)) } else { Ok(()) };
@@ -274,7 +274,7 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
         probe(Step::Written)?;
         position = work.append(options, tx, &head).await?;
         probe(Step::Appended)?;
-        if let Some(step) = feed.as_deref_mut() {
+        if let Some(step) = feed {
             step.effect.write(tx, &verdicts, now).await?;
             if !options.mutants.cursor_outside {
                 store::move_cursor(&mut *tx, step.feed, step.incarnation, step.to).await?;
@@ -386,7 +386,7 @@ async fn settle_requests<D: Domain>(
         let Some(key) = &member.request else { continue };
         match verdict {
             Some(Verdict::Accepted { primary, version, .. }) => {
-                accepted.push((key, primary.clone(), *version))
+                accepted.push((key, primary.clone(), *version));
             }
             Some(Verdict::Replay { .. } | Verdict::RequestReused) => {}
             _ => rejected.push(key),

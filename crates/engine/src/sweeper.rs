@@ -59,14 +59,14 @@ impl<D: Domain> Engine<D> {
     }
 
     fn due_command(&self, deadline: DueDeadline) -> Submission<D::Command> {
-        let mut submission = Submission::new(self.0.domain.due(&deadline), self.system());
+        let mut submission = Submission::new(self.0.domain.due(&deadline), Self::system());
         submission.cause = format!("deadline:{}", deadline.step);
         submission.at = Some(deadline.due);
         submission.deadline = Some((deadline.aggregate, deadline.step, deadline.due));
         submission
     }
 
-    fn system(&self) -> Actor {
+    fn system() -> Actor {
         Actor {
             principal: format!("services/{}", D::SERVICE),
             on_behalf: String::new(),
@@ -93,7 +93,7 @@ impl<D: Domain> Engine<D> {
         .await?;
         for aggregate in stale {
             let Some(command) = self.0.domain.recompute(&AggregateId(aggregate)) else { continue };
-            let mut submission = Submission::new(command, self.system());
+            let mut submission = Submission::new(command, Self::system());
             submission.cause = format!("calendar:{calendar}");
             if let Err(error) = self.submit(submission).await {
                 tracing::error!(service = D::SERVICE, error = %error, "deadlines could not be recomputed");

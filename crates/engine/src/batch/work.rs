@@ -99,8 +99,8 @@ impl<D: Domain> Work<D> {
     fn restore(&mut self, undo: Undo<D::State>) {
         for (key, holder) in undo.holders.into_iter().rev() {
             match holder {
-                Some(holder) => self.holders.insert(key, holder),
-                None => self.holders.remove(&key),
+                Before::Known(holder) => self.holders.insert(key, holder),
+                Before::Unknown => self.holders.remove(&key),
             };
         }
         for (id, slot, first) in undo.slots.into_iter().rev() {
@@ -158,12 +158,13 @@ impl<D: Domain> Work<D> {
         let (case, branch) = domain.place(id, &state);
         slot.state = Some(state);
         for key in keys_before.difference(&keys_after) {
-            undo.holders.push((key.clone(), self.holders.insert(key.clone(), None)));
+            let before = self.holders.insert(key.clone(), None).map_or(Before::Unknown, Before::Known);
+            undo.holders.push((key.clone(), before));
         }
         for key in keys_after.difference(&keys_before) {
             let Some(holder @ None) = self.holders.get_mut(key) else { return false };
             *holder = Some(id.clone());
-            undo.holders.push((key.clone(), Some(None)));
+            undo.holders.push((key.clone(), Before::Known(None)));
         }
         let (name, payload) = D::encode(event);
         self.rows.push(LedgerRow {
@@ -315,10 +316,16 @@ impl<D: Domain> Work<D> {
 struct Undo<S> {
     /// Aggregate, what it was, and whether no earlier command of the batch had changed it.
     slots: Vec<(AggregateId, Slot<S>, bool)>,
-    /// Key and its entry among the holders.
-    holders: Vec<(Key, Option<Option<AggregateId>>)>,
+    holders: Vec<(Key, Before)>,
     /// Ledger rows before.
     rows: usize,
+}
+
+/// A key among the holders before an event.
+enum Before {
+    /// In no footprint of the batch.
+    Unknown,
+    Known(Option<AggregateId>),
 }
 
 /// Postgres keeps microseconds; so does everything that is compared with it.

@@ -40,6 +40,12 @@ macro_rules! demand {
 }
 pub(crate) use demand;
 
+/// A check must have found something, and for this reason.
+pub(crate) fn red(found: Found, because: &str) {
+    let text = found.expect_err("the check saw nothing");
+    assert!(text.contains(because), "red for another reason: {text}");
+}
+
 /// The database of one test.
 pub(crate) struct Ground {
     database: TestDatabase,

@@ -9,7 +9,9 @@ use shouwen_engine::{
 use crate::{
     bank::{Command, Refused},
     gate::Gate,
-    ground::{Answer, Found, Ground, demand, deposit, mutated, open, options, probed, rename, submission},
+    ground::{
+        Answer, Found, Ground, demand, deposit, mutated, open, options, probed, red, rename, submission,
+    },
 };
 
 fn held_by(answer: &Answer) -> Option<&AggregateId> {
@@ -129,7 +131,10 @@ async fn a_key_s_holder_holds_it_when_another_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn mutant_locks_off_turns_the_holder_of_a_key_red() {
-    check_refusal_names_the_holder(Mutants { locks_off: true, ..Mutants::default() }).await.unwrap_err();
+    red(
+        check_refusal_names_the_holder(Mutants { locks_off: true, ..Mutants::default() }).await,
+        "does not hold the key",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

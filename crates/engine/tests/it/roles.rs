@@ -16,7 +16,7 @@ const REFUSED: &str = "42501";
 
 async fn code(pool: &PgPool, sql: &'static str) -> Option<String> {
     let error = pool.execute(sql).await.err()?;
-    error.as_database_error().and_then(|error| error.code()).map(Into::into)
+    error.as_database_error()?.code().map(Into::into)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
