@@ -60,6 +60,8 @@ pub struct Options {
     pub expected: Expected,
     /// Shows no progress.
     pub quiet: bool,
+    /// A calendar file that two people of HQ put in force before the month begins (S3, P3).
+    pub calendar: Option<String>,
 }
 
 /// Something in which the product and the files, or the second opinion about them, differ.
@@ -95,6 +97,8 @@ pub enum DemoError {
     Script { script: PathBuf, why: String },
     #[error("the expected figures in {} cannot be used: {why}", path.display())]
     Expected { path: PathBuf, why: String },
+    #[error("the calendar cannot be put in force: {0}")]
+    Calendar(&'static str),
     #[error("{} cannot be written: {error}", path.display())]
     Output { path: PathBuf, error: io::Error },
 }
@@ -114,7 +118,7 @@ pub async fn run(input: Input, stack: Stack, options: &Options) -> Result<Report
     let simulation = Simulation::new(&api, Who::of(input.administrator()), start);
     let mut play = Play::new(&input, &api, simulation);
     let mut progress = Progress::new(timeline::steps(&input).len(), options.quiet);
-    let played = play.run(&mut progress).await;
+    let played = play.run(options.calendar.as_deref(), &mut progress).await;
     progress.finish();
     played?;
     let tally = std::mem::take(&mut play.tally);

@@ -5,8 +5,8 @@
 mod audit;
 mod cli;
 mod config;
-//mod demo;
-//mod demo_command;
+mod demo;
+mod demo_command;
 mod healthcheck;
 mod keys;
 mod migrate;
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
             Command::Token(options) => token::run(options).await,
             Command::Audit(options) => audit::run(options).await,
             Command::Healthcheck(options) => healthcheck::run(&options).await,
-            Command::Demo(_) => unimplemented!(),
+            Command::Demo(options) => demo_command::run(options).await,
         }
     });
     match result {

@@ -61,7 +61,7 @@ pub(crate) struct PrivateStack {
     pub(crate) address: SocketAddr,
     pub(crate) metrics: Metrics,
     pub(crate) readiness: Readiness,
-    issuer: Issuer,
+    issuer: Option<Issuer>,
     cluster: Cluster,
     services: JoinSet<Result<(), ServeError>>,
     stop: CancellationToken,
@@ -132,7 +132,7 @@ impl PrivateStack {
         let state = format!("address = \"http://{address}\"\nadmin_url = \"{admin_url}\"\n");
         write_private(&state_file, state.as_bytes())?;
         let mut stack =
-            Self { address, metrics, readiness, issuer, cluster, services, stop, state_file };
+            Self { address, metrics, readiness, issuer: Some(issuer), cluster, services, stop, state_file };
         stack.wait_until_ready().await?;
         Ok(stack)
     }
@@ -154,8 +154,13 @@ impl PrivateStack {
     }
 
     /// A bearer token for a subject of the roster.
-    pub(crate) fn token(&self, subject: &Principal, lifetime: TimeDelta) -> String {
-        sign(&self.issuer, subject, lifetime)
+    pub(crate) fn token(&self, subject: &Principal, lifetime: TimeDelta) -> Option<String> {
+        self.issuer.as_ref().map(|issuer| sign(issuer, subject, lifetime))
+    }
+
+    /// Hands the issuer over to who signs many tokens.
+    pub(crate) fn take_issuer(&mut self) -> Option<Issuer> {
+        self.issuer.take()
     }
 
     /// The database's administrator, for verification.

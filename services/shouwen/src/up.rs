@@ -53,7 +53,7 @@ fn administrator() -> Option<Principal> {
 
 fn greeting(stack: &PrivateStack, options: &cli::Up) -> String {
     let address = stack.address;
-    let token = administrator().map_or_else(String::new, |subject| stack.token(&subject, TimeDelta::hours(12)));
+    let token = administrator().and_then(|subject| stack.token(&subject, TimeDelta::hours(12))).unwrap_or_default();
     format!(
         "\nshouwen is ready at http://{address} (data in {data}; Ctrl-C stops it)\n\
          Metrics and readiness: http://{admin}/metrics, /readyz\n\n\

@@ -128,10 +128,8 @@ pub fn evolve(state: Option<State>, recorded: &Recorded<'_, Event>) -> State {
 
 fn contact_after(mut contact: ContactState, event: &Event) -> ContactState {
     match event {
-        Event::ContactJoined(joined) => {
-            contact.case.clone_from(&joined.case);
-            contact.first_responder = false;
-        }
+        // The contact keeps the case in which it began, as its call does: the redirect leads on to the survivor.
+        Event::ContactJoined(_) => contact.first_responder = false,
         Event::TouchCompleted(_) => contact.touch = Touch::Done,
         Event::TouchVoided(voided) => contact.touch = Touch::Voided { reason: voided.reason.clone() },
         _ => {}

@@ -16,8 +16,10 @@ use shouwen_proto::{
         case_service_client::CaseServiceClient, roster_entry::Entry,
         roster_service_client::RosterServiceClient,
     },
+    policy::v1::{ApprovePolicyRequest, ProposePolicyRequest, policy_service_client::PolicyServiceClient},
 };
 use shouwen_runtime::channel::Channel;
+use shouwen_serving::timestamps::to_proto;
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -81,8 +83,11 @@ impl<'a> Play<'a> {
     }
 
     /// Imports the roster and plays all steps, then lets one more day pass.
-    pub(super) async fn run(&mut self, progress: &mut Progress) -> Result<(), DemoError> {
+    pub(super) async fn run(&mut self, calendar: Option<&str>, progress: &mut Progress) -> Result<(), DemoError> {
         self.import_roster().await?;
+        if let Some(calendar) = calendar {
+            self.put_in_force(calendar).await?;
+        }
         let steps = timeline::steps(self.input);
         let mut contacts = 0;
         for (number, step) in steps.iter().enumerate() {
@@ -129,6 +134,46 @@ impl<'a> Play<'a> {
                 });
             }
         }
+        Ok(())
+    }
+
+    /// One person of HQ proposes a calendar, another approves it (P3).
+    async fn put_in_force(&mut self, calendar: &str) -> Result<(), DemoError> {
+        let people: Vec<Who> = self
+            .input
+            .employees
+            .iter()
+            .filter(|employee| employee.has("hq"))
+            .map(|employee| Who::of(format!("employees/{}", employee.id)))
+            .collect();
+        let [proposer, approver, ..] = people.as_slice() else {
+            return Err(DemoError::Calendar("the roster needs two people of HQ, one to propose and one to approve"));
+        };
+        let text = prost_types::Value { kind: Some(prost_types::value::Kind::StringValue(calendar.to_owned())) };
+        let request = ProposePolicyRequest {
+            kind: "calendar".to_owned(),
+            scope: "firm".to_owned(),
+            document: Some(prost_types::Struct { fields: [("toml".to_owned(), text)].into() }),
+            effective_time: Some(to_proto(self.simulation.now())),
+            request_id: request_id("calendar", "propose"),
+        };
+        let proposed = self
+            .ask(proposer, request, |channel, request| async move {
+                PolicyServiceClient::new(channel).propose_policy(request).await
+            })
+            .await?
+            .map_err(|refused| DemoError::call("ProposePolicy", refused))?;
+        let request = ApprovePolicyRequest {
+            name: proposed.name,
+            etag: String::new(),
+            request_id: request_id("calendar", "approve"),
+        };
+        self.ask(approver, request, |channel, request| async move {
+            PolicyServiceClient::new(channel).approve_policy(request).await
+        })
+        .await?
+        .map_err(|refused| DemoError::call("ApprovePolicy", refused))?;
+        self.simulation.stirred();
         Ok(())
     }
 

@@ -2,8 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use shouwen_proto::{
-    events::v1::{AttemptOutcome, CallOutcome, CloseKind, Direction, Party},
-    r#type::v1 as types,
+    events::v1::{AttemptOutcome, CallOutcome, Direction, Party},
+    r#type::v1::Satisfaction,
+};
+pub(in crate::demo) use shouwen_proto::{
+    events::v1::CloseKind as Close,
+    r#type::v1::{CallbackKind, Channel},
 };
 
 /// Where something was read.
@@ -57,8 +61,6 @@ pub(in crate::demo) struct Account {
     pub(in crate::demo) branches: Vec<String>,
     pub(in crate::demo) act_for_employees: bool,
 }
-
-pub(in crate::demo) use types::Channel;
 
 /// A contact with a client.
 #[derive(Debug)]
@@ -169,9 +171,6 @@ pub(in crate::demo) enum CallbackDeed {
     Cancel { reason: String },
 }
 
-pub(in crate::demo) use CloseKind as Close;
-pub(in crate::demo) use types::CallbackKind;
-
 /// A callback, named by the contact from which it arose.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::demo) struct CallbackRef {
@@ -191,8 +190,8 @@ pub(in crate::demo) enum Met {
 #[derive(Debug)]
 pub(in crate::demo) struct Opinion {
     pub(in crate::demo) solved: bool,
-    pub(in crate::demo) attitude: types::Satisfaction,
-    pub(in crate::demo) overall: types::Satisfaction,
+    pub(in crate::demo) attitude: Satisfaction,
+    pub(in crate::demo) overall: Satisfaction,
     /// 1 to 10, 0 for none.
     pub(in crate::demo) score: i32,
     pub(in crate::demo) suggestions: String,

@@ -1,0 +1,125 @@
+//! `shouwen demo`: starts a private stack on simulated time, lets the driver play the month through it, verifies the ledgers, and says whether all
+//! of it agrees.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    process::ExitCode,
+};
+
+use chrono::TimeDelta;
+use shouwen_access::Principal;
+use shouwen_calendar::CalendarData;
+use shouwen_gateway::domain::Mutants;
+use shouwen_runtime::{
+    shutdown,
+    telemetry::{LogFormat, Telemetry, TelemetryConfig},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    CommandResult, audit,
+    cli::{self, Mutant, ServiceName},
+    demo::{self, Expected, Report, Stack},
+    private_stack::{PrivateStack, StackOptions, key_folder},
+    serve::ServeError,
+    token,
+};
+
+pub(crate) async fn run(options: cli::Demo) -> CommandResult {
+    let level = std::env::var("SHOUWEN_TELEMETRY__LEVEL").unwrap_or_else(|_| "error".to_owned());
+    let telemetry =
+        Telemetry::start(&TelemetryConfig { level, format: LogFormat::Auto, ..TelemetryConfig::default() }, "demo")?;
+    let input = demo::read(&options.input)?;
+    let output = options.output.clone();
+    let data_dir = output.join("data");
+    if data_dir.exists() {
+        // Time is simulated on empty ledgers only.
+        std::fs::remove_dir_all(&data_dir).map_err(|error| format!("{}: {error}", data_dir.display()))?;
+    }
+    let start = demo::first_instant(&input);
+    let administrator = input.administrator();
+    let asked_to_stop = shutdown::on_signals()?;
+    let stop = CancellationToken::new();
+    let mut stack = PrivateStack::start(
+        StackOptions {
+            data_dir: data_dir.clone(),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            simulate_from: Some(start),
+            mutants: mutants(options.mutant),
+            rate: 0,
+        },
+        stop,
+        |step| eprintln!("shouwen demo: {step} …"),
+    )
+    .await?;
+    token::make_administrator(&stack.admin_url(), &administrator).await?;
+    let driver = demo::Options {
+        output: Some(output.clone()),
+        expected: options.expected.clone().map_or(Expected::Script, Expected::File),
+        quiet: false,
+        calendar: (options.mutant == Some(Mutant::HolidayCounted)).then(wrong_calendar).transpose()?,
+    };
+    let played = tokio::select! {
+        () = asked_to_stop.cancelled() => Err("stopped before the month was over".into()),
+        played = demo::run(input, driver_stack(&mut stack, start)?, &driver) => played.map_err(ServeError::from),
+    };
+    let mut report = match played {
+        Ok(report) => report,
+        Err(error) => {
+            stack.stop().await?;
+            return Err(error);
+        }
+    };
+    verify(&stack.admin_url(), &data_dir, &mut report).await?;
+    stack.stop().await?;
+    std::fs::remove_dir_all(&data_dir)?;
+    report.write(&output)?;
+    println!("{report}");
+    telemetry.flush().await;
+    Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn mutants(mutant: Option<Mutant>) -> Mutants {
+    Mutants {
+        offers_never_expire: mutant == Some(Mutant::OffersNeverExpire),
+        second_first_responder: mutant == Some(Mutant::SecondFirstResponder),
+    }
+}
+
+/// The built-in calendar in which the day after National Day 2025 works.
+fn wrong_calendar() -> Result<String, ServeError> {
+    let text = CalendarData::builtin().to_toml();
+    let wrong = text.replace("\"2025-10-02\",", "");
+    if wrong == text {
+        return Err("the built-in calendar does not name 2025-10-02 as expected".into());
+    }
+    let data = CalendarData::parse(&wrong)?;
+    // Another content needs another name.
+    Ok(wrong.replacen(data.version(), "mutant-2025", 1))
+}
+
+/// The stack as the driver sees it: an address and tokens.
+fn driver_stack(stack: &mut PrivateStack, start: chrono::DateTime<chrono::Utc>) -> Result<Stack, ServeError> {
+    let issuer = stack.take_issuer().ok_or("the issuer of tokens is in use")?;
+    Ok(Stack {
+        address: format!("http://{}", stack.address),
+        start,
+        token: Box::new(move |subject| {
+            Principal::of_subject(subject)
+                .map(|subject| crate::private_stack::sign(&issuer, &subject, TimeDelta::hours(12)))
+                .unwrap_or_default()
+        }),
+    })
+}
+
+async fn verify(admin_url: &str, data_dir: &Path, report: &mut Report) -> Result<(), ServeError> {
+    let key = key_folder(&data_dir.canonicalize()?)?.audit_key()?;
+    for service in ServiceName::ALL.map(ServiceName::service) {
+        let result = audit::verify_service(admin_url, service, &key).await?;
+        let line = audit::line(service, &result);
+        let outcome = if result.findings.is_empty() { Ok(line) } else { Err(line) };
+        report.extra.push((format!("ledger {service}"), outcome));
+    }
+    Ok(())
+}
