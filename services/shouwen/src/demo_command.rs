@@ -23,7 +23,6 @@ use crate::{
     demo::{self, Expected, Report, Stack},
     private_stack::{PrivateStack, StackOptions, key_folder},
     serve::ServeError,
-    token,
 };
 
 pub(crate) async fn run(options: cli::Demo) -> CommandResult {
@@ -38,7 +37,6 @@ pub(crate) async fn run(options: cli::Demo) -> CommandResult {
         std::fs::remove_dir_all(&data_dir).map_err(|error| format!("{}: {error}", data_dir.display()))?;
     }
     let start = demo::first_instant(&input);
-    let administrator = input.administrator();
     let asked_to_stop = shutdown::on_signals()?;
     let stop = CancellationToken::new();
     let mut stack = PrivateStack::start(
@@ -46,6 +44,7 @@ pub(crate) async fn run(options: cli::Demo) -> CommandResult {
             data_dir: data_dir.clone(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             simulate_from: Some(start),
+            administrator: input.administrator(),
             mutants: mutants(options.mutant),
             rate: 0,
         },
@@ -53,7 +52,6 @@ pub(crate) async fn run(options: cli::Demo) -> CommandResult {
         |step| eprintln!("shouwen demo: {step} …"),
     )
     .await?;
-    token::make_administrator(&stack.admin_url(), &administrator).await?;
     let driver = demo::Options {
         output: Some(output.clone()),
         expected: options.expected.clone().map_or(Expected::Script, Expected::File),

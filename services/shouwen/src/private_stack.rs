@@ -44,6 +44,8 @@ pub(crate) struct StackOptions {
     pub(crate) data_dir: PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) simulate_from: Option<DateTime<Utc>>,
+    /// The first administrator, made where the roster is empty.
+    pub(crate) administrator: String,
     pub(crate) mutants: Mutants,
     /// Calls per second of one employee or service account; 0 for no limit.
     pub(crate) rate: u32,
@@ -116,6 +118,8 @@ impl PrivateStack {
                 pool.close().await;
             }
         }
+        // Before the gateway reads the roster.
+        crate::token::make_administrator(&admin_url, &options.administrator).await?;
         let metrics = Metrics::new("shouwen")?;
         let readiness = Readiness::new();
         let mut services = JoinSet::new();

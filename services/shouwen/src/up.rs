@@ -13,7 +13,6 @@ use tokio::net::TcpListener;
 use crate::{
     CommandResult, cli,
     private_stack::{PrivateStack, StackOptions},
-    token,
 };
 
 /// The first administrator of a new data directory.
@@ -32,6 +31,7 @@ pub(crate) async fn run(options: cli::Up) -> CommandResult {
             data_dir: options.data.data_dir.clone(),
             listen: options.listen,
             simulate_from: options.simulate_from,
+            administrator: ADMINISTRATOR.to_owned(),
             mutants: shouwen_gateway::domain::Mutants::default(),
             rate: 100,
         },
@@ -39,7 +39,6 @@ pub(crate) async fn run(options: cli::Up) -> CommandResult {
         |step| eprintln!("shouwen: {step} …"),
     )
     .await?;
-    token::make_administrator(&stack.admin_url(), ADMINISTRATOR).await?;
     tokio::spawn(admin::serve_admin(admin, stack.metrics.clone(), stack.readiness.clone(), stop));
     println!("{}", greeting(&stack, &options));
     stack.run_to_end().await?;

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::Stack;
 
 /// How often an unanswered or throttled call is repeated.
-const ATTEMPTS: u32 = 40;
+const ATTEMPTS: u32 = 100;
 /// How long to wait before that where the answer does not say.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Metadata in which a service account names the employee it acts for.
@@ -95,7 +95,9 @@ impl Api {
             self.tokens().remove(&who.subject);
             return true;
         }
-        refused.code == Code::Unavailable || refused.code == Code::ResourceExhausted && refused.retry_after.is_some()
+        // A gateway may learn a moment later what another one wrote into the roster.
+        let unknown_yet = refused.reason == "EMPLOYEE_UNKNOWN" || refused.reason == "SERVICE_ACCOUNT_UNKNOWN";
+        unknown_yet || refused.code == Code::Unavailable || refused.code == Code::ResourceExhausted && refused.retry_after.is_some()
     }
 
     fn sign(&self, who: &Who, metadata: &mut MetadataMap) -> Result<(), Refused> {
