@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     batch::{self, BatchError, NoEffect, Verdict},
     domain::Domain,
-    engine::{Answer, Engine, is_outage, is_transient},
+    engine::{Answer, Engine, is_lost, is_outage, is_transient},
     store,
     submission::{Outcome, Submission, SubmitError},
 };
@@ -76,6 +76,7 @@ impl<D: Domain> Committer<D> {
             if jobs.is_empty() {
                 return true;
             }
+            let reused = self.connection.is_some();
             match self.attempt(&jobs).await {
                 Ok(committed) => {
                     self.engine.after_commit(&committed);
@@ -90,6 +91,11 @@ impl<D: Domain> Committer<D> {
                     self.connection = None;
                     answer_all(jobs, &SubmitError::OutcomeUnknown);
                     return true;
+                }
+                Err(BatchError::Failed(error)) if reused && is_lost(&error) => {
+                    // It may have been lost while nothing was to be done. Nothing was applied, so a new one may begin anew.
+                    tracing::info!(service = D::SERVICE, %error, "the write path's connection was lost");
+                    self.connection = None;
                 }
                 Err(BatchError::Failed(error)) if is_outage(&error) => {
                     tracing::warn!(service = D::SERVICE, %error, "the database is not available to the write path");

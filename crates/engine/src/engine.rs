@@ -297,6 +297,18 @@ pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether an error means that this connection is gone, whatever there is to be said of Postgres.
+pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        // Ended by an administrator, a crash or a shutdown.
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| matches!(&*code, "57P01" | "57P02" | "57P03" | "57P05"))
+        }
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}
+
 /// Deadlock or serialization failure: trying again helps.
 pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(error) if error.code().is_some_and(|code| code == "40P01" || code == "40001"))

@@ -2,13 +2,12 @@
 
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use shouwen_engine::{
-    Options,
     audit::{Checkpoint, Finding, Verification, checkpoint, checkpoints, verify},
     ledger,
 };
 use sqlx::PgPool;
 
-use crate::ground::{Ground, Running, deposit};
+use crate::ground::{Ground, Running, calm, deposit};
 
 const SERVICE: &str = "bank";
 
@@ -28,7 +27,7 @@ fn key() -> Ed25519KeyPair {
 impl Audited {
     async fn new() -> Self {
         let ground = Ground::new().await;
-        let engine = ground.engine(Options::default()).await;
+        let engine = ground.engine(calm()).await;
         let key = key();
         assert!(checkpoint(engine.pool(), SERVICE, &key).await.unwrap().is_none(), "nothing to state yet");
         engine.open("accounts/a").await;

@@ -12,7 +12,7 @@ use sqlx::Executor as _;
 use crate::{
     bank::{Command, Refused},
     gate::Gate,
-    ground::{Found, Ground, Running, demand, deposit, mutated, open, probed, red, rename, submission},
+    ground::{Found, Ground, Running, calm, demand, deposit, mutated, open, probed, red, rename, submission},
 };
 
 const WRITERS: i64 = 64;
@@ -105,7 +105,7 @@ async fn check_overlap(mutants: Mutants) -> Found {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn transfers_in_both_directions_keep_the_sum() {
     let ground = Ground::new().await;
-    let engines = [ground.engine(Options::default()).await, ground.engine(Options::default()).await];
+    let engines = [ground.engine(calm()).await, ground.engine(calm()).await];
     for account in 0..8 {
         engines[0].open(&name(account)).await;
         engines[0].run(deposit(&name(account), 100)).await.unwrap();
@@ -130,7 +130,7 @@ async fn transfers_in_both_directions_keep_the_sum() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn commands_of_one_batch_are_decided_in_order_of_arrival() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     let mut commands = vec![open("accounts/a", None)];
     commands.extend((1..=20).map(|amount| deposit("accounts/a", amount)));
     let answers = engine.together(&ground, commands.into_iter().map(submission).collect()).await;
@@ -145,7 +145,7 @@ async fn commands_of_one_batch_are_decided_in_order_of_arrival() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_poisoned_command_does_not_hurt_its_neighbours() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     for account in ["accounts/a", "accounts/b", "accounts/c"] {
         engine.open(account).await;
     }
@@ -170,7 +170,7 @@ async fn a_poisoned_command_does_not_hurt_its_neighbours() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_decision_beyond_its_footprint_leaves_nothing_behind() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.open("accounts/a").await;
     engine.run(open("accounts/b", Some("bo"))).await.unwrap();
     let overreach = Command::Overreach { account: "accounts/a".to_owned(), other: "accounts/b".to_owned() };
@@ -193,7 +193,7 @@ async fn a_batch_whose_unlocked_read_was_overtaken_starts_again() {
     let ground = Ground::new().await;
     let (probe, mut gate) = Gate::at(Step::BeforeCommit);
     let first = ground.engine(probed(probe)).await;
-    let second = ground.engine(Options::default()).await;
+    let second = ground.engine(calm()).await;
     for account in ["accounts/a", "accounts/b", "accounts/c"] {
         first.open(account).await;
     }
@@ -216,7 +216,7 @@ async fn a_batch_whose_unlocked_read_was_overtaken_starts_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_batch_that_waits_too_long_is_given_up_and_can_be_repeated() {
     let ground = Ground::new().await;
-    let short = Options { write_timeout: Duration::from_millis(200), ..Options::default() };
+    let short = Options { write_timeout: Duration::from_millis(200), ..calm() };
     let engine = ground.engine(short).await;
     engine.open("accounts/a").await;
     let mut blocker = ground.superuser("bank").await;
@@ -237,7 +237,7 @@ async fn a_batch_that_waits_too_long_is_given_up_and_can_be_repeated() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_refused_batch_holds_no_lock() {
     let ground = Ground::new().await;
-    let options = Options { batch_attempts: 2, ..Options::default() };
+    let options = Options { batch_attempts: 2, ..calm() };
     let engine = ground.engine(options).await;
     engine.run(open("accounts/a", Some("an"))).await.unwrap();
     engine.open("accounts/b").await;
@@ -259,7 +259,7 @@ async fn a_refused_batch_holds_no_lock() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_was_taken_in_is_answered_before_the_engine_stops() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.open("accounts/a").await;
     let waiting = engine.queued((0..50).map(|_| submission(deposit("accounts/a", 1))).collect()).await;
     let clone = engine.engine.clone();
@@ -292,7 +292,7 @@ async fn a_full_queue_refuses_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn time_never_runs_backwards_along_positions() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.open("accounts/a").await;
     // As if Postgres's clock had been set back by an hour since the last event.
     ground.tamper("update ledger_head set time = time + interval '1 hour'").await;

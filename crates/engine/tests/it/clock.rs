@@ -13,7 +13,7 @@ use shouwen_testkit::until;
 use crate::{
     bank::Command,
     gate::Gate,
-    ground::{Ground, PATIENCE, Running, deposit},
+    ground::{Ground, PATIENCE, Running, calm, deposit},
     source::{Canned, Credit, event},
 };
 
@@ -22,7 +22,7 @@ fn at(hour: i64) -> DateTime<Utc> {
 }
 
 async fn simulating(ground: &Ground, probe: Probe) -> Running {
-    let often = Options { sweep_interval: Duration::from_millis(2), probe, ..Options::default() };
+    let often = Options { sweep_interval: Duration::from_millis(2), probe, ..calm() };
     let engine = ground.engine(often).await;
     simulate_from(engine.pool(), at(0)).await.unwrap();
     engine
@@ -35,7 +35,7 @@ fn remind(due: DateTime<Utc>) -> Command {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn simulated_time_is_set_on_an_empty_ledger_only() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     assert_eq!(simulated_at(engine.pool()).await.unwrap(), None);
     let real = engine.step_clock(at(0), at(1), true).await;
     assert!(matches!(real, Err(ClockError::NotSimulated)));

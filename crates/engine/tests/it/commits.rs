@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use shouwen_engine::{Options, SubmitError, options::Step};
+use shouwen_engine::{SubmitError, options::Step};
 use shouwen_runtime::clock::MachineClock;
 use sqlx::postgres::PgSslMode;
 use tokio::{
@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     gate::Gate,
-    ground::{Answer, Ground, deposit, probed, requested},
+    ground::{Answer, Ground, calm, deposit, probed, requested},
 };
 
 /// Where the proxy cuts.
@@ -99,7 +99,7 @@ async fn cut_at_commit(cut: Cut) {
     let postgres = SocketAddr::from(([127, 0, 0, 1], direct.get_port()));
     let proxy = Proxy::start(postgres, cut).await;
     let through = direct.port(proxy.address.port()).ssl_mode(PgSslMode::Disable);
-    let engine = ground.engine_at("bank", Options::default(), MachineClock::system(), through).await;
+    let engine = ground.engine_at("bank", calm(), MachineClock::system(), through).await;
     engine.open("accounts/a").await;
     let batch =
         || (0..32).map(|n| requested(deposit("accounts/a", 1 << n), format!("r{n}"))).collect::<Vec<_>>();
@@ -151,6 +151,24 @@ async fn a_session_ended_by_postgres_before_commit_leaves_no_effect() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_connection_lost_while_idle_is_replaced_unnoticed() {
+    let ground = Ground::new().await;
+    let engine = ground.engine(calm()).await;
+    engine.open("accounts/a").await;
+    for _ in 0..3 {
+        ground
+            .tamper(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity
+                 where datname = current_database() and pid <> pg_backend_pid()",
+            )
+            .await;
+        engine.run(deposit("accounts/a", 1)).await.unwrap();
+    }
+    assert_eq!(ground.balance("accounts/a").await, 3);
+    ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn while_postgres_is_away_commands_are_refused_and_afterwards_accepted() {
     let ground = Ground::new().await;
     let direct = ground.options("bank");
@@ -158,7 +176,7 @@ async fn while_postgres_is_away_commands_are_refused_and_afterwards_accepted() {
     let address = nobody.local_addr().unwrap();
     drop(nobody);
     let away = direct.clone().port(address.port()).ssl_mode(PgSslMode::Disable);
-    let engine = ground.engine_at("bank", Options::default(), MachineClock::system(), away).await;
+    let engine = ground.engine_at("bank", calm(), MachineClock::system(), away).await;
     let attempt = || requested(crate::ground::open("accounts/a", None), "r1");
     assert!(matches!(engine.submit(attempt()).await, Err(SubmitError::Unavailable)));
     let back = TcpListener::bind(address).await.unwrap();

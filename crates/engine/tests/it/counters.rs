@@ -1,11 +1,11 @@
 //! Gap-free counters.
 
 use futures_util::future::join_all;
-use shouwen_engine::{Options, SubmitError};
+use shouwen_engine::SubmitError;
 
 use crate::{
     bank::{Command, Refused},
-    ground::{Ground, submission},
+    ground::{Ground, calm, submission},
 };
 
 fn note(note: String, accept: bool) -> Command {
@@ -15,7 +15,7 @@ fn note(note: String, accept: bool) -> Command {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn numbers_have_no_gap_though_two_engines_accept_and_reject() {
     let ground = Ground::new().await;
-    let engines = [ground.engine(Options::default()).await, ground.engine(Options::default()).await];
+    let engines = [ground.engine(calm()).await, ground.engine(calm()).await];
     let write = async |writer: usize| {
         let mut numbers = Vec::new();
         for n in 0..6 {
@@ -39,7 +39,7 @@ async fn numbers_have_no_gap_though_two_engines_accept_and_reject() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_number_of_a_failed_batch_is_given_to_the_next() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     let poison = Command::Poison { account: "accounts/p".to_owned() };
     let commands = [note("notes/1".to_owned(), true), poison, note("notes/2".to_owned(), true)];
     let answers = engine.together(&ground, commands.into_iter().map(submission).collect()).await;

@@ -10,7 +10,7 @@ use shouwen_testkit::until;
 use crate::{
     bank::Command,
     gate::Gate,
-    ground::{Ground, PATIENCE, probed, submission},
+    ground::{Ground, PATIENCE, calm, probed, submission},
 };
 
 /// Whole microseconds, as Postgres keeps them.
@@ -26,7 +26,7 @@ fn remind(account: &str, due: DateTime<Utc>) -> Command {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn after_an_outage_each_step_happens_once_in_order_with_its_true_due_time() {
     let ground = Ground::new().await;
-    let engines = [ground.engine(Options::default()).await, ground.engine(Options::default()).await];
+    let engines = [ground.engine(calm()).await, ground.engine(calm()).await];
     let mut dues = Vec::new();
     for n in 0..40 {
         let (account, due) = (format!("accounts/{n}"), ago(10_000 - (n * 37) % 400));
@@ -62,7 +62,7 @@ async fn a_deadline_moved_meanwhile_does_not_fire() {
     let ground = Ground::new().await;
     let (probe, mut gate) = Gate::at(Step::BeforeCommit);
     let first = ground.engine(probed(probe)).await;
-    let second = ground.engine(Options::default()).await;
+    let second = ground.engine(calm()).await;
     first.open("accounts/a").await;
     first.run(remind("accounts/a", ago(60))).await.unwrap();
     gate.close();
@@ -85,7 +85,7 @@ async fn a_deadline_moved_meanwhile_does_not_fire() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sweepers_of_two_processes_find_what_falls_due() {
     let ground = Ground::new().await;
-    let often = || Options { sweep_interval: Duration::from_millis(5), ..Options::default() };
+    let often = || Options { sweep_interval: Duration::from_millis(5), ..calm() };
     let engines = [ground.engine(often()).await, ground.engine(often()).await];
     for engine in &engines {
         engine.sweep();
@@ -105,7 +105,7 @@ async fn sweepers_of_two_processes_find_what_falls_due() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn s3_deadlines_are_computed_anew_when_the_calendar_changes() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options { sweep_commands: 10, ..Options::default() }).await;
+    let engine = ground.engine(Options { sweep_commands: 10, ..calm() }).await;
     engine.domain().set_calendar("2026a");
     let due = ago(-86_400);
     for n in 0..25 {

@@ -12,7 +12,7 @@ use shouwen_engine::{
 use crate::{
     bank::Bank,
     gate::Gate,
-    ground::{Found, Ground, demand, deposit, mutated, options, red, submission},
+    ground::{Found, Ground, calm, demand, deposit, mutated, options, red, submission},
 };
 
 /// Reads the feed after `position` until `last`; any skip, repetition or reordering is an error.
@@ -113,7 +113,7 @@ async fn mutant_positions_from_sequence_turns_watchers_red() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_cursor_that_cannot_be_resumed_is_an_error() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     assert!(
         check_cursor(&engine, "", 0).await.unwrap().is_ok(),
         "an empty ledger is read from its beginning"
@@ -142,8 +142,7 @@ async fn a_cursor_that_cannot_be_resumed_is_an_error() {
 async fn a_watcher_that_has_caught_up_is_told_the_head_again_and_again() {
     let ground = Ground::new().await;
     let often = Duration::from_millis(10);
-    let engine =
-        ground.engine(Options { feed_heartbeat: often, feed_poll: often / 2, ..Options::default() }).await;
+    let engine = ground.engine(Options { feed_heartbeat: often, feed_poll: often / 2, ..calm() }).await;
     engine.open("accounts/a").await;
     let items = watch(&engine.engine, 0).take(4).try_collect::<Vec<_>>().await.unwrap();
     assert!(matches!(&items[0], FeedItem::Events(rows) if rows.len() == 1));
@@ -155,7 +154,7 @@ async fn a_watcher_that_has_caught_up_is_told_the_head_again_and_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_long_ledger_is_read_in_pieces() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options { feed_events: 7, ..Options::default() }).await;
+    let engine = ground.engine(Options { feed_events: 7, ..calm() }).await;
     engine.open("accounts/a").await;
     let answers = engine.queued((0..99).map(|_| submission(deposit("accounts/a", 1))).collect()).await.await;
     assert!(answers.iter().all(Result::is_ok));

@@ -13,7 +13,7 @@ use sqlx::Executor as _;
 
 use crate::{
     gate::Gate,
-    ground::{Found, Ground, demand, deposit, fenced, mutated, probed, red},
+    ground::{Found, Ground, calm, demand, deposit, fenced, mutated, probed, red},
 };
 
 const CASE: &str = "cases/1";
@@ -64,7 +64,7 @@ async fn a_missing_fence_is_raised_first() {
     // Committed before the batch has looked at anything.
     assert_eq!(ground.number("select epoch from fence where case_name = 'cases/1'").await, 3);
     // Meanwhile another process has heard of the next epoch.
-    let other = ground.engine(Options::default()).await;
+    let other = ground.engine(calm()).await;
     other.submit(fenced(deposit("accounts/a", 1), CASE, 4)).await.unwrap();
     gate.open();
     let answer = writing.await.unwrap().remove(0);
@@ -76,7 +76,7 @@ async fn a_raise_waits_for_the_write_that_shares_the_fence() {
     let ground = Ground::new().await;
     let (probe, mut gate) = Gate::at(Step::BeforeCommit);
     let first = ground.engine(probed(probe)).await;
-    let second = ground.engine(Options::default()).await;
+    let second = ground.engine(calm()).await;
     first.open("accounts/a").await;
     first.open("accounts/b").await;
     gate.close();
@@ -95,7 +95,7 @@ async fn a_raise_waits_for_the_write_that_shares_the_fence() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn raises_and_shares_of_many_cases_neither_deadlock_nor_let_an_old_write_follow() {
     let ground = Ground::new().await;
-    let engines = [ground.engine(Options::default()).await, ground.engine(Options::default()).await];
+    let engines = [ground.engine(calm()).await, ground.engine(calm()).await];
     for account in 0..8 {
         engines[0].open(&format!("accounts/{account}")).await;
     }

@@ -13,7 +13,9 @@ use shouwen_testkit::until;
 
 use crate::{
     gate::{Death, Gate},
-    ground::{Found, Ground, PATIENCE, Running, demand, deposit, fenced, options, probed, red, submission},
+    ground::{
+        Found, Ground, PATIENCE, Running, calm, demand, deposit, fenced, options, probed, red, submission,
+    },
     source::{Canned, Credit, LedgerFeed, event, happened, serve},
 };
 
@@ -71,7 +73,7 @@ async fn mutant_cursor_outside_turns_followers_red() {
 async fn two_replicas_that_follow_at_once_apply_every_event_once() {
     let ground = Ground::new().await;
     let canned = Canned::serve(Vec::new(), None).await;
-    let small = || Options { feed_events: 3, ..Options::default() };
+    let small = || Options { feed_events: 3, ..calm() };
     let engines = [ground.engine(small()).await, ground.engine(small()).await];
     for engine in &engines {
         engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
@@ -99,7 +101,7 @@ async fn a_replica_that_was_overtaken_holds_no_lock() {
     let canned = Canned::serve(vec![event(1, "a", "1")], None).await;
     let (probe, mut gate) = Gate::at(Step::Begun);
     let slow = ground.engine(probed(probe)).await;
-    let quick = ground.engine(Options::default()).await;
+    let quick = ground.engine(calm()).await;
     gate.close();
     slow.follow(Arc::new(Credit), Arc::clone(&canned.source));
     gate.reached().await;
@@ -120,7 +122,7 @@ async fn a_replica_that_was_overtaken_holds_no_lock() {
 async fn broken_streams_are_resumed_from_the_cursor() {
     let ground = Ground::new().await;
     let canned = Canned::serve((1..=40).map(|position| event(position, "a", "1")).collect(), Some(7)).await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
     followed(&engine, 40).await;
     assert!(canned.opened() >= 6);
@@ -139,7 +141,7 @@ async fn one_service_follows_the_ledger_of_another_while_it_is_written() {
     for account in 0..4 {
         shop[0].open(&format!("accounts/{account}")).await;
     }
-    let bank = ground.engine(Options::default()).await;
+    let bank = ground.engine(calm()).await;
     bank.follow(Arc::new(Credit), serve(LedgerFeed(shop[0].engine.clone())).await);
     let write = async |writer: usize| {
         for _ in 0..20 {
@@ -158,7 +160,7 @@ async fn one_service_follows_the_ledger_of_another_while_it_is_written() {
 async fn clocks_start_at_the_event_s_time_and_the_cause_is_on_the_ledger() {
     let ground = Ground::new().await;
     let canned = Canned::serve(vec![event(1, "a", "nothing"), event(2, "a", "5")], None).await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
     followed(&engine, 2).await;
     let (_, account) = ground.account("accounts/a").await.unwrap();
@@ -174,7 +176,7 @@ async fn a_follower_raises_the_fence_that_an_event_tells_of() {
     handed_over.case = "cases/1".to_owned();
     handed_over.version = 2;
     let canned = Canned::serve(vec![handed_over], None).await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.open("accounts/a").await;
     engine.submit(fenced(deposit("accounts/a", 1), "cases/1", 1)).await.unwrap();
     engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
@@ -188,7 +190,7 @@ async fn a_follower_raises_the_fence_that_an_event_tells_of() {
 async fn commands_and_followed_events_on_the_same_aggregates_lose_nothing() {
     let ground = Ground::new().await;
     let canned = Canned::serve(Vec::new(), None).await;
-    let engines = [ground.engine(Options::default()).await, ground.engine(Options::default()).await];
+    let engines = [ground.engine(calm()).await, ground.engine(calm()).await];
     for account in 0..3 {
         engines[0].open(&format!("accounts/{account}")).await;
     }

@@ -170,7 +170,7 @@ impl Ground {
 
     /// What must hold whatever happened: the ledger is whole and dense, and the tables say what follows from it.
     pub(crate) async fn consistent(&self) -> Found {
-        let running = self.engine(Options::default()).await;
+        let running = self.engine(calm()).await;
         let pool = running.pool();
         let verification = audit::verify(pool, &[], &[], |_, _| {}).await.unwrap();
         demand!(verification.findings.is_empty(), "the ledger: {:?}", verification.findings);
@@ -289,7 +289,12 @@ impl Running {
 
 /// Options with a probe and mutants.
 pub(crate) fn options(probe: Probe, mutants: Mutants) -> Options {
-    Options { probe, mutants, feed_poll: Duration::from_millis(5), ..Options::default() }
+    Options { probe, mutants, feed_poll: Duration::from_millis(5), ..calm() }
+}
+
+/// Options under which nothing ends because the machine is busy.
+pub(crate) fn calm() -> Options {
+    Options { context_age: PATIENCE, write_timeout: PATIENCE, ..Options::default() }
 }
 
 pub(crate) fn probed(probe: Probe) -> Options {

@@ -1,14 +1,17 @@
 //! A repeated request has one effect and the former result; a refusal is no result.
 
 use shouwen_engine::{
-    Options, RequestKey, Submission, SubmitError,
+    RequestKey, Submission, SubmitError,
     options::{Mutants, Step},
 };
+use shouwen_testkit::until;
 
 use crate::{
     bank::{Command, Refused},
     gate::Gate,
-    ground::{Found, Ground, demand, deposit, mutated, open, probed, red, requested, submission},
+    ground::{
+        Found, Ground, PATIENCE, calm, demand, deposit, mutated, open, probed, red, requested, submission,
+    },
 };
 
 /// A repeat shows what the first call showed, also after later changes.
@@ -80,7 +83,7 @@ async fn mutant_keep_rejected_turns_rejections_red() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_same_id_for_something_else_is_refused() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.open("accounts/a").await;
     engine.submit(requested(deposit("accounts/a", 5), "r1")).await.unwrap();
     let reused = engine.submit(requested(deposit("accounts/a", 6), "r1")).await;
@@ -99,7 +102,7 @@ async fn the_same_id_for_something_else_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_accepted_command_that_changes_nothing_is_remembered_too() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.run(open("accounts/a", Some("an"))).await.unwrap();
     let seize =
         || requested(Command::Seize { account: "accounts/a".to_owned(), name: "an".to_owned() }, "r1");
@@ -126,7 +129,7 @@ async fn two_simultaneous_first_attempts_have_one_effect_and_one_result() {
     let ground = Ground::new().await;
     let (probe, mut gate) = Gate::at(Step::BeforeCommit);
     let first = ground.engine(probed(probe)).await;
-    let second = ground.engine(Options::default()).await;
+    let second = ground.engine(calm()).await;
     first.open("accounts/a").await;
     let attempt = || vec![requested(deposit("accounts/a", 5), "r1")];
     gate.close();
@@ -145,7 +148,7 @@ async fn a_second_attempt_takes_over_where_the_first_dies() {
     let ground = Ground::new().await;
     let (probe, mut gate) = Gate::at(Step::BeforeCommit);
     let first = ground.engine(probed(probe)).await;
-    let second = ground.engine(Options::default()).await;
+    let second = ground.engine(calm()).await;
     first.open("accounts/a").await;
     let attempt = || vec![requested(deposit("accounts/a", 5), "r1")];
     gate.close();
@@ -163,7 +166,7 @@ async fn a_second_attempt_takes_over_where_the_first_dies() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_same_id_many_times_in_one_batch_has_one_effect() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.open("accounts/a").await;
     let same = || requested(deposit("accounts/a", 5), "r1");
     let other: Submission<Command> = requested(deposit("accounts/a", 1), "r2");
@@ -174,4 +177,24 @@ async fn the_same_id_many_times_in_one_batch_has_one_effect() {
     assert!(matches!(answers[3], Err(SubmitError::RequestReused)));
     assert_eq!(ground.balance("accounts/a").await, 6);
     ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn requests_are_forgotten_after_their_retention() {
+    let ground = Ground::new().await;
+    let engine = ground.engine(calm()).await;
+    engine.open("accounts/a").await;
+    for id in ["old", "new"] {
+        engine.submit(requested(deposit("accounts/a", 1), id)).await.unwrap();
+    }
+    ground
+        .tamper("update request set created_at = created_at - interval '7 days 1 minute' where id = 'old'")
+        .await;
+    engine.keep_up();
+    until("upkeep", PATIENCE, async || {
+        (ground.number("select count(*) from request").await == 1).then_some(())
+    })
+    .await;
+    assert!(!engine.submit(requested(deposit("accounts/a", 1), "old")).await.unwrap().replayed);
+    assert!(engine.submit(requested(deposit("accounts/a", 1), "new")).await.unwrap().replayed);
 }

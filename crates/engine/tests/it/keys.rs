@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use shouwen_engine::{
-    AggregateId, Options, SubmitError,
+    AggregateId, SubmitError,
     options::{Mutants, Step},
 };
 
@@ -10,7 +10,7 @@ use crate::{
     bank::{Command, Refused},
     gate::Gate,
     ground::{
-        Answer, Found, Ground, demand, deposit, mutated, open, options, probed, red, rename, submission,
+        Answer, Found, Ground, calm, demand, deposit, mutated, open, options, probed, red, rename, submission,
     },
 };
 
@@ -24,7 +24,7 @@ fn held_by(answer: &Answer) -> Option<&AggregateId> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_key_wanted_by_many_has_one_winner_and_the_others_are_told() {
     let ground = Ground::new().await;
-    let engines = [ground.engine(Options::default()).await, ground.engine(Options::default()).await];
+    let engines = [ground.engine(calm()).await, ground.engine(calm()).await];
     let attempts = (0..64).map(|n| engines[n % 2].run(open(&format!("accounts/{n}"), Some("wanted"))));
     let answers = join_all(attempts).await;
     let winners: Vec<&AggregateId> = answers.iter().flatten().map(|outcome| &outcome.primary).collect();
@@ -39,7 +39,7 @@ async fn one_key_wanted_by_many_has_one_winner_and_the_others_are_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn in_one_batch_the_first_accepted_one_has_the_key() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.open("accounts/taken").await;
     let commands = vec![
         // Rejected for another reason: the name stays free.
@@ -65,7 +65,7 @@ async fn when_the_winner_s_batch_rolls_back_the_next_gets_the_key() {
     let ground = Ground::new().await;
     let (probe, mut gate) = Gate::at(Step::Appended);
     let first = ground.engine(probed(probe)).await;
-    let second = ground.engine(Options::default()).await;
+    let second = ground.engine(calm()).await;
     gate.close();
     let losing = tokio::spawn(first.queued(vec![submission(open("accounts/a", Some("wanted")))]).await);
     gate.reached().await;
@@ -83,7 +83,7 @@ async fn when_the_winner_s_batch_commits_the_next_is_told() {
     let ground = Ground::new().await;
     let (probe, mut gate) = Gate::at(Step::Appended);
     let first = ground.engine(probed(probe)).await;
-    let second = ground.engine(Options::default()).await;
+    let second = ground.engine(calm()).await;
     gate.close();
     let winning = tokio::spawn(first.queued(vec![submission(open("accounts/a", Some("wanted")))]).await);
     gate.reached().await;
@@ -142,7 +142,7 @@ async fn a_key_being_released_is_waited_for_and_taken() {
     let ground = Ground::new().await;
     let (probe, mut gate) = Gate::at(Step::BeforeCommit);
     let first = ground.engine(probed(probe)).await;
-    let second = ground.engine(Options::default()).await;
+    let second = ground.engine(calm()).await;
     first.run(open("accounts/a", Some("wanted"))).await.unwrap();
     gate.close();
     let releasing = tokio::spawn(first.queued(vec![submission(rename("accounts/a", None))]).await);
@@ -161,7 +161,7 @@ async fn a_key_being_released_is_waited_for_and_taken() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn batches_that_want_each_other_s_winners_in_opposite_orders_do_not_deadlock() {
     let ground = Ground::new().await;
-    let engines = [ground.engine(Options::default()).await, ground.engine(Options::default()).await];
+    let engines = [ground.engine(calm()).await, ground.engine(calm()).await];
     for account in 0..6 {
         engines[0].open(&format!("accounts/{account}")).await;
     }

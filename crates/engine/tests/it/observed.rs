@@ -1,10 +1,10 @@
 //! What decisions use beside the locked states is the same in every process.
 
-use shouwen_engine::{Options, SubmitError};
+use shouwen_engine::SubmitError;
 
 use crate::{
     bank::{Command, Refused},
-    ground::{Answer, Ground, deposit, submission},
+    ground::{Answer, Ground, calm, deposit, submission},
 };
 
 fn over_limit(answer: &Answer) -> bool {
@@ -14,7 +14,7 @@ fn over_limit(answer: &Answer) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn p2_what_one_process_sets_binds_the_next_decision_of_all() {
     let ground = Ground::new().await;
-    let engines = [ground.engine(Options::default()).await, ground.engine(Options::default()).await];
+    let engines = [ground.engine(calm()).await, ground.engine(calm()).await];
     engines[0].open("accounts/a").await;
     engines[1].run(deposit("accounts/a", 50)).await.unwrap();
     for (n, limit) in [40, 10, 30, 20].into_iter().enumerate() {
@@ -25,7 +25,7 @@ async fn p2_what_one_process_sets_binds_the_next_decision_of_all() {
         }
     }
     // A process that starts later knows it from its first decision on.
-    let late = ground.engine(Options::default()).await;
+    let late = ground.engine(calm()).await;
     assert!(over_limit(&late.run(deposit("accounts/a", 21)).await));
     // The rest of the batch that sets it is still decided by what held before.
     let set = Command::SetLimit { amount: 5 };

@@ -7,7 +7,7 @@ use shouwen_engine::{Options, operations::ParkedError};
 use crate::{
     bank::Command,
     followers::{followed, projected_once},
-    ground::{Ground, Running},
+    ground::{Ground, Running, calm},
     source::{Canned, Credit, event, happened},
 };
 
@@ -30,7 +30,7 @@ async fn a_rejected_event_is_parked_and_later_ones_of_its_aggregate_wait_while_o
     let ground = Ground::new().await;
     let first = [event(1, "a", "5"), event(2, "a", "13"), event(3, "a", "7"), event(4, "b", "3")];
     let canned = Canned::serve(first.to_vec(), None).await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
     followed(&engine, 4).await;
     // Also those that come later.
@@ -66,7 +66,7 @@ async fn a_skipped_event_is_recorded_and_those_behind_it_are_applied() {
     let ground = Ground::new().await;
     let events = [event(1, "a", "13"), event(2, "a", "2"), event(3, "a", "13"), event(4, "a", "4")];
     let canned = Canned::serve(events.to_vec(), None).await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
     followed(&engine, 4).await;
     let follow = Arc::new(Credit);
@@ -90,7 +90,7 @@ async fn a_malformed_event_is_parked() {
     let ground = Ground::new().await;
     let events = [event(1, "c", "2"), event(2, "c", "many"), event(3, "c", "4"), event(4, "d", "1")];
     let canned = Canned::serve(events.to_vec(), None).await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
     followed(&engine, 4).await;
     assert_eq!((ground.balance("accounts/c").await, ground.balance("accounts/d").await), (2, 1));
@@ -111,7 +111,7 @@ async fn an_event_that_makes_a_statement_fail_is_parked_and_the_others_go_on() {
     let ground = Ground::new().await;
     let events = [event(1, "a", "1"), event(2, "b", "666"), event(3, "b", "2"), event(4, "a", "1")];
     let canned = Canned::serve(events.to_vec(), None).await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
     followed(&engine, 4).await;
     assert_eq!(ground.balance("accounts/a").await, 2);
@@ -131,7 +131,7 @@ async fn an_event_whose_projection_fails_is_parked_and_projected_on_retry() {
     stubborn.branch = "unprojectable".to_owned();
     let canned =
         Canned::serve(vec![event(1, "a", "1"), stubborn, event(3, "a", "2"), event(4, "b", "1")], None).await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
     followed(&engine, 4).await;
     assert_eq!(parked(&engine).await, expected(&[(2, "FAILED"), (3, "WAITING")]));
@@ -150,10 +150,7 @@ async fn an_event_whose_projection_fails_is_parked_and_projected_on_retry() {
 async fn nothing_is_left_waiting_when_a_queue_is_emptied_while_events_arrive() {
     let ground = Ground::new().await;
     let canned = Canned::serve((1..=30).map(|position| event(position, "a", "13")).collect(), None).await;
-    let engines = [
-        ground.engine(Options { feed_events: 2, ..Options::default() }).await,
-        ground.engine(Options::default()).await,
-    ];
+    let engines = [ground.engine(Options { feed_events: 2, ..calm() }).await, ground.engine(calm()).await];
     engines[0].follow(Arc::new(Credit), Arc::clone(&canned.source));
     followed(&engines[0], 30).await;
     engines[0].run(soften("accounts/a")).await.unwrap();

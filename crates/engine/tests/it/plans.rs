@@ -1,11 +1,11 @@
 //! The hot statements use indexes, also with the generic plans that prepared statements come to.
 
-use shouwen_engine::{Options, feed::check_cursor, ledger};
+use shouwen_engine::{feed::check_cursor, ledger};
 use sqlx::Executor as _;
 
 use crate::{
     bank::Command,
-    ground::{Ground, deposit, fenced, open, request, requested},
+    ground::{Ground, calm, deposit, fenced, open, request, requested},
 };
 
 const FILLED: &str = "
@@ -31,7 +31,7 @@ async fn the_hot_statements_use_indexes() {
     let ground = Ground::new().await;
     ground.tamper(FILLED).await;
     ground.tamper("select pg_stat_reset()").await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.domain().set_calendar("c1");
     // Often enough for every prepared statement to come to its generic plan.
     for n in 1..=20_i64 {

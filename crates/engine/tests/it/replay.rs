@@ -1,10 +1,10 @@
 //! Answering a repeat for somebody who may not make the call any more.
 
-use shouwen_engine::{Options, SubmitError, options::Step};
+use shouwen_engine::{SubmitError, options::Step};
 
 use crate::{
     gate::Gate,
-    ground::{Ground, deposit, open, probed, request, requested},
+    ground::{Ground, calm, deposit, open, probed, request, requested},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -12,7 +12,7 @@ async fn a_replay_waits_for_the_first_attempt_and_answers_its_result() {
     let ground = Ground::new().await;
     let (probe, mut gate) = Gate::at(Step::BeforeCommit);
     let first = ground.engine(probed(probe)).await;
-    let second = ground.engine(Options::default()).await;
+    let second = ground.engine(calm()).await;
     first.open("accounts/a").await;
     let command = deposit("accounts/a", 5);
     gate.close();
@@ -40,7 +40,7 @@ async fn a_replay_of_an_attempt_that_dies_is_none() {
     let ground = Ground::new().await;
     let (probe, mut gate) = Gate::at(Step::BeforeCommit);
     let first = ground.engine(probed(probe)).await;
-    let second = ground.engine(Options::default()).await;
+    let second = ground.engine(calm()).await;
     first.open("accounts/a").await;
     let command = deposit("accounts/a", 5);
     gate.close();
@@ -63,7 +63,7 @@ async fn a_replay_of_an_attempt_that_dies_is_none() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_replay_of_nothing_a_rejection_or_something_else_is_refused() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     let never = engine.replay(&request(&deposit("accounts/a", 5), "r1")).await;
     assert!(matches!(never, Err(SubmitError::NotAReplay)));
     engine.submit(requested(deposit("accounts/a", 5), "r1")).await.unwrap_err();

@@ -3,13 +3,12 @@
 use std::str::FromStr as _;
 
 use shouwen_engine::{
-    Options,
     operations::ranges_ready,
     provision::{MIGRATOR, Schema},
 };
 use sqlx::{Executor as _, PgPool, postgres::PgConnectOptions};
 
-use crate::ground::{Ground, deposit};
+use crate::ground::{Ground, calm, deposit};
 
 /// Insufficient privilege.
 const REFUSED: &str = "42501";
@@ -22,7 +21,7 @@ async fn code(pool: &PgPool, sql: &'static str) -> Option<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_runtime_role_only_inserts_into_the_ledger() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.open("accounts/a").await;
     for sql in [
         "update ledger set actor = 'somebody'",
@@ -56,7 +55,7 @@ async fn the_runtime_role_only_inserts_into_the_ledger() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_next_ranges_exist_and_are_as_closed_as_the_first() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.open("accounts/a").await;
     let ranges = "select count(*) from pg_inherits where inhparent = 'ledger'::regclass";
     assert_eq!(ground.number(ranges).await, 3);
@@ -88,7 +87,7 @@ async fn the_next_ranges_exist_and_are_as_closed_as_the_first() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_position_cannot_occur_twice() {
     let ground = Ground::new().await;
-    let engine = ground.engine(Options::default()).await;
+    let engine = ground.engine(calm()).await;
     engine.open("accounts/a").await;
     let again = "insert into ledger select position, type, aggregate, version, payload, actor, on_behalf, capacity, case_name,
                                            branch, request_id, cause, time + interval '1 year', hash from ledger";
