@@ -1,9 +1,11 @@
 //! Bodies on their way through the edge. Bytes and trailers pass as they are; what is added is an end: when the time or the token has
 //! run out, or a message grows too large, the call ends with a status of its own instead of a broken stream.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -55,11 +57,35 @@ pub(super) struct End {
 pub(super) struct Bounds {
     pub(super) max_message_bytes: usize,
     pub(super) end: Option<End>,
-    /// What goes wrong with the caller's own stream.
-    pub(super) breach: Option<oneshot::Receiver<Failure>>,
+    /// Of the caller's own stream.
+    pub(super) leash: Option<Leash>,
     pub(super) mutation: bool,
     pub(super) service: Arc<str>,
     pub(super) language: Language,
+}
+
+/// Holds the caller's stream as long as its call goes on: it ends when this is dropped.
+pub(super) struct Leash {
+    /// What goes wrong with the stream; closed when it has passed whole.
+    breach: Option<oneshot::Receiver<Failure>>,
+    _open: oneshot::Sender<Infallible>,
+}
+
+impl Leash {
+    /// What has gone wrong, if anything has.
+    fn poll_breach(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
+        let Some(breach) = &mut self.breach else { return Poll::Pending };
+        if let Ok(failure) = ready!(Pin::new(breach).poll(context)) {
+            return Poll::Ready(failure);
+        }
+        self.breach = None;
+        Poll::Pending
+    }
+
+    /// What goes wrong; pending as long as nothing does.
+    pub(super) async fn breach(&mut self) -> Failure {
+        poll_fn(|context| self.poll_breach(context)).await
+    }
 }
 
 pin_project! {
@@ -103,6 +129,7 @@ impl Body for Bounded {
                 }
                 Poll::Ready(None) => {
                     *this.answer = None;
+                    this.bounds.leash = None;
                     return Poll::Ready(None);
                 }
                 Poll::Pending => {
@@ -117,8 +144,9 @@ impl Body for Bounded {
                 }
             },
         };
-        // Dropping the backend's answer cancels the call there.
+        // Dropping the backend's answer and the caller's stream cancels the call there.
         *this.answer = None;
+        this.bounds.leash = None;
         Poll::Ready(Some(Ok(Frame::trailers(trailers(&failure, this.bounds.language)))))
     }
 
@@ -130,13 +158,10 @@ impl Body for Bounded {
 impl Bounds {
     /// Why the call is over already, if it is.
     fn cut(&mut self, context: &mut Context<'_>) -> Option<Failure> {
-        if let Some(breach) = &mut self.breach
-            && let Poll::Ready(told) = Pin::new(breach).poll(context)
+        if let Some(leash) = &mut self.leash
+            && let Poll::Ready(failure) = leash.poll_breach(context)
         {
-            self.breach = None;
-            if let Ok(failure) = told {
-                return Some(failure);
-            }
+            return Some(failure);
         }
         // A stream that is always ready never gets to the timer.
         self.end.filter(|end| Instant::now() >= end.at).map(|end| (end.failure)(self.mutation))
@@ -163,14 +188,19 @@ pub(super) struct Inbound<B> {
     meter: FrameMeter,
     limit: usize,
     breach: Option<oneshot::Sender<Failure>>,
+    /// `None` once the call is over.
+    over: Option<oneshot::Receiver<Infallible>>,
 }
 
 impl<B> Inbound<B> {
-    /// With the other end that learns what is wrong with the stream.
-    pub(super) fn new(opening: Bytes, rest: B, limit: usize) -> (Self, oneshot::Receiver<Failure>) {
+    /// With the leash that ends it and learns what is wrong with it.
+    pub(super) fn new(opening: Bytes, rest: B, limit: usize) -> (Self, Leash) {
         let (breach, told) = oneshot::channel();
+        let (open, over) = oneshot::channel();
         let opening = Some(opening).filter(|bytes| !bytes.is_empty());
-        (Self { opening, rest, meter: FrameMeter::requests(limit), limit, breach: Some(breach) }, told)
+        let meter = FrameMeter::requests(limit);
+        let inbound = Self { opening, rest, meter, limit, breach: Some(breach), over: Some(over) };
+        (inbound, Leash { breach: Some(told), _open: open })
     }
 }
 
@@ -187,9 +217,13 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
+        if this.over.as_mut().is_none_or(|over| Pin::new(over).poll(context).is_ready()) {
+            this.over = None;
+            return Poll::Ready(Some(Err(Status::cancelled("the call is over"))));
+        }
         let frame = match this.opening.take() {
             Some(opening) => Frame::data(opening),
-            None => match std::task::ready!(Pin::new(&mut this.rest).poll_frame(context)) {
+            None => match ready!(Pin::new(&mut this.rest).poll_frame(context)) {
                 Some(Ok(frame)) => frame,
                 Some(Err(error)) => return Poll::Ready(Some(Err(Status::from_error(error.into())))),
                 None => return Poll::Ready(None),

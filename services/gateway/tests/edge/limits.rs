@@ -1,0 +1,167 @@
+//! Bounds: how often, how many at once, how large, and what is no message at all.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use prost::Message as _;
+use shouwen_runtime::config::Period;
+use tonic::{Code, Status};
+
+use crate::backend::Act;
+use crate::contract::Ping;
+use crate::world::{Ask, Refusal, World, framed};
+
+#[tokio::test]
+async fn each_principal_has_a_rate_of_its_own() {
+    let world = World::with(|config| {
+        (config.limits.employee_rate, config.limits.employee_burst) = (1, 2);
+        (config.limits.account_rate, config.limits.account_burst) = (1, 3);
+    })
+    .await;
+    let refused = async |ask: &Ask, allowed: usize| {
+        for _ in 0..allowed {
+            ask.send(&Ping::default()).await.unwrap();
+        }
+        let refusal = loop {
+            // A slow machine lets a call's time pass meanwhile.
+            if let Err(status) = ask.send(&Ping::default()).await {
+                break Refusal(status);
+            }
+        };
+        refusal.is(Code::ResourceExhausted, "RATE_LIMITED");
+        let wait = refusal.retry_after();
+        assert!(wait > Duration::ZERO && wait <= Duration::from_secs(1), "{wait:?}");
+    };
+    refused(&world.ask("Get", "zhang"), 2).await;
+    refused(&world.ask("Get", "li"), 2).await;
+    // An account has one rate for all whom it acts for.
+    let account = world.ask_at("/shouwen.echo.v1.Echo/Get", "serviceAccounts/crm");
+    account.clone().acting_for("CRM-zhang").send(&Ping::default()).await.unwrap();
+    refused(&account.acting_for("CRM-li"), 2).await;
+}
+
+#[tokio::test]
+async fn calls_beyond_the_places_wait_shortly_and_are_shed() {
+    let mut world = World::with(|config| {
+        let limits = &mut config.limits;
+        (limits.max_calls, limits.max_queued, limits.max_queue_time) = (1, 1, Period::millis(20));
+    })
+    .await;
+    world.script([Act::Hang]);
+    let ask = world.ask("Get", "zhang");
+    let hanging = tokio::spawn({
+        let ask = ask.clone();
+        async move { ask.send(&Ping::default()).await }
+    });
+    world.seen().await;
+    let refusal = ask.refusal(&Ping::default()).await;
+    refusal.is(Code::ResourceExhausted, "OVERLOADED");
+    assert!(refusal.retry_after() > Duration::ZERO);
+    // A place that becomes free is taken by who waits or comes.
+    hanging.abort();
+    world.ended().await;
+    let came_in = async {
+        while ask.send(&Ping::default()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), came_in).await.unwrap();
+}
+
+#[tokio::test]
+async fn calls_beyond_the_queue_are_shed_at_once() {
+    let mut world = World::with(|config| {
+        let limits = &mut config.limits;
+        (limits.max_calls, limits.max_queued, limits.max_queue_time) = (1, 0, Period::secs(3600));
+    })
+    .await;
+    world.script([Act::Hang]);
+    let ask = world.ask("Get", "zhang");
+    let hanging = tokio::spawn({
+        let ask = ask.clone();
+        async move { ask.send(&Ping::default()).await }
+    });
+    world.seen().await;
+    ask.refusal(&Ping::default()).await.is(Code::ResourceExhausted, "OVERLOADED");
+    hanging.abort();
+}
+
+#[tokio::test]
+async fn a_message_is_bounded_in_both_directions() {
+    let mut world = World::with(|config| config.limits.max_message_bytes = 1024).await;
+    let ask = world.ask("Get", "zhang");
+    let largest = Ping::of(&[1; 1021]);
+    assert_eq!(largest.encoded_len(), 1024);
+    ask.send(&largest).await.unwrap();
+    world.seen().await;
+    let refusal = ask.refusal(&Ping::of(&[1; 1022])).await;
+    refusal.is(Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
+    assert_eq!(refusal.metadata("limit_bytes"), "1024");
+    assert!(world.nothing_seen());
+
+    world.script([Act::Say(1024), Act::Say(1025)]);
+    assert_eq!(ask.send(&Ping::default()).await.unwrap().into_inner().len(), 1024);
+    let refusal = ask.refusal(&Ping::default()).await;
+    refusal.is(Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
+    assert!(refusal.0.message().contains("answer"));
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_refused_before_any_backend() {
+    let mut world = World::new().await;
+    let good = framed(&Ping::of(b"x").encode_to_vec());
+    let cases = [
+        ("no frame", vec![]),
+        ("half a frame", good[..3].to_vec()),
+        ("half a message", good[..6].to_vec()),
+        ("two messages", [good.clone(), good.clone()].concat()),
+        ("an unknown flag", [&[2], &good[1..]].concat()),
+        ("no protobuf", framed(&[0x0a, 0x05, b'a'])),
+    ];
+    let ask = world.ask("Get", "zhang");
+    for (what, body) in cases {
+        let refusal = ask.raw_refusal(body).await;
+        assert_eq!(
+            (refusal.0.code(), refusal.reason().as_str()),
+            (Code::InvalidArgument, "MESSAGE_MALFORMED"),
+            "{what}"
+        );
+    }
+    // A wanted field of another type.
+    world
+        .ask("Look", "zhang")
+        .raw_refusal(framed(&[0x08, 1]))
+        .await
+        .is(Code::InvalidArgument, "MESSAGE_MALFORMED");
+    assert!(world.nothing_seen());
+}
+
+#[tokio::test]
+async fn compressed_requests_are_refused_and_told_so() {
+    let world = World::new().await;
+    let good = framed(&Ping::of(b"x").encode_to_vec());
+    let ask = world.ask("Get", "zhang");
+    let response = ask.clone().with("grpc-encoding", "gzip").raw(good.clone()).await;
+    assert_eq!(response.headers()["grpc-accept-encoding"], "identity");
+    let status = Status::from_header_map(response.headers()).unwrap();
+    assert_eq!(status.code(), Code::Unimplemented);
+    let refusal = ask.raw_refusal([&[1], &good[1..]].concat()).await;
+    refusal.is(Code::Unimplemented, "COMPRESSION_UNSUPPORTED");
+    assert!(ask.with("grpc-encoding", "identity").raw(good).await.headers().contains_key("x-echo"));
+}
+
+#[tokio::test]
+async fn what_is_no_grpc_is_no_grpc() {
+    let world = World::new().await;
+    let good = framed(&Ping::of(b"x").encode_to_vec());
+    for (content_type, status) in [
+        ("application/json", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("application/grpc-web+proto", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("application/grpc+json", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("application/grpc+proto", StatusCode::OK),
+        ("application/grpc;charset=utf-8", StatusCode::OK),
+    ] {
+        let ask = world.ask("Get", "zhang").with("content-type", content_type);
+        assert_eq!(ask.raw(good.clone()).await.status(), status, "{content_type}");
+    }
+}
