@@ -11,8 +11,9 @@ use shouwen_proto::{
     calls::v1::{GetCallRequest, RegisterCallRequest, call_service_client::CallServiceClient},
     operator::v1::{GetStatusRequest, operator_service_client::OperatorServiceClient},
     ownership::v1::{
-        Branch, ClaimRequest, Employee, ImportRosterRequest, RosterEntry, case_service_client::CaseServiceClient,
-        roster_entry::Entry, roster_service_client::RosterServiceClient,
+        Branch, ClaimRequest, Employee, ImportRosterRequest, RosterEntry,
+        case_service_client::CaseServiceClient, roster_entry::Entry,
+        roster_service_client::RosterServiceClient,
     },
     r#type::v1::Channel as ContactChannel,
 };
@@ -160,7 +161,7 @@ impl Clients {
         let mut heads = Vec::new();
         let mut cursors = Vec::new();
         for service in ["ownership", "calls", "callbacks"] {
-            let message = GetStatusRequest { service: service.to_owned() };
+            let message = GetStatusRequest { service: service.to_owned(), idle_after: Vec::new() };
             let status = operator.get_status(with(&self.administrator, message)).await?.into_inner();
             heads.push((service.to_owned(), status.head.unwrap_or_default().position));
             cursors.extend(
@@ -170,9 +171,7 @@ impl Clients {
                     .map(|follower| (follower.feed, follower.cursor.unwrap_or_default().position)),
             );
         }
-        Ok(cursors
-            .iter()
-            .all(|(feed, at)| heads.iter().any(|(service, head)| service == feed && at >= head)))
+        Ok(cursors.iter().all(|(feed, at)| heads.iter().any(|(service, head)| service == feed && at >= head)))
     }
 
     /// Lets `clients` clients work for a time, each with its own share of the employees. Any refusal ends the run: a figure with refusals in it
@@ -226,10 +225,9 @@ impl Clients {
         }
         let mut latencies = Vec::new();
         while let Some(ended) = running.join_next().await {
-            latencies
-                .extend(ended?.map_err(|status| {
-                    format!("{work:?} was refused: {:?}: {}", status.code(), status.message())
-                })?);
+            latencies.extend(ended?.map_err(|status| {
+                format!("{work:?} was refused: {:?}: {}", status.code(), status.message())
+            })?);
         }
         Ok(Load { seconds: time.as_secs_f64(), latencies })
     }

@@ -48,6 +48,8 @@ pub(crate) struct Inner<D: Domain> {
     /// Shared by followers and sweepers while they work; taken alone by whoever moves the clock.
     working: RwLock<()>,
     pub(crate) resumed: Notify,
+    /// Something was applied, or a command was answered.
+    pub(crate) progress: Notify,
     /// Wakes the sweeper: time was moved on.
     pub(crate) sweep: Notify,
     pub(crate) stop: CancellationToken,
@@ -79,6 +81,7 @@ impl<D: Domain> Engine<D> {
             paused: AtomicBool::new(false),
             working: RwLock::new(()),
             resumed: Notify::new(),
+            progress: Notify::new(),
             sweep: Notify::new(),
             stop,
             tasks: TaskTracker::new(),
@@ -204,6 +207,7 @@ impl<D: Domain> Engine<D> {
             *head = (*head).max(committed.head);
             newer
         });
+        self.0.progress.notify_waiters();
     }
 
     /// A connection of the write path's own.
@@ -218,7 +222,7 @@ impl<D: Domain> Engine<D> {
     /// Commands of callers that are being worked on.
     pub(crate) fn outstanding(&self) -> Outstanding<'_> {
         self.0.outstanding.fetch_add(1, Ordering::SeqCst);
-        Outstanding(&self.0.outstanding)
+        Outstanding { count: &self.0.outstanding, progress: &self.0.progress }
     }
 
     pub(crate) fn outstanding_count(&self) -> i64 {
@@ -270,11 +274,16 @@ pub(crate) enum Answer<S> {
 }
 
 /// Counts one command while it lives.
-pub(crate) struct Outstanding<'a>(&'a AtomicI64);
+pub(crate) struct Outstanding<'a> {
+    count: &'a AtomicI64,
+    progress: &'a Notify,
+}
 
 impl Drop for Outstanding<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        if self.count.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.progress.notify_waiters();
+        }
     }
 }
 

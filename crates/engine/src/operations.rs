@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
+use sqlx::types::Json;
 use shouwen_proto::events::v1::{Cursor, Event, WatchRequest, watch_response::Item};
 
 use crate::{
     domain::Domain,
     engine::Engine,
     follower::{FAILED, FeedSource, Follow, FollowError, caused},
-    ledger::{self, Head},
+    ledger::Head,
     store,
     submission::SubmitError,
 };
@@ -28,6 +29,28 @@ pub struct Status {
     pub outstanding: i64,
     pub parked: i64,
 }
+
+impl Status {
+    fn is_idle(&self, reached: &[(String, i64)]) -> bool {
+        let followed = |feed: &String| self.followers.iter().find(|(name, _)| name == feed);
+        self.outstanding == 0
+            && self.next_due.is_none_or(|due| due > self.now)
+            && reached
+                .iter()
+                .all(|(feed, position)| followed(feed).map_or(*position == 0, |(_, cursor)| cursor.position >= *position))
+    }
+}
+
+/// A follower's cursor as the database tells it.
+#[derive(Debug, serde::Deserialize)]
+struct FollowerRow {
+    feed: String,
+    incarnation: String,
+    position: i64,
+}
+
+/// How long a status waits for idleness.
+const IDLE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A parked event, or one that waits behind it.
 #[derive(Clone, Debug)]
@@ -63,18 +86,22 @@ impl<D: Domain> Engine<D> {
                       (select simulated_at from clock) is not null as "simulated!",
                       (select min(due) from deadline) as next_due,
                       (select count(*) from deadline) as "deadlines!",
-                      (select count(*) from parked_event) as "parked!""#
+                      (select count(*) from parked_event) as "parked!",
+                      (select coalesce(json_agg(c order by c.feed), '[]') from feed_cursor c)
+                          as "followers!: Json<Vec<FollowerRow>>",
+                      h.incarnation, h.position, h.hash, nullif(h.time, '-infinity') as "time?"
+               from ledger_head h"#
         )
         .fetch_one(self.pool())
         .await?;
-        let followers = sqlx::query!("select feed, incarnation, position from feed_cursor order by feed")
-            .fetch_all(self.pool())
-            .await?
+        let followers = row
+            .followers
+            .0
             .into_iter()
             .map(|row| (row.feed, Cursor { incarnation: row.incarnation, position: row.position }))
             .collect();
         Ok(Status {
-            head: ledger::head(self.pool()).await?,
+            head: Head { incarnation: row.incarnation, position: row.position, hash: row.hash, time: row.time },
             followers,
             now: row.now,
             simulated: row.simulated,
@@ -83,6 +110,19 @@ impl<D: Domain> Engine<D> {
             outstanding: self.outstanding_count(),
             parked: row.parked,
         })
+    }
+
+    /// The status once the service is idle: followers have read their feeds up to the positions given, nothing is due, no command is being worked
+    /// on. The present status when that takes longer than a second.
+    pub async fn status_when_idle(&self, reached: &[(String, i64)]) -> sqlx::Result<Status> {
+        let patience = tokio::time::Instant::now() + IDLE_PATIENCE;
+        loop {
+            let progress = self.0.progress.notified();
+            let status = self.status().await?;
+            if status.is_idle(reached) || tokio::time::timeout_at(patience, progress).await.is_err() {
+                return Ok(status);
+            }
+        }
     }
 
     /// Parked events after one, oldest first.

@@ -100,7 +100,18 @@ impl<D: Domain> operator_service_server::OperatorService for OperatorServer<D> {
         request: Request<GetStatusRequest>,
     ) -> Result<Response<Status>, tonic::Status> {
         Self::named(&request.get_ref().service)?;
-        let status = self.engine.status().await.map_err(|error| refusal::database(&error))?;
+        let reached: Vec<(String, i64)> = request
+            .into_inner()
+            .idle_after
+            .into_iter()
+            .map(|follower| (follower.feed, follower.cursor.map_or(0, |cursor| cursor.position)))
+            .collect();
+        let status = if reached.is_empty() {
+            self.engine.status().await
+        } else {
+            self.engine.status_when_idle(&reached).await
+        }
+        .map_err(|error| refusal::database(&error))?;
         let (calendar_version, covered_until) = (self.calendar)(status.now);
         let covered_until = end_of_day(covered_until);
         Ok(Response::new(Status {

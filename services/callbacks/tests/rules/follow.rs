@@ -228,7 +228,7 @@ async fn p1_a_policy_that_is_not_valid_is_parked_not_adopted() {
         approved("policies/q", "callbacks", "firm", &serde_json::json!({"attempts": 4}), "2026-05-06T12:00");
     bed.ownership_event("policies/q", good).await;
     assert_eq!(bed.next().await.0.aggregate, "policies/q");
-    let request = GetStatusRequest { service: "callbacks".into() };
+    let request = GetStatusRequest { service: "callbacks".into(), idle_after: Vec::new() };
     let mut operator = OperatorServiceClient::new(bed.first.service.routes());
     let status = operator.get_status(request_of(&colleague("admin"), request)).await.unwrap().into_inner();
     assert_eq!((status.parked, status.simulated), (1, true));

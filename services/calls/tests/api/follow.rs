@@ -66,7 +66,7 @@ async fn p1_a_policy_that_cannot_be_read_is_parked_and_others_go_on() {
     running.ownership.says("policies/p1", "", "10:00:00", Event::PolicyApproved(unknown));
     settle(&running).await;
     let mut operator = OperatorServiceClient::new(running.service.routes());
-    let request = GetStatusRequest { service: "calls".into() };
+    let request = GetStatusRequest { service: "calls".into(), idle_after: Vec::new() };
     let status = operator.get_status(by(system(), request)).await.unwrap().into_inner();
     assert_eq!((status.parked, status.followers.len()), (1, 1));
     assert!(status.simulated && !status.calendar_version.is_empty());

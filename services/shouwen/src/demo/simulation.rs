@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::try_join_all;
-use shouwen_proto::operator::v1::{
-    GetStatusRequest, Status, StepClockRequest, operator_service_client::OperatorServiceClient,
+use shouwen_proto::{
+    events::v1::Cursor,
+    operator::v1::{
+        Follower, GetStatusRequest, Status, StepClockRequest, operator_service_client::OperatorServiceClient,
+    },
 };
 use shouwen_serving::timestamps::{from_proto, to_proto};
 
@@ -18,12 +21,15 @@ use super::{
 /// Services with a clock of their own.
 pub(super) const SERVICES: [&str; 3] = ["ownership", "calls", "callbacks"];
 
+/// Which feeds each of them follows.
+const FOLLOWS: [(&str, &[&str]); 3] = [
+    ("ownership", &["calls", "callbacks"]),
+    ("calls", &["ownership"]),
+    ("callbacks", &["ownership", "calls"]),
+];
+
 /// How long everything may take to become idle without anything moving.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long to wait between two readings, once a first few have shown that it takes longer.
-const PAUSE: Duration = Duration::from_millis(1);
-/// Readings without a pause between.
-const EAGER: u32 = 3;
 
 /// The clock of all services.
 pub(super) struct Simulation<'a> {
@@ -74,36 +80,34 @@ impl<'a> Simulation<'a> {
         if let Some(due) = self.settled {
             return Ok(due);
         }
-        let (mut former, mut readings) = (None, 0);
+        let mut former: Option<Reading> = None;
         let mut still_since = Instant::now();
         loop {
-            let reading = Reading::of(&self.statuses().await?, self.now)?;
-            let idle = reading.busy.is_none();
-            if idle && former.as_ref() == Some(&reading) {
+            let heads = former.as_ref().map(|reading| reading.heads);
+            let reading = Reading::of(&self.statuses(heads).await?, self.now)?;
+            let unchanged = former.as_ref() == Some(&reading);
+            if reading.busy.is_none() && unchanged {
                 self.heads = reading.heads;
                 self.settled = Some(reading.next_due);
                 return Ok(reading.next_due);
             }
-            if former.as_ref() != Some(&reading) {
+            if !unchanged {
                 still_since = Instant::now();
             } else if still_since.elapsed() > PATIENCE {
                 let why = reading.busy.unwrap_or_default();
                 return Err(DemoError::Stuck { at: self.now, seconds: PATIENCE.as_secs(), why });
             }
             former = Some(reading);
-            readings += 1;
-            if idle || readings < EAGER {
-                tokio::task::yield_now().await;
-            } else {
-                tokio::time::sleep(PAUSE).await;
-            }
         }
     }
 
-    /// How every service stands, in the order of [`SERVICES`].
-    pub(super) async fn statuses(&self) -> Result<Vec<Status>, DemoError> {
-        let statuses = SERVICES.map(|service| {
-            let request = GetStatusRequest { service: service.to_owned() };
+    /// How every service stands, in the order of [`SERVICES`]; with heads, once it is idle and has followed the others up to them.
+    pub(super) async fn statuses(&self, heads: Option<[i64; 3]>) -> Result<Vec<Status>, DemoError> {
+        let statuses = FOLLOWS.map(|(service, feeds)| {
+            let idle_after = heads.map_or_else(Vec::new, |heads| {
+                SERVICES.iter().zip(heads).filter(|(feed, _)| feeds.contains(*feed)).map(follower).collect()
+            });
+            let request = GetStatusRequest { service: service.to_owned(), idle_after };
             self.api.send(&self.administrator, request, |channel, request| async move {
                 OperatorServiceClient::new(channel).get_status(request).await
             })
@@ -133,6 +137,11 @@ impl<'a> Simulation<'a> {
         try_join_all(steps).await.map_err(|refused| DemoError::call("StepClock", refused))?;
         Ok(())
     }
+}
+
+/// A feed read up to a position.
+fn follower((feed, position): (&&str, i64)) -> Follower {
+    Follower { feed: (*feed).to_owned(), cursor: Some(Cursor { incarnation: String::new(), position }) }
 }
 
 /// How all services stand.
