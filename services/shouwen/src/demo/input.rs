@@ -95,8 +95,8 @@ pub enum InputProblem {
     Empty { file: &'static str, columns: &'static [&'static str] },
     #[error("{file}: is UTF-16; save it as UTF-8 or GBK")]
     Utf16 { file: &'static str },
-    #[error("{file}: the header lacks {}; add {}, empty where nothing is known (found: {})",
-        if missing.len() == 1 { "a column" } else { "columns" }, missing.join(", "), found.join(", "))]
+    #[error("{file}: the header lacks {}; add every column, empty where nothing is known (found: {})",
+        missing.join(", "), found.join(", "))]
     MissingColumns { file: &'static str, missing: Vec<&'static str>, found: Vec<String> },
     #[error("{file}: the header names {column} twice; leave one of the columns out")]
     ColumnTwice { file: &'static str, column: String },
