@@ -1,0 +1,22 @@
+//! Ownership on a real Postgres, called as the gateway calls it: through its routes, with the caller in the request's extensions. Calls and callbacks
+//! are feeds that tests write themselves; where time matters the clock is simulated.
+
+mod desk;
+mod feeds;
+mod ground;
+
+mod claiming;
+mod clocks;
+mod closing;
+mod dying;
+mod identifying;
+mod mutants;
+mod offering;
+mod overriding;
+mod policies;
+mod promising;
+mod reading;
+mod refusing;
+mod roster;
+mod sequences;
+mod touching;

@@ -1,0 +1,115 @@
+//! O11 and callbacks: what was promised shows on the case until it is settled, and stands on the client's receipt.
+
+use chrono::TimeDelta;
+use shouwen_proto::r#type::v1::{CallbackKind, Satisfaction};
+
+use crate::{
+    desk::employee,
+    ground::{Ground, at, tuesday},
+};
+
+#[tokio::test]
+async fn o11_what_was_promised_shows_on_the_case_until_it_is_settled() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let zhang = office.desk("zhang");
+    let name = zhang.open("call-1", "C-1").await;
+    let due = tuesday() + TimeDelta::hours(5);
+    for id in ["kept", "cancelled", "open"] {
+        office.callbacks().scheduled(tuesday(), id, &name, due);
+    }
+    // Told again, it is the same promise; of a case that is not known here nothing is noted.
+    office.callbacks().scheduled(tuesday(), "kept", &name, due);
+    office.callbacks().scheduled(tuesday(), "lost", "cases/unknown", due);
+    office.callbacks().scheduled(tuesday(), "missed", "", due);
+    office.followed().await;
+    let promises = zhang.get(&name).await.unwrap().promises;
+    assert_eq!(promises.len(), 3);
+    assert_eq!(promises[0].callback, format!("{name}/callbacks/kept"));
+    assert_eq!((promises[0].kind(), at(promises[0].due_time)), (CallbackKind::Promised, due));
+    assert!(promises.iter().all(|promise| !promise.settled));
+
+    office.callbacks().completed(tuesday(), "kept", &name, false, Satisfaction::Neutral);
+    office.callbacks().cancelled(tuesday(), "cancelled", &name);
+    office.callbacks().cancelled(tuesday(), "cancelled", &name);
+    office.followed().await;
+    let promises = zhang.get(&name).await.unwrap().promises;
+    let settled: Vec<bool> = promises.iter().map(|promise| promise.settled).collect();
+    assert_eq!(settled, [true, true, false]);
+    assert_eq!(ground.count("promise_settled").await, 2);
+    assert_eq!(zhang.receipt(&name).await.unwrap().promises.len(), 1);
+}
+
+#[tokio::test]
+async fn o11_a_promise_of_a_merged_case_is_owed_by_the_survivor() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    let survivor = zhang.open("call-1", "C-1").await;
+    let merged = li.claim("call-2").await.unwrap().case.unwrap().name;
+    let due = tuesday() + TimeDelta::hours(5);
+    office.callbacks().scheduled(tuesday(), "cb-1", &merged, due);
+    office.followed().await;
+    li.identify("call-2", "C-1").await.unwrap();
+    // One more, scheduled under the old name afterwards.
+    office.callbacks().scheduled(tuesday(), "cb-2", &merged, due);
+    office.followed().await;
+    let case = zhang.get(&survivor).await.unwrap();
+    let names: Vec<&str> = case.promises.iter().map(|promise| &*promise.callback).collect();
+    assert_eq!(names, [format!("{merged}/callbacks/cb-1"), format!("{merged}/callbacks/cb-2")]);
+
+    office.callbacks().completed(tuesday(), "cb-1", &merged, true, Satisfaction::Satisfied);
+    office.followed().await;
+    let case = zhang.get(&survivor).await.unwrap();
+    assert_eq!(case.promises.iter().map(|promise| promise.settled).collect::<Vec<_>>(), [true, false]);
+    assert!(case.close_time.is_some());
+}
+
+#[tokio::test]
+async fn o11_the_receipt_says_who_what_until_when_and_where_to_complain() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    let name = zhang.open("call-1", "C-1").await;
+    office.callbacks().scheduled(tuesday(), "cb-1", &name, tuesday() + TimeDelta::minutes(335));
+    office.followed().await;
+
+    let receipt = zhang.receipt(&name).await.unwrap();
+    assert_eq!((&*receipt.first_responder, &*receipt.first_responder_phone), ("ZHANG", "021-5000-5"));
+    assert_eq!((&*receipt.branch, &*receipt.complaints_phone), ("浦东营业部", "021-95500"));
+    assert_eq!(receipt.promises.len(), 1);
+    assert!(receipt.answer_due_time.is_some());
+    let english = [
+        &*format!("Reference: {name}"),
+        "Responsible: ZHANG (浦东营业部), phone 021-5000-5",
+        "We call you back by 2025-09-09 15:35",
+        "You have an answer by 2025-09-11 17:00",
+        "Complaints: 021-95500",
+    ];
+    assert_eq!(receipt.text.lines().collect::<Vec<_>>(), english);
+
+    // Handed over, answered and in Chinese.
+    li.accept(&name, &zhang.offered(&name, "li").await).await.unwrap();
+    let chinese = [
+        &*format!("受理编号：{name}"),
+        "首问责任人：ZHANG（浦东营业部），电话 021-5000-5",
+        "现承办人：LI，电话 021-5000-2",
+        "承诺回访：不晚于 2025-09-09 15:35",
+        "答复期限：2025-09-11 17:00",
+        "投诉电话：021-95500",
+    ];
+    let receipt = li.clone().in_chinese().receipt(&name).await.unwrap();
+    assert_eq!(receipt.text.lines().collect::<Vec<_>>(), chinese);
+    li.resolve(&name).await.unwrap();
+    let answered = li.receipt(&name).await.unwrap();
+    assert!(answered.answer_due_time.is_none() && answered.text.contains("Handled by: LI, phone 021-5000-2"));
+    assert!(!answered.text.contains("You have an answer by"));
+}
+
+#[tokio::test]
+async fn o11_the_receipt_of_a_merged_case_names_who_answers_for_it_now() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let survivor = office.desk("zhang").open("call-1", "C-1").await;
+    let merged = office.desk("li").claim("call-2").await.unwrap().case.unwrap().name;
+    office.desk("li").identify("call-2", "C-1").await.unwrap();
+    let receipt = office.desk("li").receipt(&merged).await.unwrap();
+    assert_eq!((receipt.case, &*receipt.first_responder), (survivor.clone(), "ZHANG"));
+    assert_eq!(office.desk("li").get(&survivor).await.unwrap().assistants, [employee("li")]);
+}
