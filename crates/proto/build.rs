@@ -1,6 +1,9 @@
 //! Compiles the protobuf contract: messages, clients, servers and the descriptor set, without protoc.
 
-use std::{env, fs, path::{Path, PathBuf}};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use prost::Message as _;
 
