@@ -42,9 +42,10 @@ impl Script {
             Self::FiveRoundTrips => FIVE_ROUND_TRIPS.to_owned(),
             Self::OneStatement => ONE_STATEMENT.to_owned(),
             Self::WithoutHead => {
-                let parts = ONE_STATEMENT.split_once("-- The end of the ledger\n").and_then(|(before, rest)| {
-                    rest.split_once("-- The rows of the ledger\n").map(|(_, after)| (before, after))
-                });
+                let parts =
+                    ONE_STATEMENT.split_once("-- The end of the ledger\n").and_then(|(before, rest)| {
+                        rest.split_once("-- The rows of the ledger\n").map(|(_, after)| (before, after))
+                    });
                 let (before, after) = parts.ok_or("claim_one_statement.sql has lost its marks")?;
                 format!("{before}{WITHOUT_HEAD}{after}")
             }
@@ -147,16 +148,21 @@ impl Baseline {
             return Err(format!("pgbench failed:\n{}", String::from_utf8_lossy(&output.stderr).trim()).into());
         }
         let figure = |label: &str| -> Result<f64, Failure> {
-            let line = said.lines().find_map(|line| line.strip_prefix(label)).ok_or_else(|| {
-                format!("pgbench did not say `{label}`:\n{said}")
-            })?;
-            let number: String = line.trim().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+            let line = said
+                .lines()
+                .find_map(|line| line.strip_prefix(label))
+                .ok_or_else(|| format!("pgbench did not say `{label}`:\n{said}"))?;
+            let number: String =
+                line.trim().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
             Ok(number.parse()?)
         };
         let count = figure("number of transactions actually processed:")?;
         let written = (self.rows().await? - before) as f64;
         if (written - 2.0 * count).abs() > f64::EPSILON {
-            return Err(format!("pgbench reports {count} transactions, but the ledger grew by {written} rows").into());
+            return Err(format!(
+                "pgbench reports {count} transactions, but the ledger grew by {written} rows"
+            )
+            .into());
         }
         let latencies = if log { self.latencies()? } else { Vec::new() };
         Ok(Transactions { count, per_second: figure("tps =")?, latencies })
@@ -173,7 +179,8 @@ impl Baseline {
     /// Rows of the baseline's ledger.
     async fn rows(&self) -> Result<i64, Failure> {
         let mut connection = PgConnection::connect_with(&self.server).await?;
-        let rows = sqlx::query_scalar("select count(*) from ownership.ledger").fetch_one(&mut connection).await?;
+        let rows =
+            sqlx::query_scalar("select count(*) from ownership.ledger").fetch_one(&mut connection).await?;
         connection.close().await?;
         Ok(rows)
     }

@@ -5,6 +5,13 @@
 //!
 //! Exit codes: 0 every target holds; 1 one fails; 2 none fails, but one is inconclusive; 3 it could not be measured.
 
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts and indexes far below the limits of f64"
+)]
+
 mod baseline;
 mod client;
 mod latency;

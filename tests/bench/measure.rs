@@ -191,9 +191,10 @@ impl Bench<'_> {
     async fn by_hand(&self, script: Script) -> Result<Hand, Failure> {
         self.baseline.checkpoint().await?;
         let before = processor::of_family(self.postgres)?;
-        let done: Transactions =
-            self.baseline.run(script, BASELINE_CLIENTS, self.plan.slice, false).await?;
-        let used = processor::of_family(self.postgres)? - before - self.idle.postgres * self.plan.slice.as_secs_f64();
+        let done: Transactions = self.baseline.run(script, BASELINE_CLIENTS, self.plan.slice, false).await?;
+        let used = processor::of_family(self.postgres)?
+            - before
+            - self.idle.postgres * self.plan.slice.as_secs_f64();
         Ok(Hand { per_second: done.per_second, postgres: used.max(0.0) / done.count * 1e6 })
     }
 }

@@ -10,8 +10,9 @@ use serde::Serialize;
 
 use crate::{
     Failure,
+    latency::LatencyRound,
     machine::Machine,
-    measure::{BASELINE_CLIENTS, CLIENTS, Measured, Plan},
+    measure::{BASELINE_CLIENTS, CLIENTS, ClaimRound, Measured, Plan},
     statistics::{Estimate, Target, Verdict},
 };
 
@@ -95,7 +96,6 @@ impl Report {
 
 fn lines(measured: &Measured) -> Vec<Line> {
     let (claims, single, reads) = (&measured.claims, &measured.single, &measured.reads);
-    let of = Estimate::of_each;
     vec![
         Line::judged(
             "claims / (a) five round trips",
@@ -119,12 +119,8 @@ fn lines(measured: &Measured) -> Vec<Line> {
             "×",
             of(claims, |round| round.first.per_second / round.last.per_second),
         ),
-        Line::plain("claims, 64 clients", "1/s", of(claims, |round| round.per_second())),
-        Line::plain(
-            "by hand (a), 32 clients",
-            "1/s",
-            of(claims, |round| round.five_round_trips.per_second),
-        ),
+        Line::plain("claims, 64 clients", "1/s", of(claims, ClaimRound::per_second)),
+        Line::plain("by hand (a), 32 clients", "1/s", of(claims, |round| round.five_round_trips.per_second)),
         Line::plain("by hand (b), 32 clients", "1/s", of(claims, |round| round.one_statement.per_second)),
         Line::plain("by hand (b) without the head", "1/s", of(claims, |round| round.without_head.per_second)),
         Line::plain("claim p50, 64 clients", "ms", of(claims, |round| round.mean(|slice| slice.p50) / 1e3)),
@@ -141,7 +137,7 @@ fn lines(measured: &Measured) -> Vec<Line> {
         Line::judged(
             "one claim alone, added to (b)",
             "ms",
-            of(single, |round| round.added_ms()),
+            of(single, LatencyRound::added_ms),
             Target::AtMost(0.4),
         ),
         Line::plain("one claim alone, p50", "ms", of(single, |round| round.product / 1e3)),
@@ -152,6 +148,10 @@ fn lines(measured: &Measured) -> Vec<Line> {
         Line::plain("CPU per forwarded read, up", "µs", of(reads, |slice| slice.processor)),
         Line::plain("CPU per forwarded read, Postgres", "µs", of(reads, |slice| slice.postgres)),
     ]
+}
+
+fn of<T>(rounds: &[T], value: impl Fn(&T) -> f64) -> Estimate {
+    Estimate::of(rounds.iter().map(value).collect())
 }
 
 impl fmt::Display for Report {

@@ -36,11 +36,6 @@ impl Estimate {
             rounds,
         }
     }
-
-    /// Of one value of each round.
-    pub(crate) fn of_each<T>(rounds: &[T], value: impl Fn(&T) -> f64) -> Self {
-        Self::of(rounds.iter().map(value).collect())
-    }
 }
 
 /// A quantile (0 to 1) with linear interpolation; sorts the values. 0 of none.
