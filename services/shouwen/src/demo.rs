@@ -15,11 +15,7 @@ mod report;
 mod simulation;
 mod timeline;
 
-use std::{
-    fmt, io,
-    path::PathBuf,
-    time::Instant,
-};
+use std::{fmt, io, path::PathBuf, time::Instant};
 
 use chrono::{DateTime, Utc};
 use shouwen_runtime::channel::ChannelConfigError;
@@ -47,7 +43,10 @@ pub struct Stack {
 
 impl fmt::Debug for Stack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stack").field("address", &self.address).field("start", &self.start).finish_non_exhaustive()
+        f.debug_struct("Stack")
+            .field("address", &self.address)
+            .field("start", &self.start)
+            .finish_non_exhaustive()
     }
 }
 
@@ -87,7 +86,9 @@ pub enum DemoError {
     /// The stack does not answer, or refuses the driver what it needs.
     #[error("{call} failed: {code} {reason}: {message}")]
     Call { call: &'static str, code: &'static str, reason: String, message: String },
-    #[error("the clock of {service} stands at {time}, not at {wanted}; start the stack with the clock there, and let nobody else move it")]
+    #[error(
+        "the clock of {service} stands at {time}, not at {wanted}; start the stack with the clock there, and let nobody else move it"
+    )]
     ClockElsewhere { service: String, time: String, wanted: DateTime<Utc> },
     #[error("at {at} the services did not become idle within {seconds} s: {why}")]
     Stuck { at: DateTime<Utc>, seconds: u64, why: String },
@@ -105,7 +106,12 @@ pub enum DemoError {
 
 impl DemoError {
     fn call(call: &'static str, refused: Refused) -> Self {
-        Self::Call { call, code: refused.code.description(), reason: refused.reason, message: refused.message }
+        Self::Call {
+            call,
+            code: refused.code.description(),
+            reason: refused.reason,
+            message: refused.message,
+        }
     }
 }
 

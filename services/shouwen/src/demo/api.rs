@@ -97,7 +97,9 @@ impl Api {
         }
         // A gateway may learn a moment later what another one wrote into the roster.
         let unknown_yet = refused.reason == "EMPLOYEE_UNKNOWN" || refused.reason == "SERVICE_ACCOUNT_UNKNOWN";
-        unknown_yet || refused.code == Code::Unavailable || refused.code == Code::ResourceExhausted && refused.retry_after.is_some()
+        unknown_yet
+            || refused.code == Code::Unavailable
+            || refused.code == Code::ResourceExhausted && refused.retry_after.is_some()
     }
 
     fn sign(&self, who: &Who, metadata: &mut MetadataMap) -> Result<(), Refused> {
@@ -153,8 +155,10 @@ pub(super) struct Refused {
 impl Refused {
     fn read(status: &Status) -> Self {
         let info = status.get_details_error_info();
-        let (reason, metadata) =
-            info.map_or_else(|| (format!("{:?}", status.code()), HashMap::new()), |info| (info.reason, info.metadata));
+        let (reason, metadata) = info.map_or_else(
+            || (format!("{:?}", status.code()), HashMap::new()),
+            |info| (info.reason, info.metadata),
+        );
         Self {
             code: status.code(),
             reason,

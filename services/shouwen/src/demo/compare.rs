@@ -43,7 +43,8 @@ pub(super) async fn opinion(expected: &Expected, input: &Input) -> Result<Opinio
 
 async fn script(input: &Input) -> Result<Opinion, DemoError> {
     if !input.is_plain() {
-        let why = "expected.py reads only files without a bad line; mend them, or give the figures with --expected";
+        let why =
+            "expected.py reads only files without a bad line; mend them, or give the figures with --expected";
         return Ok(Opinion::Missing(why.to_owned()));
     }
     let script = input.folder.join(SCRIPT);
@@ -51,12 +52,14 @@ async fn script(input: &Input) -> Result<Opinion, DemoError> {
         let why = format!("there is no {SCRIPT} in {}", input.folder.display());
         return Ok(Opinion::Missing(why));
     }
-    let run = Command::new("python3").arg("-B").arg(&script).arg(&input.folder).kill_on_drop(true).output().await;
+    let run =
+        Command::new("python3").arg("-B").arg(&script).arg(&input.folder).kill_on_drop(true).output().await;
     let output = match run {
         Ok(output) => output,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let path = input.folder.join(STORED);
-            let source = format!("{} as it lies there, because there is no python3 to run {SCRIPT}", path.display());
+            let source =
+                format!("{} as it lies there, because there is no python3 to run {SCRIPT}", path.display());
             return Ok(match path.is_file() {
                 true => Opinion::Given(stored(&path)?, source),
                 false => Opinion::Missing(format!("there is no python3 to run {SCRIPT}")),
@@ -125,7 +128,8 @@ mod tests {
     #[test]
     fn every_differing_figure_is_named_with_both_values() {
         let expected = json!({"limits": {"answer": {"kept": 728, "missed": 35}}, "overrides": 9, "gone": 1});
-        let product = json!({"limits": {"answer": {"kept": 706, "missed": 35}}, "overrides": 9, "new": {"a": 2}});
+        let product =
+            json!({"limits": {"answer": {"kept": 706, "missed": 35}}, "overrides": 9, "new": {"a": 2}});
         let shown: Vec<_> = differences(&expected, &product).iter().map(ToString::to_string).collect();
         assert_eq!(
             shown,

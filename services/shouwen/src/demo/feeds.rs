@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use shouwen_proto::events::v1::{
-    Cursor, Event, WatchRequest, WatchResponse, callbacks_event, event::Body, event_feed_client::EventFeedClient,
-    ownership_event, watch_response::Item,
+    Cursor, Event, WatchRequest, WatchResponse, callbacks_event, event::Body,
+    event_feed_client::EventFeedClient, ownership_event, watch_response::Item,
 };
 use tonic::Streaming;
 

@@ -84,7 +84,15 @@ fn contacts(product: &Product, tally: &Tally) -> Value {
         }
     }
     let mut contacts = count.pick(&[
-        "total", "phone", "counter", "email", "answered", "missed", "no_concern", "outside_working_hours", "late",
+        "total",
+        "phone",
+        "counter",
+        "email",
+        "answered",
+        "missed",
+        "no_concern",
+        "outside_working_hours",
+        "late",
         "violations",
     ]);
     if let Value::Object(contacts) = &mut contacts {
@@ -184,7 +192,9 @@ fn responsible(product: &Product) -> Value {
     for case in counted(product) {
         let live = matches!(case.state(), State::Open | State::AwaitingSatisfaction);
         for (place, (who, counts)) in
-            [(&case.first_responder, true), (&case.accountable, true), (&case.handler, live)].into_iter().enumerate()
+            [(&case.first_responder, true), (&case.accountable, true), (&case.handler, live)]
+                .into_iter()
+                .enumerate()
         {
             let who = who.strip_prefix("employees/").unwrap_or(who);
             if counts && let Some(tally) = people.entry(who.to_owned()).or_default().get_mut(place) {
@@ -193,7 +203,8 @@ fn responsible(product: &Product) -> Value {
         }
     }
     let shown = |(who, [first_responder, accountable, handling]): (String, [i64; 3])| {
-        let tally = json!({"first_responder": first_responder, "accountable": accountable, "handling": handling});
+        let tally =
+            json!({"first_responder": first_responder, "accountable": accountable, "handling": handling});
         (who, tally)
     };
     people.into_iter().map(shown).collect()

@@ -20,8 +20,8 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub(super) use model::{
-    Account, Action, Answer, Branch, CallbackDeed, CallbackKind, CallbackRef, CaseDeed, Channel, Close, Contact,
-    Deed, Employee, Line, Met, Opinion, Place, Promise, Sheet,
+    Account, Action, Answer, Branch, CallbackDeed, CallbackKind, CallbackRef, CaseDeed, Channel, Close,
+    Contact, Deed, Employee, Line, Met, Opinion, Place, Promise, Sheet,
 };
 
 use super::timeline;
@@ -128,11 +128,7 @@ pub fn read(folder: &Path) -> Result<Input, InputErrors> {
         // Without a roster every line would be bad; say at least whether the other files can be read.
         problems.extend(table::open(folder, &contacts::FILE).err());
     }
-    if problems.is_empty() {
-        Ok(input)
-    } else {
-        Err(InputErrors { folder: folder.to_owned(), problems })
-    }
+    if problems.is_empty() { Ok(input) } else { Err(InputErrors { folder: folder.to_owned(), problems }) }
 }
 
 /// Where the simulated clock must stand at the start: a little before the first step of the month.

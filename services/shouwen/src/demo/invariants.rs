@@ -24,7 +24,10 @@ pub(super) fn broken(product: &Product) -> Vec<String> {
     leases(product, &mut broken);
     steps(product, &mut broken);
     for status in product.statuses.iter().filter(|status| status.parked > 0) {
-        broken.push(format!("{} has parked {} events of the services it follows", status.service, status.parked));
+        broken.push(format!(
+            "{} has parked {} events of the services it follows",
+            status.service, status.parked
+        ));
     }
     broken
 }
@@ -72,8 +75,12 @@ fn first_responders(product: &Product, broken: &mut Vec<String>) {
 
 /// O9: whoever answers for an open case is in the roster and active.
 fn responsible_people(product: &Product, broken: &mut Vec<String>) {
-    let active: HashSet<&str> =
-        product.roster.iter().filter(|employee| employee.active).map(|employee| employee.name.as_str()).collect();
+    let active: HashSet<&str> = product
+        .roster
+        .iter()
+        .filter(|employee| employee.active)
+        .map(|employee| employee.name.as_str())
+        .collect();
     let open = |state| matches!(state, State::Open | State::AwaitingSatisfaction);
     for case in product.cases.iter().filter(|case| open(case.state())) {
         for (what, who) in [("handler", &case.handler), ("accountable person", &case.accountable)] {

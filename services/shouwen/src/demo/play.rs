@@ -83,7 +83,11 @@ impl<'a> Play<'a> {
     }
 
     /// Imports the roster and plays all steps, then lets one more day pass.
-    pub(super) async fn run(&mut self, calendar: Option<&str>, progress: &mut Progress) -> Result<(), DemoError> {
+    pub(super) async fn run(
+        &mut self,
+        calendar: Option<&str>,
+        progress: &mut Progress,
+    ) -> Result<(), DemoError> {
         self.import_roster().await?;
         if let Some(calendar) = calendar {
             self.put_in_force(calendar).await?;
@@ -147,9 +151,12 @@ impl<'a> Play<'a> {
             .map(|employee| Who::of(format!("employees/{}", employee.id)))
             .collect();
         let [proposer, approver, ..] = people.as_slice() else {
-            return Err(DemoError::Calendar("the roster needs two people of HQ, one to propose and one to approve"));
+            return Err(DemoError::Calendar(
+                "the roster needs two people of HQ, one to propose and one to approve",
+            ));
         };
-        let text = prost_types::Value { kind: Some(prost_types::value::Kind::StringValue(calendar.to_owned())) };
+        let text =
+            prost_types::Value { kind: Some(prost_types::value::Kind::StringValue(calendar.to_owned())) };
         let request = ProposePolicyRequest {
             kind: "calendar".to_owned(),
             scope: "firm".to_owned(),
@@ -195,12 +202,19 @@ impl<'a> Play<'a> {
     }
 
     /// What the product said must be what the files say: notes where it is not.
-    fn check<R>(&mut self, place: Place, step: &str, expect: Option<&str>, answered: &Result<R, Refused>) -> bool {
+    fn check<R>(
+        &mut self,
+        place: Place,
+        step: &str,
+        expect: Option<&str>,
+        answered: &Result<R, Refused>,
+    ) -> bool {
         let got = answered.as_ref().err().map(|refused| refused.reason.as_str());
         if got == expect {
             return true;
         }
-        let expected = expect.map_or_else(|| "to be accepted".to_owned(), |reason| format!("{reason} as refusal"));
+        let expected =
+            expect.map_or_else(|| "to be accepted".to_owned(), |reason| format!("{reason} as refusal"));
         let actual = match answered {
             Ok(_) => "accepted".to_owned(),
             Err(refused) => format!("{} ({})", refused.reason, refused.message),

@@ -136,8 +136,7 @@ async fn branches(api: &Api, who: &Who) -> Result<Vec<String>, DemoError> {
 async fn roster(api: &Api, who: &Who) -> Result<Vec<Employee>, DemoError> {
     let (mut roster, mut page_token) = (Vec::new(), String::new());
     loop {
-        let request =
-            ListEmployeesRequest { parent: "branches/-".to_owned(), page_size: PAGE, page_token };
+        let request = ListEmployeesRequest { parent: "branches/-".to_owned(), page_size: PAGE, page_token };
         let page = api
             .send(who, request, |channel, request| async move {
                 RosterServiceClient::new(channel).list_employees(request).await

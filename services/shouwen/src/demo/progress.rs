@@ -32,7 +32,8 @@ impl Progress {
             Form::Quiet
         } else if stderr().is_terminal() {
             let bar = ProgressBar::new(u64::try_from(total).unwrap_or(u64::MAX));
-            let style = ProgressStyle::with_template("{bar:32.cyan/blue} {percent:>3}%  {msg}  {elapsed_precise}");
+            let style =
+                ProgressStyle::with_template("{bar:32.cyan/blue} {percent:>3}%  {msg}  {elapsed_precise}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("█▉▊▋▌▍▎▏ "));
             Form::Bar(bar)
         } else {

@@ -3,12 +3,7 @@
 
 mod layout;
 
-use std::{
-    collections::BTreeMap,
-    fmt, fs, io,
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, fs, io, path::Path, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -147,7 +142,10 @@ impl Report {
     }
 
     fn cells<'l>(&self, group: &str, labels: &[(&'l str, &str)]) -> Vec<(&'l str, String)> {
-        labels.iter().map(|(label, key)| (*label, self.figure(&format!("{group}{key}")).to_string())).collect()
+        labels
+            .iter()
+            .map(|(label, key)| (*label, self.figure(&format!("{group}{key}")).to_string()))
+            .collect()
     }
 }
 
@@ -189,7 +187,10 @@ impl Report {
             ),
         )?;
         heading(f, "咨询记录", "Records")?;
-        grid(f, &self.cells("records.", &[("完整 complete", "complete"), ("不完整 incomplete", "incomplete")]))
+        grid(
+            f,
+            &self.cells("records.", &[("完整 complete", "complete"), ("不完整 incomplete", "incomplete")]),
+        )
     }
 
     fn ownership(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -224,7 +225,11 @@ impl Report {
         );
         cells.extend(self.cells(
             "",
-            &[("主管介入 overrides", "overrides"), ("协助 assists", "assists"), ("操作被拒 refused", "refused_actions")],
+            &[
+                ("主管介入 overrides", "overrides"),
+                ("协助 assists", "assists"),
+                ("操作被拒 refused", "refused_actions"),
+            ],
         ));
         grid(f, &cells)
     }
@@ -237,7 +242,8 @@ impl Report {
             ("未接回访 missed call", "missed_call"),
             ("非工作时间回访 after hours", "after_hours"),
         ];
-        let mut rows = vec![["", "按时 kept", "超时 missed", "进行中 running", "按时率 kept %"].map(str::to_owned)];
+        let mut rows =
+            vec![["", "按时 kept", "超时 missed", "进行中 running", "按时率 kept %"].map(str::to_owned)];
         for (label, kind) in kinds {
             let figure = |standing: &str| self.figure(&format!("limits.{kind}.{standing}"));
             let (kept, missed) = (figure("kept"), figure("missed"));
@@ -324,7 +330,12 @@ impl Report {
             writeln!(f, "    {line}")?;
         }
         if rejected > SHOWN {
-            writeln!(f, "    … {} 行见 rejected.csv · {} more in rejected.csv", rejected - SHOWN, rejected - SHOWN)?;
+            writeln!(
+                f,
+                "    … {} 行见 rejected.csv · {} more in rejected.csv",
+                rejected - SHOWN,
+                rejected - SHOWN
+            )?;
         }
         Ok(())
     }

@@ -7,13 +7,11 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
-use shouwen_proto::{
-    events::v1::AttemptOutcome,
-    r#type::v1::Satisfaction,
-};
+use shouwen_proto::{events::v1::AttemptOutcome, r#type::v1::Satisfaction};
 
 use super::{
-    Action, CallbackDeed, CallbackKind, CallbackRef, CaseDeed, Close, Deed, Input, InputProblem, Met, Opinion, Place,
+    Action, CallbackDeed, CallbackKind, CallbackRef, CaseDeed, Close, Deed, Input, InputProblem, Met,
+    Opinion, Place,
     cells::{self, Bad, choice, unknown},
     roster,
     text::Form,
@@ -87,13 +85,17 @@ pub(super) fn read(input: &mut Input, problems: &mut Vec<InputProblem>) {
     }
     if !strange.is_empty() {
         let strange: Vec<_> = strange.into_iter().collect();
-        input.notes.push(format!("{FILE}: fields that mean nothing where they stand: {}", strange.join(", ")));
+        input
+            .notes
+            .push(format!("{FILE}: fields that mean nothing where they stand: {}", strange.join(", ")));
     }
 }
 
 fn text(form: Form, bytes: &[u8]) -> Result<String, Bad> {
     let text = form.text(bytes.trim_ascii());
-    text.ok_or_else(|| Bad::line(format!("is not {}", form.name()), "write the line anew, and save the file as UTF-8"))
+    text.ok_or_else(|| {
+        Bad::line(format!("is not {}", form.name()), "write the line anew, and save the file as UTF-8")
+    })
 }
 
 fn action(
@@ -105,7 +107,12 @@ fn action(
 ) -> Result<Action, Bad> {
     let object = match serde_json::from_str(&text) {
         Ok(Value::Object(object)) => object,
-        Ok(_) => return Err(Bad::line("is no JSON object", "write {\"time\": ..., \"action\": ..., \"by\": ...}")),
+        Ok(_) => {
+            return Err(Bad::line(
+                "is no JSON object",
+                "write {\"time\": ..., \"action\": ..., \"by\": ...}",
+            ));
+        }
         Err(error) => {
             let reason = format!("no JSON: {error}");
             return Err(Bad::line(reason, "write one complete JSON object per line"));
@@ -151,9 +158,7 @@ fn case_deed(fields: &mut Fields<'_>, name: &str) -> Result<Option<CaseDeed>, Ba
             let reason = if satisfied { fields.word("reason")? } else { fields.filled("reason")? };
             CaseDeed::Confirm { satisfied, reason }
         }
-        "close" => {
-            CaseDeed::Close { kind: fields.choice("kind", CLOSES)?, reason: fields.filled("reason")? }
-        }
+        "close" => CaseDeed::Close { kind: fields.choice("kind", CLOSES)?, reason: fields.filled("reason")? },
         "reopen" => CaseDeed::Reopen { reason: fields.filled("reason")? },
         _ => return Ok(None),
     }))
@@ -181,7 +186,11 @@ fn met(fields: &mut Fields<'_>) -> Result<Met, Bad> {
     }
     for field in ["agreed_time", "client_asked"] {
         if fields.object.contains_key(field) {
-            return Err(Bad::new(field, "is given, but the client was not reached", "leave it out, or write inconvenient as outcome"));
+            return Err(Bad::new(
+                field,
+                "is given, but the client was not reached",
+                "leave it out, or write inconvenient as outcome",
+            ));
         }
     }
     Ok(Met::Unreached(outcome))
@@ -189,12 +198,14 @@ fn met(fields: &mut Fields<'_>) -> Result<Met, Bad> {
 
 fn opinion(fields: &mut Fields<'_>) -> Result<Opinion, Bad> {
     let score = fields.value("score")?;
-    let score = score.as_i64().and_then(|score| i32::try_from(score).ok()).filter(|score| (0..=10).contains(score));
+    let score =
+        score.as_i64().and_then(|score| i32::try_from(score).ok()).filter(|score| (0..=10).contains(score));
     Ok(Opinion {
         solved: fields.truth("solved")?,
         attitude: fields.choice("attitude", OPINIONS)?,
         overall: fields.choice("overall", OPINIONS)?,
-        score: score.ok_or_else(|| Bad::new("score", "is no score", "write a number from 1 to 10, or 0 for none"))?,
+        score: score
+            .ok_or_else(|| Bad::new("score", "is no score", "write a number from 1 to 10, or 0 for none"))?,
         suggestions: fields.word("suggestions")?,
         answers: fields.word("answers")?,
         charged: fields.truth("charged")?,

@@ -69,7 +69,8 @@ const OUTCOMES: &[(&str, CallOutcome)] = &[
 ];
 const GENDERS: &[(&str, &str)] = &[("", ""), ("male", "male"), ("female", "female"), ("unknown", "unknown")];
 /// Whether a sheet was filled in, and confirmed by the client.
-const RECORDS: &[(&str, Option<bool>)] = &[("none", None), ("filled", Some(false)), ("confirmed", Some(true))];
+const RECORDS: &[(&str, Option<bool>)] =
+    &[("none", None), ("filled", Some(false)), ("confirmed", Some(true))];
 const CHECKS: [&str; 4] = ["reserved_phone", "identity_number", "holdings", "last_purchase"];
 
 /// Outcomes of contacts without a concern (K12).
@@ -93,14 +94,17 @@ fn drop_orphans(input: &mut Input) {
     loop {
         let known: std::collections::HashSet<&str> =
             input.contacts.iter().map(|contact| contact.id.as_str()).collect();
-        let orphan = input
-            .contacts
-            .iter()
-            .position(|contact| !contact.callback_of.is_empty() && !known.contains(contact.callback_of.as_str()));
+        let orphan = input.contacts.iter().position(|contact| {
+            !contact.callback_of.is_empty() && !known.contains(contact.callback_of.as_str())
+        });
         let Some(orphan) = orphan else { return };
         let orphan = input.contacts.remove(orphan);
         let reason = format!("`{}` is no contact that could be used", orphan.callback_of);
-        let bad = Bad::new("callback_of", reason, "name the contact from which the callback arose, and mend its line");
+        let bad = Bad::new(
+            "callback_of",
+            reason,
+            "name the contact from which the callback arose, and mend its line",
+        );
         input.reject(FILE.name, orphan.place.line, bad);
     }
 }
@@ -120,7 +124,12 @@ fn contact(input: &Input, row: &Row) -> Result<Contact, Bad> {
     )?;
     let time = instant("time", row.get("time"))?;
     let ended_at = instant("ended_at", row.get("ended_at"))?;
-    demand(time <= ended_at, "ended_at", || "lies before time".to_owned(), "give the time at which it ended")?;
+    demand(
+        time <= ended_at,
+        "ended_at",
+        || "lies before time".to_owned(),
+        "give the time at which it ended",
+    )?;
     let entered_later_at = maybe_instant(row, "entered_later_at")?;
     demand(
         entered_later_at.is_none_or(|entered| ended_at <= entered),
@@ -157,9 +166,15 @@ fn contact(input: &Input, row: &Row) -> Result<Contact, Bad> {
 
 /// Nobody answered: then nothing can have been said, promised or recorded.
 fn missed(row: &Row, channel: Channel) -> Result<(), Bad> {
-    for column in
-        ["answered_at", "also_answered_by", "promise_at", "ended_by", "outcome", "callback_of", "entered_later_at"]
-    {
+    for column in [
+        "answered_at",
+        "also_answered_by",
+        "promise_at",
+        "ended_by",
+        "outcome",
+        "callback_of",
+        "entered_later_at",
+    ] {
         demand(
             row.get(column).is_empty(),
             column,
@@ -202,10 +217,20 @@ fn answer(
     let outcome = choice("outcome", row.get("outcome"), OUTCOMES)?;
     let client = if yes(row, "identified")? {
         let client = row.get("client");
-        demand(!client.is_empty(), "client", || "is empty, but identified says yes".to_owned(), "give the client's id in the CRM")?;
+        demand(
+            !client.is_empty(),
+            "client",
+            || "is empty, but identified says yes".to_owned(),
+            "give the client's id in the CRM",
+        )?;
         contact_id("client", client)?;
         let concern = || "the client is known, so there is a concern".to_owned();
-        demand(!NO_CONCERN.contains(&outcome), "outcome", concern, "write another outcome, or identified as no")?;
+        demand(
+            !NO_CONCERN.contains(&outcome),
+            "outcome",
+            concern,
+            "write another outcome, or identified as no",
+        )?;
         Some(client.to_owned())
     } else {
         None

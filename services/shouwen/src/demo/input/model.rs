@@ -1,13 +1,13 @@
 //! What the files say, in types: a line that got here has every value in its form and every reference known.
 
 use chrono::{DateTime, Utc};
-use shouwen_proto::{
-    events::v1::{AttemptOutcome, CallOutcome, Direction, Party},
-    r#type::v1::Satisfaction,
-};
 pub(in crate::demo) use shouwen_proto::{
     events::v1::CloseKind as Close,
     r#type::v1::{CallbackKind, Channel},
+};
+use shouwen_proto::{
+    events::v1::{AttemptOutcome, CallOutcome, Direction, Party},
+    r#type::v1::Satisfaction,
 };
 
 /// Where something was read.
@@ -144,8 +144,14 @@ pub(in crate::demo) struct Action {
 #[derive(Debug)]
 pub(in crate::demo) enum Deed {
     /// About the case to which the contact belongs at that time.
-    OnCase { contact: String, deed: CaseDeed },
-    OnCallback { callback: CallbackRef, deed: CallbackDeed },
+    OnCase {
+        contact: String,
+        deed: CaseDeed,
+    },
+    OnCallback {
+        callback: CallbackRef,
+        deed: CallbackDeed,
+    },
 }
 
 #[derive(Debug)]
@@ -183,7 +189,10 @@ pub(in crate::demo) struct CallbackRef {
 pub(in crate::demo) enum Met {
     Unreached(AttemptOutcome),
     /// A time was agreed (B3).
-    Inconvenient { agreed: DateTime<Utc>, client_asked: bool },
+    Inconvenient {
+        agreed: DateTime<Utc>,
+        client_asked: bool,
+    },
 }
 
 /// The result of a talk (B4).

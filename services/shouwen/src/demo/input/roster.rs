@@ -6,7 +6,8 @@ use super::{
     table::{self, File, Row},
 };
 
-const BRANCHES: File = File { name: "branches.csv", columns: &["branch", "display_name", "complaints_phone"] };
+const BRANCHES: File =
+    File { name: "branches.csv", columns: &["branch", "display_name", "complaints_phone"] };
 const EMPLOYEES: File = File {
     name: "employees.csv",
     columns: &["employee", "display_name", "branch", "roles", "office_phone", "external_id"],
@@ -51,7 +52,8 @@ pub(super) fn read(input: &mut Input, problems: &mut Vec<InputProblem>) {
     if problems.is_empty() {
         let incomplete = |missing| InputProblem::Incomplete { file: EMPLOYEES.name, missing };
         if input.administrator().is_empty() {
-            problems.push(incomplete("nobody has the role admin; the roster is imported by an administrator"));
+            problems
+                .push(incomplete("nobody has the role admin; the roster is imported by an administrator"));
         }
         if input.observer().is_empty() {
             problems.push(incomplete("nobody has the role auditor or hq; the report is read by one of them"));
@@ -129,13 +131,22 @@ fn employee(input: &Input, row: &Row) -> Result<Employee, Bad> {
     let strange = roles.iter().find(|role| !ROLES.contains(&role.as_str()));
     if roles.is_empty() || strange.is_some() {
         let reason = unknown(strange.map_or("", String::as_str));
-        return Err(Bad::new("roles", reason, format!("write some of these, with ; between: {}", ROLES.join(", "))));
+        return Err(Bad::new(
+            "roles",
+            reason,
+            format!("write some of these, with ; between: {}", ROLES.join(", ")),
+        ));
     }
     let external_id = row.get("external_id");
-    let taken = input.employees.iter().find(|other| !external_id.is_empty() && other.external_id == external_id);
+    let taken =
+        input.employees.iter().find(|other| !external_id.is_empty() && other.external_id == external_id);
     if let Some(other) = taken {
         let reason = format!("`{external_id}` belongs to {} already", other.id);
-        return Err(Bad::new("external_id", reason, "give every employee an external id of its own, or none"));
+        return Err(Bad::new(
+            "external_id",
+            reason,
+            "give every employee an external id of its own, or none",
+        ));
     }
     Ok(Employee {
         id: row.get("employee").to_owned(),
@@ -180,5 +191,10 @@ fn account(input: &Input, row: &Row) -> Result<Account, Bad> {
 }
 
 fn named(row: &Row) -> Result<(), Bad> {
-    demand(!row.get("display_name").is_empty(), "display_name", || unknown(""), "give the name that people read")
+    demand(
+        !row.get("display_name").is_empty(),
+        "display_name",
+        || unknown(""),
+        "give the name that people read",
+    )
 }

@@ -51,7 +51,9 @@ pub(super) fn parse(bytes: &[u8], file: &File) -> Result<Table, InputProblem> {
     let mut records = Records { content: form.content(bytes), offset: 0, lines: 0 };
     let header = records
         .next()
-        .map(|record| record.cells.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect())
+        .map(|record| {
+            record.cells.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect()
+        })
         .unwrap_or_default();
     let header = Header::parse(header, file)?;
     let mut table = Table { rows: Vec::new(), broken: Vec::new(), notes: Vec::new() };
@@ -100,7 +102,10 @@ fn duplicate(row: &Row, file: &File, seen: &mut HashMap<String, u64>) -> Option<
 
 fn width(record: &Record, wanted: usize) -> Bad {
     if record.spans > 1 {
-        return Bad::line("a quotation mark is not closed", "close it, or write it twice if it belongs to the text");
+        return Bad::line(
+            "a quotation mark is not closed",
+            "close it, or write it twice if it belongs to the text",
+        );
     }
     Bad::line(
         format!("{} columns instead of {wanted}", record.cells.len()),
@@ -137,7 +142,11 @@ impl Header {
     fn note(&self, file: &File) -> Option<String> {
         let ordered = self.columns.iter().map(|(_, position)| position).is_sorted();
         if !self.unknown.is_empty() {
-            return Some(format!("{}: columns that mean nothing here: {}", file.name, self.unknown.join(", ")));
+            return Some(format!(
+                "{}: columns that mean nothing here: {}",
+                file.name,
+                self.unknown.join(", ")
+            ));
         }
         (!ordered).then(|| format!("{}: the columns stand in another order", file.name))
     }
@@ -184,7 +193,11 @@ impl Records<'_> {
         self.lines += newlines(rest.get(..blank).unwrap_or_default());
         self.offset += blank;
         let rest = rest.get(blank..).filter(|rest| !rest.is_empty())?;
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).buffer_capacity(4096).from_reader(rest);
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .buffer_capacity(4096)
+            .from_reader(rest);
         let mut cells = ByteRecord::new();
         // Reading bytes from memory with any number of cells does not fail.
         if !reader.read_byte_record(&mut cells).unwrap_or(false) {
@@ -193,8 +206,7 @@ impl Records<'_> {
         let length = usize::try_from(reader.position().byte()).unwrap_or(rest.len()).clamp(1, rest.len());
         let taken = rest.get(..length).unwrap_or(rest);
         let body = taken.strip_suffix(b"\n").unwrap_or(taken);
-        let record =
-            Record { line: self.lines + 1, spans: newlines(body) + 1, start: self.offset, cells };
+        let record = Record { line: self.lines + 1, spans: newlines(body) + 1, start: self.offset, cells };
         self.lines += newlines(taken);
         self.offset += length;
         Some(record)

@@ -14,7 +14,8 @@ const EMPLOYEES: &str = "employee,display_name,branch,roles,office_phone,externa
     li-qiang,李强,changzhi,staff;lead,0355-2110033,E1003\n\
     root,管理员,changzhi,admin;auditor,,\n";
 const LINES: &str = "line,branch,number,published,employee\nchangzhi-1,changzhi,0355-2110001,yes,\n";
-const ACCOUNTS: &str = "service_account,display_name,branches,act_for_employees\ntelephony,电话系统,changzhi,no\n";
+const ACCOUNTS: &str =
+    "service_account,display_name,branches,act_for_employees\ntelephony,电话系统,changzhi,no\n";
 const ACTION: &str = r#"{"time": "2025-09-22T10:00:00+08:00", "action": "reopen", "by": "wang-fang", "contact": "c1", "reason": "再来电"}"#;
 
 /// An answered call with these cells changed.
@@ -123,7 +124,10 @@ fn gbk_is_read_and_said() {
     let sheet = input.contacts[0].answer.as_ref().unwrap().sheet.as_ref().unwrap();
     assert_eq!(sheet.client_name, "魏艳红");
     assert_eq!((input.actions.len(), input.rejected.len()), (1, 0));
-    assert_eq!(input.notes, ["contacts.csv: is GBK (GB 18030); read as such", "actions.jsonl: is GBK (GB 18030); read as such"]);
+    assert_eq!(
+        input.notes,
+        ["contacts.csv: is GBK (GB 18030); read as such", "actions.jsonl: is GBK (GB 18030); read as such"]
+    );
     assert!(!input.is_plain());
 }
 
@@ -192,7 +196,10 @@ fn an_open_quotation_mark_swallows_no_further_line() {
     let broken = contact("bad", &[("client_name", "\"魏艳红")]);
     let input = read_contacts(&[contact("c1", &[]), broken, contact("c2", &[]), contact("c3", &[])]);
     assert_eq!(input.contacts.len(), 3);
-    assert_eq!((input.rejected[0].line, input.rejected[0].reason.as_str()), (3, "a quotation mark is not closed"));
+    assert_eq!(
+        (input.rejected[0].line, input.rejected[0].reason.as_str()),
+        (3, "a quotation mark is not closed")
+    );
 }
 
 #[test]
@@ -245,8 +252,14 @@ fn values_that_contradict_each_other_are_named() {
         pair("answered_by", "is empty, but only a telephone call can be missed")
     );
     assert_eq!(refused(&[("answered_at", "")]), pair("answered_at", "is empty, but somebody answered"));
-    assert_eq!(refused(&[("answered_at", "2025-09-22T08:59:00+08:00")]), pair("answered_at", "lies before time"));
-    assert_eq!(refused(&[("answered_at", "2025-09-22T09:06:00+08:00")]), pair("answered_at", "lies behind ended_at"));
+    assert_eq!(
+        refused(&[("answered_at", "2025-09-22T08:59:00+08:00")]),
+        pair("answered_at", "lies before time")
+    );
+    assert_eq!(
+        refused(&[("answered_at", "2025-09-22T09:06:00+08:00")]),
+        pair("answered_at", "lies behind ended_at")
+    );
     assert_eq!(refused(&[("ended_at", "2025-09-22T08:59:00+08:00")]), pair("ended_at", "lies before time"));
     assert_eq!(refused(&[("identified", "yes")]), pair("client", "is empty, but identified says yes"));
     assert_eq!(
@@ -278,8 +291,14 @@ fn bad_actions_are_named_with_their_field() {
     let changed = |from: &str, to: &str| ACTION.replace(from, to);
     assert_eq!(refused_action(&changed("reopen", "open")), pair("action", "unknown `open`"));
     assert_eq!(refused_action(&changed("wang-fang", "nobody")), pair("by", "unknown `nobody`"));
-    assert_eq!(refused_action(&changed("c1", "c9")), pair("contact", "`c9` is no contact that could be used"));
-    assert_eq!(refused_action(&changed("+08:00", "")), pair("time", "`2025-09-22T10:00:00` is no RFC 3339 time"));
+    assert_eq!(
+        refused_action(&changed("c1", "c9")),
+        pair("contact", "`c9` is no contact that could be used")
+    );
+    assert_eq!(
+        refused_action(&changed("+08:00", "")),
+        pair("time", "`2025-09-22T10:00:00` is no RFC 3339 time")
+    );
     assert_eq!(refused_action(&changed("再来电", " ")), pair("reason", "is empty"));
     assert_eq!(refused_action(&changed("\"contact\": \"c1\", ", "")), pair("contact", "is missing"));
     assert_eq!(refused_action("[1]"), pair("", "is no JSON object"));
@@ -309,7 +328,8 @@ fn a_contact_that_was_rejected_takes_its_actions_and_callbacks_along() {
 fn a_file_without_a_good_line_cannot_be_played() {
     let contacts = contacts_of(&[contact("c1", &[("channel", "fax")])]);
     let error = read(folder(contacts.as_bytes(), b"").path()).unwrap_err();
-    let wanted = "contacts.csv: no line can be used; the first problem: contacts.csv:2: channel: unknown `fax`";
+    let wanted =
+        "contacts.csv: no line can be used; the first problem: contacts.csv:2: channel: unknown `fax`";
     assert!(error.to_string().contains(wanted), "{error}");
 }
 
@@ -318,5 +338,8 @@ fn a_roster_needs_somebody_to_import_and_somebody_to_read() {
     let folder = folder(contacts_of(&[contact("c1", &[])]).as_bytes(), b"");
     std::fs::write(folder.path().join("employees.csv"), EMPLOYEES.replace("admin;auditor", "staff")).unwrap();
     let error = read(folder.path()).unwrap_err().to_string();
-    assert!(error.contains("nobody has the role admin") && error.contains("nobody has the role auditor"), "{error}");
+    assert!(
+        error.contains("nobody has the role admin") && error.contains("nobody has the role auditor"),
+        "{error}"
+    );
 }

@@ -100,11 +100,17 @@ impl Play<'_> {
                 case_call!(self, who, accept_offer, AcceptOfferRequest { name, offer: offer(), request_id })
             }
             CaseDeed::Decline { reason } => {
-                let request = DeclineOfferRequest { name, offer: offer(), reason: reason.clone(), request_id };
+                let request =
+                    DeclineOfferRequest { name, offer: offer(), reason: reason.clone(), request_id };
                 case_call!(self, who, decline_offer, request)
             }
             CaseDeed::Withdraw => {
-                case_call!(self, who, withdraw_offer, WithdrawOfferRequest { name, offer: offer(), request_id })
+                case_call!(
+                    self,
+                    who,
+                    withdraw_offer,
+                    WithdrawOfferRequest { name, offer: offer(), request_id }
+                )
             }
             CaseDeed::BeginOverride { reason } => {
                 let request = BeginOverrideRequest { name, reason: reason.clone(), etag, request_id };

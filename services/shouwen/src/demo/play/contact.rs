@@ -3,8 +3,9 @@
 
 use shouwen_proto::{
     calls::v1::{
-        AnswerCallRequest, Call, ConfirmRecordRequest, EndCallRequest, MissCallRequest, PromiseCallbackRequest,
-        RecordCallRequest, RegisterCallRequest, call_service_client::CallServiceClient,
+        AnswerCallRequest, Call, ConfirmRecordRequest, EndCallRequest, MissCallRequest,
+        PromiseCallbackRequest, RecordCallRequest, RegisterCallRequest,
+        call_service_client::CallServiceClient,
     },
     ownership::v1::{IdentifyClientRequest, case_service_client::CaseServiceClient},
 };
@@ -262,7 +263,8 @@ impl<'a> Play<'a> {
         let name = format!("employees/{id}");
         let employee = self.input.employee(id);
         let acts = |account: &&Account| {
-            account.act_for_employees && employee.is_some_and(|employee| account.branches.contains(&employee.branch))
+            account.act_for_employees
+                && employee.is_some_and(|employee| account.branches.contains(&employee.branch))
         };
         let crm = self.input.accounts.iter().find(acts).filter(|_| contact.channel != Channel::Phone);
         let Some(crm) = crm else { return Who::of(name) };
