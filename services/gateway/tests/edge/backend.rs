@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::future::ready;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -134,13 +135,13 @@ impl Echo {
         Ok(response)
     }
 
-    fn watch(self, request: Request<Bytes>) -> Result<tonic::Response<Messages>, Status> {
+    fn watch(self, request: Request<Bytes>) -> tonic::Response<Messages> {
         let caller = Caller::from_request(&request).ok().cloned();
-        let echo = request.get_ref().clone();
-        let act = self.see(request.metadata(), caller, echo.clone());
+        let (metadata, _, echo) = request.into_parts();
+        let act = self.see(&metadata, caller, echo.clone());
         let thrice = stream::iter([Ok(echo.clone()), Ok(echo.clone()), Ok(echo)]);
         let last = stream::once(async move { self.act(act, Bytes::from_static(b"last")).await });
-        Ok(tonic::Response::new(Box::pin(thrice.chain(last))))
+        tonic::Response::new(Box::pin(thrice.chain(last)))
     }
 
     async fn upload(self, request: Request<Streaming<Bytes>>) -> Result<tonic::Response<Bytes>, Status> {
@@ -155,7 +156,7 @@ impl Echo {
         self.act(act, all.concat().into()).await.map(tonic::Response::new)
     }
 
-    fn chat(self, request: Request<Streaming<Bytes>>) -> Result<tonic::Response<Messages>, Status> {
+    fn chat(self, request: Request<Streaming<Bytes>>) -> tonic::Response<Messages> {
         let caller = Caller::from_request(&request).ok().cloned();
         self.see(request.metadata(), caller, Bytes::new());
         let ended = self.stage.ended.clone().drop_guard();
@@ -163,7 +164,7 @@ impl Echo {
             let _held = &ended;
             message
         });
-        Ok(tonic::Response::new(Box::pin(messages)))
+        tonic::Response::new(Box::pin(messages))
     }
 }
 
@@ -183,18 +184,14 @@ impl Service<http::Request<Body>> for Echo {
             let method = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
             Ok(match method.as_str() {
                 "Watch" => {
-                    grpc.server_streaming(
-                        service_fn(move |it| std::future::ready(echo.clone().watch(it))),
-                        request,
-                    )
-                    .await
+                    grpc.server_streaming(service_fn(move |it| ready(Ok(echo.clone().watch(it)))), request)
+                        .await
                 }
                 "Upload" => {
                     grpc.client_streaming(service_fn(move |it| echo.clone().upload(it)), request).await
                 }
                 "Chat" => {
-                    grpc.streaming(service_fn(move |it| std::future::ready(echo.clone().chat(it))), request)
-                        .await
+                    grpc.streaming(service_fn(move |it| ready(Ok(echo.clone().chat(it)))), request).await
                 }
                 _ => grpc.unary(service_fn(move |it| echo.clone().unary(it)), request).await,
             })
