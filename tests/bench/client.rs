@@ -1,9 +1,6 @@
 //! The load: closed-loop clients of the public API, with the tokens of a large roster, so that no employee's rate limit is what is measured.
 
-use std::{
-    cell::Cell,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use rand::Rng as _;
 use shouwen_proto::{
@@ -177,51 +174,35 @@ impl Clients {
     /// Lets `clients` clients work for a time, each with its own share of the employees. Any refusal ends the run: a figure with refusals in it
     /// would mean nothing.
     pub(crate) async fn load(&self, work: Work, clients: usize, time: Duration) -> Result<Load, Failure> {
-        let begun = Instant::now();
+        let until = Instant::now() + time;
         let mut running: JoinSet<Result<Vec<u32>, tonic::Status>> = JoinSet::new();
         for client in 0..clients {
             let channel = self.channels[client % self.channels.len()].clone();
-            let tokens: Vec<Token> = self.tokens.iter().skip(client).step_by(clients).cloned().collect();
-            let turn = Cell::new(client);
-            let next_token = move || {
-                turn.set(turn.get() + 1);
-                tokens[turn.get() % tokens.len()].clone()
-            };
-            let until = begun + time;
-            match work {
-                Work::Claim => {
-                    let mut cases = CaseServiceClient::new(channel);
-                    running.spawn(async move {
-                        let mut latencies = Vec::new();
-                        loop {
-                            let request = with(&next_token(), claim());
-                            let sent = Instant::now();
-                            cases.claim(request).await?;
-                            if Instant::now() > until {
-                                return Ok(latencies);
-                            }
-                            latencies.push(micros(sent));
+            let tokens: Vec<(usize, Token)> =
+                self.tokens.iter().cloned().enumerate().skip(client).step_by(clients).collect();
+            let names = self.calls.clone();
+            running.spawn(async move {
+                let mut cases = CaseServiceClient::new(channel.clone());
+                let mut calls = CallServiceClient::new(channel);
+                let mut latencies = Vec::new();
+                for (employee, token) in tokens.iter().cycle() {
+                    let sent = Instant::now();
+                    match work {
+                        Work::Claim => drop(cases.claim(with(token, claim())).await?),
+                        Work::Read => {
+                            // Employees and contacts are dealt out to the branches alike, and a contact is read in its own branch.
+                            let any = rand::rng().random_range(0..names.len() / BRANCHES);
+                            let name = names[any * BRANCHES + employee % BRANCHES].clone();
+                            drop(calls.get_call(with(token, GetCallRequest { name })).await?);
                         }
-                    });
+                    }
+                    if sent.elapsed() > until.saturating_duration_since(sent) {
+                        break;
+                    }
+                    latencies.push(micros(sent));
                 }
-                Work::Read => {
-                    let mut calls = CallServiceClient::new(channel);
-                    let names = self.calls.clone();
-                    running.spawn(async move {
-                        let mut latencies = Vec::new();
-                        loop {
-                            let name = names[rand::rng().random_range(0..names.len())].clone();
-                            let request = with(&next_token(), GetCallRequest { name });
-                            let sent = Instant::now();
-                            calls.get_call(request).await?;
-                            if Instant::now() > until {
-                                return Ok(latencies);
-                            }
-                            latencies.push(micros(sent));
-                        }
-                    });
-                }
-            }
+                Ok(latencies)
+            });
         }
         let mut latencies = Vec::new();
         while let Some(ended) = running.join_next().await {

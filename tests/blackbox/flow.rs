@@ -101,7 +101,8 @@ async fn b5_a_satisfied_callback_closes_the_case_and_the_timeline_tells_the_whol
     // K6: the callback appears by itself, and shows on the case.
     let callback = promised(&suite, "flow-1", "li").await;
     assert!(callback.starts_with(&format!("{name}/callbacks/")));
-    let noted = case_becomes(&li, &name, "the promise shows on the case", |case| !case.promises.is_empty()).await;
+    let noted =
+        case_becomes(&li, &name, "the promise shows on the case", |case| !case.promises.is_empty()).await;
     assert_eq!((noted.promises[0].callback.as_str(), noted.promises[0].settled), (&*callback, false));
 
     // B7, O7: another colleague may not call, and learns who does.
@@ -110,7 +111,7 @@ async fn b5_a_satisfied_callback_closes_the_case_and_the_timeline_tells_the_whol
     assert_eq!(refusal.metadata["handler"], "employees/li");
 
     // B2: the leaseholder sees the number in full; everybody else masked.
-    assert_eq!(leased(&li, &callback).await, (CALLER.to_owned(), "到账情况".to_owned()));
+    assert_eq!(leased(&li, &callback).await, (format!("+86{CALLER}"), "到账情况".to_owned()));
     let shown = li.callbacks().get_callback(GetCallbackRequest { name: callback.clone() }).await.unwrap();
     assert_eq!(shown.into_inner().phone, "138****5678");
     let complete = requests::complete(&callback, Satisfaction::Satisfied);
@@ -355,11 +356,15 @@ fn empty(event: &shouwen_proto::events::v1::CallsEvent) -> bool {
     let nothing = |field: &Option<Private>| field.as_ref().is_none_or(|private| private.form.is_none());
     match event.event.as_ref().unwrap() {
         Event::CallRegistered(registered) => nothing(&registered.caller),
-        Event::CallRecorded(recorded) => {
-            [&recorded.client_name, &recorded.phone, &recorded.summary, &recorded.handling, &recorded.assessment]
-                .into_iter()
-                .all(nothing)
-        }
+        Event::CallRecorded(recorded) => [
+            &recorded.client_name,
+            &recorded.phone,
+            &recorded.summary,
+            &recorded.handling,
+            &recorded.assessment,
+        ]
+        .into_iter()
+        .all(nothing),
         _ => true,
     }
 }

@@ -40,7 +40,11 @@ async fn a_token_that_is_not_a_good_one_is_refused_for_what_is_wrong_with_it() {
         ("expired", issuer.sign(&with(good.clone(), "exp", json!(now - 120))), "TOKEN_EXPIRED"),
         ("not yet valid", issuer.sign(&with(good.clone(), "nbf", json!(now + 600))), "TOKEN_NOT_YET_VALID"),
         ("wrong audience", issuer.sign(&with(good.clone(), "aud", json!("payroll"))), "TOKEN_AUDIENCE_WRONG"),
-        ("wrong issuer", issuer.sign(&with(good.clone(), "iss", json!("https://evil"))), "TOKEN_ISSUER_WRONG"),
+        (
+            "wrong issuer",
+            issuer.sign(&with(good.clone(), "iss", json!("https://evil"))),
+            "TOKEN_ISSUER_WRONG",
+        ),
         ("alg none", TestIssuer::unsigned(&good), "TOKEN_ALGORITHM_REFUSED"),
         ("symmetric", issuer.sign_with_header(&hs256, &good), "TOKEN_ALGORITHM_REFUSED"),
         ("another key", other_key.sign(&good), "TOKEN_SIGNATURE_INVALID"),

@@ -15,7 +15,9 @@ use tonic::Code;
 
 use super::{answered, meets};
 use crate::harness::{
-    Client, Suite, client::channel, id, raw, refused,
+    Client, Suite,
+    client::channel,
+    id, raw, refused,
     requests::{offer, record},
 };
 
@@ -53,7 +55,8 @@ async fn a_backend_believes_only_a_fresh_context_for_this_very_call() {
     let answer = raw::call(&backend, GET_CALL, body.clone(), Some(&gateway.sign(good()))).await.unwrap();
     assert_eq!(Call::decode(answer.into_inner()).unwrap().name, "calls/direct-1");
 
-    let stranger = ContextSigner::new("gateway", "calls", ContextKey::new("gateway-calls", &[7; 32]).unwrap());
+    let stranger =
+        ContextSigner::new("gateway", "calls", ContextKey::new("gateway-calls", &[7; 32]).unwrap());
     let unknown_key = ContextSigner::new("gateway", "calls", ContextKey::new("other", &[7; 32]).unwrap());
     let mut flipped = gateway.sign(good()).to_str().unwrap().to_owned().into_bytes();
     let middle = flipped.len() / 2;

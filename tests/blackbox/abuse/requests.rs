@@ -4,8 +4,8 @@ use shouwen_proto::{
     callbacks::v1::GetCallbackRequest,
     calls::v1::{GetCallRequest, ListCallsRequest},
     ownership::v1::{
-        AcceptOfferRequest, ClaimRequest, GetCaseRequest, GetEmployeeRequest, IdentifyClientRequest,
-        ListCasesRequest, ListEmployeesRequest,
+        AcceptOfferRequest, BeginOverrideRequest, ClaimRequest, EndOverrideRequest, GetCaseRequest,
+        GetEmployeeRequest, IdentifyClientRequest, ListCasesRequest, ListEmployeesRequest,
     },
     policy::v1::GetPolicyRequest,
     r#type::v1::Channel,
@@ -63,7 +63,7 @@ async fn a_repetition_is_answered_after_the_responsibility_has_moved_on() {
     let (li, wang) = (suite.employee("li"), suite.employee("wang"));
     // The override of a lead ends, and with it the right to record.
     let lead = suite.employee("lead");
-    let begin = shouwen_proto::ownership::v1::BeginOverrideRequest {
+    let begin = BeginOverrideRequest {
         name: case.clone(),
         reason: "承办人临时外出".to_owned(),
         etag: String::new(),
@@ -72,7 +72,7 @@ async fn a_repetition_is_answered_after_the_responsibility_has_moved_on() {
     lead.cases().begin_override(begin).await.unwrap();
     let request = record("replay-1");
     let recorded = lead.calls().record_call(request.clone()).await.unwrap().into_inner();
-    let end = shouwen_proto::ownership::v1::EndOverrideRequest { name: case.clone(), request_id: id() };
+    let end = EndOverrideRequest { name: case.clone(), request_id: id() };
     lead.cases().end_override(end).await.unwrap();
     li.calls().record_call(record("replay-1")).await.unwrap();
     assert_eq!(lead.calls().record_call(request).await.unwrap().into_inner(), recorded);
@@ -133,7 +133,7 @@ async fn what_does_not_exist_is_not_found_by_its_type() {
     let get_employee = GetEmployeeRequest { name: name("employees/nobody") };
     let get_policy = GetPolicyRequest { name: name("policies/0198f0aa-0000-7000-8000-000000000000") };
     let identify = IdentifyClientRequest {
-        contact: name("contacts/nothing"),
+        contact: name("contacts/unanswered"),
         client: name("C-1"),
         topic: String::new(),
         request_id: id(),
@@ -142,7 +142,7 @@ async fn what_does_not_exist_is_not_found_by_its_type() {
         ("case", refused(li.cases().get_case(get_case).await), "CASE_NOT_FOUND"),
         ("call", refused(li.calls().get_call(get_call).await), "CALL_NOT_FOUND"),
         ("answer", refused(li.calls().answer_call(answer("nothing")).await), "CALL_NOT_FOUND"),
-        ("record", refused(li.calls().record_call(record("nothing")).await), "CONTACT_NOT_FOUND"),
+        ("record", refused(li.calls().record_call(record("unanswered")).await), "CONTACT_NOT_FOUND"),
         ("callback of a case", refused(li.callbacks().get_callback(of_case).await), "CALLBACK_NOT_FOUND"),
         ("callback of a branch", refused(li.callbacks().get_callback(of_branch).await), "CALLBACK_NOT_FOUND"),
         ("callback of no case", refused(li.callbacks().get_callback(of_no_case).await), "CASE_NOT_FOUND"),
@@ -200,7 +200,9 @@ async fn a_field_that_cannot_be_used_is_named_with_what_it_should_be() {
         assert_eq!(violation.field, *field);
         assert!(!violation.description.is_empty());
     }
-    for (to, what) in [("nobody", "unknown"), ("li", "oneself"), ("gone", "inactive"), ("auditor", "no server")] {
+    for (to, what) in
+        [("nobody", "unknown"), ("li", "oneself"), ("gone", "inactive"), ("auditor", "no server")]
+    {
         let refusal = refused(li.cases().offer_transfer(offer(&case, to)).await);
         meets(what, &refusal, Code::InvalidArgument, "RECEIVER_INVALID");
     }
@@ -228,16 +230,10 @@ async fn a_page_token_serves_its_own_caller_and_query_only() {
     let last = li.cases().list_cases(cases(&token)).await.unwrap().into_inner();
     assert_eq!((last.cases.len(), &*last.next_page_token), (1, ""));
 
-    let calls = ListCallsRequest {
-        parent: "branches/east".to_owned(),
-        page_size: 2,
-        page_token: token.clone(),
-    };
-    let employees = ListEmployeesRequest {
-        parent: "branches/east".to_owned(),
-        page_size: 2,
-        page_token: token.clone(),
-    };
+    let calls =
+        ListCallsRequest { parent: "branches/east".to_owned(), page_size: 2, page_token: token.clone() };
+    let employees =
+        ListEmployeesRequest { parent: "branches/east".to_owned(), page_size: 2, page_token: token.clone() };
     let mut filtered = cases(&token);
     filtered.filter = "state = OPEN".to_owned();
     let mut flipped = token.clone().into_bytes();

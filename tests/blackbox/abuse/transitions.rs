@@ -73,15 +73,15 @@ async fn an_illegal_transition_of_a_case_says_from_which_state() {
     let case = answered(&suite, "state-3").await;
     let (li, wang, lead) = (suite.employee("li"), suite.employee("wang"), suite.employee("lead"));
     let name = || case.clone();
-    let satisfied = ConfirmSatisfactionRequest {
+    let dissatisfied = ConfirmSatisfactionRequest {
         name: name(),
-        satisfied: true,
-        reason: String::new(),
+        satisfied: false,
+        reason: "仍有疑问".to_owned(),
         etag: String::new(),
         request_id: id(),
     };
-    let refusal = refused(li.cases().confirm_satisfaction(satisfied).await);
-    meets("satisfied before an answer", &refusal, Code::FailedPrecondition, "ILLEGAL_TRANSITION");
+    let refusal = refused(li.cases().confirm_satisfaction(dissatisfied).await);
+    meets("dissatisfied before an answer", &refusal, Code::FailedPrecondition, "ILLEGAL_TRANSITION");
     let reopen = ReopenCaseRequest { name: name(), reason: "不满意".to_owned(), request_id: id() };
     let refusal = refused(li.cases().reopen_case(reopen).await);
     meets("reopening an open case", &refusal, Code::FailedPrecondition, "ILLEGAL_TRANSITION");
@@ -119,7 +119,7 @@ async fn an_illegal_transition_of_a_case_says_from_which_state() {
     };
     let refusal = refused(wang.cases().resolve_case(resolve).await);
     meets("resolving a closed case", &refusal, Code::FailedPrecondition, "ILLEGAL_TRANSITION");
-    assert_eq!(refusal.metadata["action"], "ResolveCase");
+    assert_eq!((&*refusal.metadata["state"], &*refusal.metadata["action"]), ("closed", "resolve"));
     // A record may be filled in afterwards all the same (K8).
     wang.calls().record_call(record("state-3")).await.unwrap();
 }
@@ -146,16 +146,14 @@ async fn p1_p3_a_policy_is_valid_before_anyone_can_approve_it_and_nobody_approve
     past.effective_time = timestamp(now() - TimeDelta::days(1));
     let refusal = refused(hq.policies().propose_policy(past).await);
     meets("yesterday", &refusal, Code::FailedPrecondition, "EFFECTIVE_TIME_PAST");
-    let refusal = refused(lead.policies().propose_policy(propose("calls", "branches/west", "rings", 4.0)).await);
+    let refusal =
+        refused(lead.policies().propose_policy(propose("calls", "branches/west", "rings", 4.0)).await);
     meets("for another branch", &refusal, Code::PermissionDenied, "BRANCH_OUT_OF_REACH");
 
     let good = propose("calls", "firm", "rings", 4.0);
     let proposed = hq.policies().propose_policy(good).await.unwrap().into_inner();
-    let approve = || ApprovePolicyRequest {
-        name: proposed.name.clone(),
-        etag: String::new(),
-        request_id: id(),
-    };
+    let approve =
+        || ApprovePolicyRequest { name: proposed.name.clone(), etag: String::new(), request_id: id() };
     let refusal = refused(hq.policies().approve_policy(approve()).await);
     meets("one's own", &refusal, Code::PermissionDenied, "PROPOSER_CANNOT_APPROVE");
     let refusal = refused(lead.policies().approve_policy(approve()).await);

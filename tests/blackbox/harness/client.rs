@@ -7,11 +7,10 @@ use prost_types::Timestamp;
 use serde_json::{Value, json};
 use shouwen_proto::{
     callbacks::v1::callback_service_client::CallbackServiceClient,
-    calls::v1::call_service_client::CallServiceClient, events::v1::event_feed_client::EventFeedClient,
+    calls::v1::call_service_client::CallServiceClient,
+    events::v1::event_feed_client::EventFeedClient,
     operator::v1::operator_service_client::OperatorServiceClient,
-    ownership::v1::{
-        case_service_client::CaseServiceClient, roster_service_client::RosterServiceClient,
-    },
+    ownership::v1::{case_service_client::CaseServiceClient, roster_service_client::RosterServiceClient},
     policy::v1::policy_service_client::PolicyServiceClient,
 };
 use shouwen_runtime::{clock::now, ids};

@@ -92,7 +92,8 @@ impl OwnCluster {
     }
 
     pub(crate) async fn create_database(&self, name: &str) {
-        let mut admin = PgConnection::connect(&self.url("postgres", &self.password, "postgres")).await.unwrap();
+        let mut admin =
+            PgConnection::connect(&self.url("postgres", &self.password, "postgres")).await.unwrap();
         let statement = sqlx::AssertSqlSafe(format!("create database {name}"));
         sqlx::query(statement).execute(&mut admin).await.unwrap();
     }

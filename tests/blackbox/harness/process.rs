@@ -102,9 +102,8 @@ impl Process {
     /// Waits for its end.
     pub(crate) async fn ended(&self, limit: Duration) -> ExitStatus {
         let what = format!("the end of {}", self.name);
-        let status = until(&what, limit, async || {
-            self.child.lock().unwrap().as_mut().unwrap().try_wait().unwrap()
-        });
+        let status =
+            until(&what, limit, async || self.child.lock().unwrap().as_mut().unwrap().try_wait().unwrap());
         let status = status.await;
         self.child.lock().unwrap().take();
         status

@@ -28,7 +28,8 @@ const EMPLOYEES: [(&str, &str, &[Role]); 12] = [
 /// Everybody but the first administrator, who exists already.
 pub(crate) fn entries() -> Vec<RosterEntry> {
     let mut entries = Vec::new();
-    for (name, display_name) in [("center", "总部"), ("east", "城东营业部"), ("west", "城西营业部")] {
+    for (name, display_name) in [("center", "总部"), ("east", "城东营业部"), ("west", "城西营业部")]
+    {
         entries.push(Entry::Branch(Branch {
             name: format!("branches/{name}"),
             display_name: display_name.to_owned(),
@@ -47,9 +48,10 @@ pub(crate) fn entries() -> Vec<RosterEntry> {
         employee: String::new(),
         etag: String::new(),
     }));
-    for (name, act_for_employees, branches) in
-        [("telephony", false, vec!["branches/east", "branches/west"]), ("crm-east", true, vec!["branches/east"])]
-    {
+    for (name, act_for_employees, branches) in [
+        ("telephony", false, vec!["branches/east", "branches/west"]),
+        ("crm-east", true, vec!["branches/east"]),
+    ] {
         entries.push(Entry::ServiceAccount(ServiceAccount {
             name: format!("serviceAccounts/{name}"),
             display_name: name.to_owned(),

@@ -146,8 +146,13 @@ impl Suite {
         let admin = self.employee("admin");
         self.known("admin", &admin).await;
         roster::import(&admin, roster::entries()).await;
+        self.known_everywhere("officer").await;
+    }
+
+    /// Waits until every gateway has learned of an employee.
+    pub(crate) async fn known_everywhere(&self, name: &str) {
         for gateway in 0..self.gateways.len() {
-            self.known("officer", &self.employee_at(gateway, "auditor")).await;
+            self.known(name, &self.employee_at(gateway, "admin")).await;
         }
     }
 
