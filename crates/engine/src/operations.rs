@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
-use sqlx::types::Json;
 use shouwen_proto::events::v1::{Cursor, Event, WatchRequest, watch_response::Item};
+use sqlx::types::Json;
 
 use crate::{
     domain::Domain,
@@ -35,9 +35,9 @@ impl Status {
         let followed = |feed: &String| self.followers.iter().find(|(name, _)| name == feed);
         self.outstanding == 0
             && self.next_due.is_none_or(|due| due > self.now)
-            && reached
-                .iter()
-                .all(|(feed, position)| followed(feed).map_or(*position == 0, |(_, cursor)| cursor.position >= *position))
+            && reached.iter().all(|(feed, position)| {
+                followed(feed).map_or(*position == 0, |(_, cursor)| cursor.position >= *position)
+            })
     }
 }
 
@@ -101,7 +101,12 @@ impl<D: Domain> Engine<D> {
             .map(|row| (row.feed, Cursor { incarnation: row.incarnation, position: row.position }))
             .collect();
         Ok(Status {
-            head: Head { incarnation: row.incarnation, position: row.position, hash: row.hash, time: row.time },
+            head: Head {
+                incarnation: row.incarnation,
+                position: row.position,
+                hash: row.hash,
+                time: row.time,
+            },
             followers,
             now: row.now,
             simulated: row.simulated,

@@ -40,6 +40,7 @@ impl Call {
     }
 
     /// A part of a bulk call: an entry has the request id of the whole and its own index.
+    #[must_use]
     pub fn entry(&self, index: usize) -> Self {
         let mut entry = self.clone();
         if let Some(request) = &mut entry.request {

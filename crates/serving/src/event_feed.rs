@@ -64,7 +64,7 @@ impl<D: FeedEvents> event_feed_server::EventFeed for EventFeedServer<D> {
         feed::check_cursor(&self.engine, &after.incarnation, after.position)
             .await
             .map_err(|error| refusal::database(&error))?
-            .map_err(cursor_failure)?;
+            .map_err(|error| cursor_failure(&error))?;
         let incarnation = shouwen_engine::ledger::head(self.engine.pool())
             .await
             .map_err(|error| refusal::database(&error))?
@@ -86,7 +86,7 @@ impl<D: FeedEvents> event_feed_server::EventFeed for EventFeedServer<D> {
     }
 }
 
-fn cursor_failure(error: CursorError) -> Failure {
+fn cursor_failure(error: &CursorError) -> Failure {
     match error {
         CursorError::BeyondHead => Failure::new(
             Code::OutOfRange,

@@ -60,7 +60,8 @@ fn services(options: &AuditOptions) -> impl Iterator<Item = &'static str> + use<
 async fn open(url: &str, service: &str) -> Result<PgPool, ServeError> {
     let separator = if url.contains('?') { '&' } else { '?' };
     let url = format!("{url}{separator}options[search_path]={service}");
-    Ok(shouwen_runtime::postgres::connect(&DatabaseConfig { max_connections: 2, ..DatabaseConfig::at(url) }).await?)
+    Ok(shouwen_runtime::postgres::connect(&DatabaseConfig { max_connections: 2, ..DatabaseConfig::at(url) })
+        .await?)
 }
 
 async fn verify(options: &AuditOptions) -> CommandResult {

@@ -139,7 +139,9 @@ pub(crate) struct Audit {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// Recompute the hash chain of every ledger and compare it with checkpoints.
-    #[command(after_help = "Exit codes: 0 every ledger is intact; 1 something was found, printed line by line; 2 it could not be verified.")]
+    #[command(
+        after_help = "Exit codes: 0 every ledger is intact; 1 something was found, printed line by line; 2 it could not be verified."
+    )]
     Verify(AuditOptions),
     /// Write a signed checkpoint of every ledger and export all checkpoints, one JSON object per line.
     Export(AuditOptions),

@@ -168,7 +168,9 @@ pub(crate) struct MigrateConfig {
 
 impl Settings {
     /// All layers as one configuration.
-    pub(crate) fn load<T: serde::de::DeserializeOwned>(&self) -> Result<T, shouwen_runtime::config::ConfigError> {
+    pub(crate) fn load<T: serde::de::DeserializeOwned>(
+        &self,
+    ) -> Result<T, shouwen_runtime::config::ConfigError> {
         Layers::from_process(self.config.clone(), self.settings.clone()).load()
     }
 }

@@ -20,9 +20,9 @@ use std::{fmt, io, path::PathBuf, time::Instant};
 use chrono::{DateTime, Utc};
 use shouwen_runtime::channel::ChannelConfigError;
 
-pub use compare::Expected;
-pub use input::{Input, InputErrors, InputProblem, RejectedLine, first_instant, read};
-pub use report::Report;
+pub(crate) use compare::Expected;
+pub(crate) use input::{Input, first_instant, read};
+pub(crate) use report::Report;
 
 use api::{Api, Refused, Who};
 use compare::Opinion;
@@ -32,7 +32,7 @@ use report::Compared;
 use simulation::Simulation;
 
 /// A running stack with a simulated clock.
-pub struct Stack {
+pub(crate) struct Stack {
     /// The gateway, e.g. `http://127.0.0.1:50051`.
     pub address: String,
     /// Where the simulated clock of all services stands; [`first_instant`] for a new one.
@@ -52,7 +52,7 @@ impl fmt::Debug for Stack {
 
 /// What to do with the month.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// Where `report.txt`, `report.json` and `rejected.csv` go; nowhere if `None`.
     pub output: Option<PathBuf>,
     /// Where the figures that must come out are taken from.
@@ -65,7 +65,7 @@ pub struct Options {
 
 /// Something in which the product and the files, or the second opinion about them, differ.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// A figure (`limits.answer.kept`), or a line with its step (`actions.jsonl:17: resolve by li-qiang`).
     pub what: String,
     pub expected: String,
@@ -80,7 +80,7 @@ impl fmt::Display for Difference {
 
 /// Why the month could not be played to its end or reported. Refusals by the product's rules are no errors but [`Difference`]s.
 #[derive(Debug, thiserror::Error)]
-pub enum DemoError {
+pub(crate) enum DemoError {
     #[error("the gateway's address cannot be used: {0}")]
     Address(#[from] ChannelConfigError),
     /// The stack does not answer, or refuses the driver what it needs.
@@ -117,7 +117,7 @@ impl DemoError {
 
 /// Plays the month, lets one more day pass, and reports. The report is written to the output folder as it stands then; who adds to it writes it
 /// again.
-pub async fn run(input: Input, stack: Stack, options: &Options) -> Result<Report, DemoError> {
+pub(crate) async fn run(input: Input, stack: Stack, options: &Options) -> Result<Report, DemoError> {
     let begun = Instant::now();
     let start = stack.start;
     let api = Api::open(stack)?;

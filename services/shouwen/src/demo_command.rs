@@ -27,8 +27,10 @@ use crate::{
 
 pub(crate) async fn run(options: cli::Demo) -> CommandResult {
     let level = std::env::var("SHOUWEN_TELEMETRY__LEVEL").unwrap_or_else(|_| "error".to_owned());
-    let telemetry =
-        Telemetry::start(&TelemetryConfig { level, format: LogFormat::Auto, ..TelemetryConfig::default() }, "demo")?;
+    let telemetry = Telemetry::start(
+        &TelemetryConfig { level, format: LogFormat::Auto, ..TelemetryConfig::default() },
+        "demo",
+    )?;
     let input = demo::read(&options.input)?;
     let output = options.output.clone();
     let data_dir = output.join("data");

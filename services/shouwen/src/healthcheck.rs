@@ -3,7 +3,9 @@
 use std::{process::ExitCode, time::Duration};
 
 use shouwen_runtime::channel::{ChannelOptions, connect};
-use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 use crate::{CommandResult, cli};
 

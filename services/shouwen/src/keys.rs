@@ -61,7 +61,10 @@ impl KeyFolder {
         } else {
             let suite = SuiteKeys {
                 page_tokens: random(),
-                contexts: PAIRS.iter().map(|(issuer, audience)| (format!("{issuer}-{audience}"), random())).collect(),
+                contexts: PAIRS
+                    .iter()
+                    .map(|(issuer, audience)| (format!("{issuer}-{audience}"), random()))
+                    .collect(),
                 passwords: ["ownership", "calls", "callbacks"]
                     .into_iter()
                     .map(|service| (service.to_owned(), hex::encode(random_bytes())))
@@ -83,7 +86,8 @@ impl KeyFolder {
 
     /// The issuer of tokens, with its key set beside it.
     pub(crate) fn issuer(&self) -> Result<Issuer, KeyError> {
-        Issuer::open_or_create(&self.issuer_key(), &self.key_set()).map_err(|error| problem(&self.issuer_key(), &error))
+        Issuer::open_or_create(&self.issuer_key(), &self.key_set())
+            .map_err(|error| problem(&self.issuer_key(), &error))
     }
 
     fn issuer_key(&self) -> PathBuf {
@@ -109,8 +113,8 @@ impl KeyFolder {
     pub(crate) fn audit_key(&self) -> Result<PathBuf, KeyError> {
         let path = self.folder.join("audit.pem");
         if !path.exists() {
-            let document =
-                Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|error| problem(&path, &error))?;
+            let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+                .map_err(|error| problem(&path, &error))?;
             let encoded = STANDARD.encode(document.as_ref());
             let text = format!("-----BEGIN PRIVATE KEY-----\n{encoded}\n-----END PRIVATE KEY-----\n");
             write_private(&path, text.as_bytes()).map_err(|error| problem(&path, &error))?;

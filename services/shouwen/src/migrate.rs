@@ -17,7 +17,9 @@ pub(crate) async fn run(options: cli::Migrate) -> CommandResult {
     let admin = config.admin.connect_options()?;
     // Waits for Postgres, and says so.
     shouwen_runtime::postgres::connect(&config.admin).await?.close().await;
-    for service in ServiceName::ALL.into_iter().filter(|service| options.service.is_none_or(|only| only == *service)) {
+    for service in
+        ServiceName::ALL.into_iter().filter(|service| options.service.is_none_or(|only| only == *service))
+    {
         let schema = schema(service);
         let password = config.passwords.get(service.service()).map(|password| password.expose().as_str());
         schema.provision(&admin, password).await?;

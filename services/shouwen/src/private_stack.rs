@@ -196,21 +196,16 @@ impl PrivateStack {
 
 /// Signs a token of a private stack.
 pub(crate) fn sign(issuer: &Issuer, subject: &Principal, lifetime: TimeDelta) -> String {
-    issuer.token(&TokenClaims {
-        issuer: ISSUER,
-        audience: AUDIENCE,
-        subject,
-        issued_at: now(),
-        lifetime,
-    })
+    issuer.token(&TokenClaims { issuer: ISSUER, audience: AUDIENCE, subject, issued_at: now(), lifetime })
 }
 
 async fn create_database(cluster: &Cluster) -> Result<String, ServeError> {
     let mut connection = PgConnection::connect(&cluster.admin_url()).await?;
-    let exists = sqlx::query_scalar::<_, bool>("select exists (select 1 from pg_database where datname = $1)")
-        .bind(DATABASE)
-        .fetch_one(&mut connection)
-        .await?;
+    let exists =
+        sqlx::query_scalar::<_, bool>("select exists (select 1 from pg_database where datname = $1)")
+            .bind(DATABASE)
+            .fetch_one(&mut connection)
+            .await?;
     if !exists {
         sqlx::query("create database shouwen").execute(&mut connection).await?;
     }
@@ -244,8 +239,8 @@ fn configs(
             // Time is moved by hand: whoever moves it wakes the sweeper.
             config.engine.sweep_interval = Period::secs(3600);
         }
-        config.edge.tokens.issuer = ISSUER.to_owned();
-        config.edge.tokens.audience = AUDIENCE.to_owned();
+        ISSUER.clone_into(&mut config.edge.tokens.issuer);
+        AUDIENCE.clone_into(&mut config.edge.tokens.audience);
         config.edge.tokens.keys = keys.key_set().display().to_string();
         config.edge.limits.employee_rate = options.rate;
         config.edge.limits.account_rate = options.rate;
@@ -268,7 +263,11 @@ fn introduce(
     let backend = |issuer: &str, audience: &str| {
         let (key_id, key) = keys.context(issuer, audience);
         BackendConfig {
-            addresses: addresses.iter().filter(|(name, _)| *name == audience).map(|(_, at)| at.clone()).collect(),
+            addresses: addresses
+                .iter()
+                .filter(|(name, _)| *name == audience)
+                .map(|(_, at)| at.clone())
+                .collect(),
             key_id,
             key: Secret::new(key),
         }

@@ -50,9 +50,12 @@ pub(crate) async fn run(options: cli::Serve) -> CommandResult {
     let listeners = Listeners::bind(options.service, &config).await?;
     let metrics = Metrics::new(options.service.service())?;
     let readiness = Readiness::new();
-    let admin = TcpListener::bind(config.admin_listen).await.map_err(|error| cannot_bind(config.admin_listen, &error))?;
+    let admin = TcpListener::bind(config.admin_listen)
+        .await
+        .map_err(|error| cannot_bind(config.admin_listen, &error))?;
     let admin_stop = CancellationToken::new();
-    let admin = tokio::spawn(admin::serve_admin(admin, metrics.clone(), readiness.clone(), admin_stop.clone()));
+    let admin =
+        tokio::spawn(admin::serve_admin(admin, metrics.clone(), readiness.clone(), admin_stop.clone()));
     let parts = Parts { metrics, readiness, stop, mutants: shouwen_gateway::domain::Mutants::default() };
     serve(options.service, config, listeners, parts).await?;
     admin_stop.cancel();
@@ -74,7 +77,8 @@ pub(crate) struct Listeners {
 
 impl Listeners {
     pub(crate) async fn bind(service: ServiceName, config: &ServeConfig) -> Result<Self, ServeError> {
-        let main = TcpListener::bind(config.listen).await.map_err(|error| cannot_bind(config.listen, &error))?;
+        let main =
+            TcpListener::bind(config.listen).await.map_err(|error| cannot_bind(config.listen, &error))?;
         let internal = match service {
             ServiceName::Gateway => Some(
                 TcpListener::bind(config.internal_listen)
@@ -190,7 +194,11 @@ async fn wait_for_schema(schema: &Schema, pool: &PgPool, component: &Component) 
 }
 
 /// Readiness follows the database; liveness does not.
-async fn watch_database(pool: PgPool, component: Component, stop: CancellationToken) -> Result<(), ServeError> {
+async fn watch_database(
+    pool: PgPool,
+    component: Component,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -297,7 +305,9 @@ impl Prepared<'_> {
                     clock: self.clock.clone(),
                     options,
                     stop,
-                    feeds: shouwen_calls::Feeds { ownership: self.feed("ownership", "calls", &self.config.peers)? },
+                    feeds: shouwen_calls::Feeds {
+                        ownership: self.feed("ownership", "calls", &self.config.peers)?,
+                    },
                 })
                 .await?;
                 self.backend(service, &contract, listeners.main, running.routes(), tasks).await?;
@@ -419,10 +429,7 @@ impl Prepared<'_> {
 }
 
 fn context_key(id: &str, key: &str, setting: &str) -> Result<ContextKey, ServeError> {
-    STANDARD
-        .decode(key)
-        .ok()
-        .and_then(|key| ContextKey::new(id, &key))
-        .ok_or_else(|| format!("{setting}: must be base64 of 32 or more bytes (`openssl rand -base64 32`)").into())
+    STANDARD.decode(key).ok().and_then(|key| ContextKey::new(id, &key)).ok_or_else(|| {
+        format!("{setting}: must be base64 of 32 or more bytes (`openssl rand -base64 32`)").into()
+    })
 }
-

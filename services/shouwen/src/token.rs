@@ -33,7 +33,10 @@ pub(crate) async fn run(options: cli::Token) -> CommandResult {
             make_administrator(state.admin_url.expose(), &options.subject).await?
         };
         if !made {
-            return Err("the roster is not empty: the first administrator was made before; ask them for access".into());
+            return Err(
+                "the roster is not empty: the first administrator was made before; ask them for access"
+                    .into(),
+            );
         }
         eprintln!("{} is the first administrator", options.subject);
     }

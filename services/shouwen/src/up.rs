@@ -20,12 +20,14 @@ pub(crate) const ADMINISTRATOR: &str = "employees/admin";
 
 pub(crate) async fn run(options: cli::Up) -> CommandResult {
     let level = std::env::var("SHOUWEN_TELEMETRY__LEVEL").unwrap_or_else(|_| "warn".to_owned());
-    let telemetry =
-        Telemetry::start(&TelemetryConfig { level, format: LogFormat::Auto, ..TelemetryConfig::default() }, "shouwen")?;
+    let telemetry = Telemetry::start(
+        &TelemetryConfig { level, format: LogFormat::Auto, ..TelemetryConfig::default() },
+        "shouwen",
+    )?;
     let stop = shutdown::on_signals()?;
-    let admin = TcpListener::bind(options.admin_listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}; choose another with --admin-listen", options.admin_listen))?;
+    let admin = TcpListener::bind(options.admin_listen).await.map_err(|error| {
+        format!("cannot listen on {}: {error}; choose another with --admin-listen", options.admin_listen)
+    })?;
     let stack = PrivateStack::start(
         StackOptions {
             data_dir: options.data.data_dir.clone(),
@@ -52,7 +54,8 @@ fn administrator() -> Option<Principal> {
 
 fn greeting(stack: &PrivateStack, options: &cli::Up) -> String {
     let address = stack.address;
-    let token = administrator().and_then(|subject| stack.token(&subject, TimeDelta::hours(12))).unwrap_or_default();
+    let token =
+        administrator().and_then(|subject| stack.token(&subject, TimeDelta::hours(12))).unwrap_or_default();
     format!(
         "\nshouwen is ready at http://{address} (data in {data}; Ctrl-C stops it)\n\
          Metrics and readiness: http://{admin}/metrics, /readyz\n\n\

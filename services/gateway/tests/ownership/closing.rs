@@ -106,7 +106,10 @@ async fn o8_a_reopening_that_finds_a_newer_case_takes_it_in() {
     let merged = li.get(&newer).await.unwrap();
     assert_eq!((merged.state(), merged.merged_into, merged.epoch), (State::Merged, older.clone(), 3));
     assert_eq!(merged.offer, None, "{offer} is withdrawn");
-    assert_eq!(ground.texts("select holder from unique_key where kind = 'open_case'").await, [older.clone()]);
+    assert_eq!(
+        ground.texts("select holder from unique_key where kind = 'open_case'").await,
+        std::slice::from_ref(&older)
+    );
     // The client's next contact finds the reopened one.
     assert_eq!(li.claim_of("call-4", "C-1").await.unwrap().case.unwrap().name, older);
 }
@@ -125,7 +128,7 @@ async fn o8_a_reopening_racing_a_new_claim_leaves_one_open_case() {
         reopened.unwrap();
         let claimed = claimed.unwrap().case.unwrap().name;
         let open = format!("select id from cases where client = '{client}' and phase = 'open'");
-        assert_eq!(ground.texts(&open).await, [older.clone()]);
+        assert_eq!(ground.texts(&open).await, std::slice::from_ref(&older));
         let found = one.ownership.find(&claimed).await.unwrap().unwrap();
         assert_eq!(found.case, older);
     }

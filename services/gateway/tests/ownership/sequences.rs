@@ -13,7 +13,7 @@ use proptest::{
 };
 use shouwen_engine::{Actor, AggregateId, Domain as _, Submission, ledger};
 use shouwen_gateway::domain::{CaseState, Command, State as Stored, case::Phase, command::FollowUp};
-use shouwen_proto::events::v1::CallOutcome;
+use shouwen_proto::{events::v1::CallOutcome, r#type::v1::CallbackKind};
 
 use crate::{
     desk::{Answer, employee},
@@ -98,7 +98,7 @@ impl Play<'_> {
     }
 
     /// The offer pending on a case, or one that is gone.
-    fn offer(&self, case: &str, now: &Cases) -> String {
+    fn offer(case: &str, now: &Cases) -> String {
         let pending = now.get(case).and_then(|case| case.offer.as_ref());
         pending.map_or_else(|| "gone".to_owned(), |offer| offer.id.clone())
     }
@@ -127,15 +127,15 @@ impl Play<'_> {
             }
             Happening::Accept { who, case } => {
                 let case = self.case(case);
-                answered(desk(who).accept(&case, &self.offer(&case, now)).await)
+                answered(desk(who).accept(&case, &Self::offer(&case, now)).await)
             }
             Happening::Decline { who, case } => {
                 let case = self.case(case);
-                answered(desk(who).decline(&case, &self.offer(&case, now)).await)
+                answered(desk(who).decline(&case, &Self::offer(&case, now)).await)
             }
             Happening::Withdraw { who, case } => {
                 let case = self.case(case);
-                answered(desk(who).withdraw(&case, &self.offer(&case, now)).await)
+                answered(desk(who).withdraw(&case, &Self::offer(&case, now)).await)
             }
             Happening::BeginOverride { lead: by, case } => {
                 answered(lead(by).begin_override(&self.case(case)).await)
@@ -162,8 +162,13 @@ impl Play<'_> {
                 let case = self.case(case);
                 let due = office.here().await + TimeDelta::hours(1);
                 let callback = format!("{case}/callbacks/{callback}");
-                self.follow(FollowUp::Promised { case: case.into(), callback, kind: Default::default(), due })
-                    .await
+                self.follow(FollowUp::Promised {
+                    case: case.into(),
+                    callback,
+                    kind: CallbackKind::default(),
+                    due,
+                })
+                .await
             }
             Happening::Completed { case, callback, satisfied } => {
                 let case = self.case(case);

@@ -104,13 +104,12 @@ impl Api {
 
     fn sign(&self, who: &Who, metadata: &mut MetadataMap) -> Result<(), Refused> {
         let known = self.tokens().get(&who.subject).cloned();
-        let token = match known {
-            Some(token) => token,
-            None => {
-                let token = value(&format!("Bearer {}", (self.token)(&who.subject)))?;
-                self.tokens().insert(who.subject.clone(), token.clone());
-                token
-            }
+        let token = if let Some(token) = known {
+            token
+        } else {
+            let token = value(&format!("Bearer {}", (self.token)(&who.subject)))?;
+            self.tokens().insert(who.subject.clone(), token.clone());
+            token
         };
         metadata.insert("authorization", token);
         if let Some(employee) = &who.acting {

@@ -12,13 +12,11 @@ use super::{DemoError, Difference, input::Input};
 
 /// Where the figures that must come out are taken from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expected {
+pub(crate) enum Expected {
     /// `expected.py` of the input folder, run with Python over that folder.
     Script,
     /// A JSON file of the form of `expected.json`.
     File(PathBuf),
-    /// Nowhere: the figures are only reported.
-    None,
 }
 
 /// The second opinion, or why there is none.
@@ -35,7 +33,6 @@ const STORED: &str = "expected.json";
 /// Asks for the second opinion.
 pub(super) async fn opinion(expected: &Expected, input: &Input) -> Result<Opinion, DemoError> {
     match expected {
-        Expected::None => Ok(Opinion::Missing("not asked for".to_owned())),
         Expected::File(path) => Ok(Opinion::Given(stored(path)?, path.display().to_string())),
         Expected::Script => script(input).await,
     }
@@ -60,9 +57,10 @@ async fn script(input: &Input) -> Result<Opinion, DemoError> {
             let path = input.folder.join(STORED);
             let source =
                 format!("{} as it lies there, because there is no python3 to run {SCRIPT}", path.display());
-            return Ok(match path.is_file() {
-                true => Opinion::Given(stored(&path)?, source),
-                false => Opinion::Missing(format!("there is no python3 to run {SCRIPT}")),
+            return Ok(if path.is_file() {
+                Opinion::Given(stored(&path)?, source)
+            } else {
+                Opinion::Missing(format!("there is no python3 to run {SCRIPT}"))
             });
         }
         Err(error) => return Err(DemoError::Script { script, why: error.to_string() }),

@@ -21,7 +21,7 @@ const REOPENINGS: u32 = 10;
 
 /// All feeds.
 pub(super) struct Feeds<'a> {
-    feeds: [Feed<'a>; 3],
+    each: [Feed<'a>; 3],
     callbacks: HashMap<CallbackRef, String>,
     /// Events of callbacks that were looked at for that.
     indexed: usize,
@@ -30,24 +30,24 @@ pub(super) struct Feeds<'a> {
 
 impl<'a> Feeds<'a> {
     pub(super) fn new(api: &'a Api, reader: &Who) -> Self {
-        let feeds = SERVICES.map(|service| Feed {
+        let each = SERVICES.map(|service| Feed {
             api,
             reader: reader.clone(),
             service,
             stream: None,
             events: Vec::new(),
         });
-        Self { feeds, callbacks: HashMap::new(), indexed: 0, cases: 0 }
+        Self { each, callbacks: HashMap::new(), indexed: 0, cases: 0 }
     }
 
     /// Reads every feed up to these positions.
     pub(super) async fn read_until(&mut self, heads: [i64; 3]) -> Result<(), DemoError> {
-        for (feed, head) in self.feeds.iter_mut().zip(heads) {
+        for (feed, head) in self.each.iter_mut().zip(heads) {
             let known = feed.events.len();
             feed.read_until(head).await?;
             self.cases += feed.events.iter().skip(known).filter(|event| opens_case(event)).count();
         }
-        let [_, calls, callbacks] = &self.feeds;
+        let [_, calls, callbacks] = &self.each;
         for event in callbacks.events.iter().skip(self.indexed) {
             let scheduled = match &event.body {
                 Some(Body::Callbacks(body)) => body.event.as_ref(),
@@ -81,7 +81,7 @@ impl<'a> Feeds<'a> {
 
     /// What was read, feed by feed in the order of [`SERVICES`].
     pub(super) fn into_events(self) -> [Vec<Event>; 3] {
-        self.feeds.map(|feed| feed.events)
+        self.each.map(|feed| feed.events)
     }
 }
 
@@ -125,14 +125,13 @@ impl Feed<'_> {
 
     /// The next item; `None` for a heartbeat.
     async fn next(&mut self) -> Result<Option<Event>, Refused> {
-        let stream = match &mut self.stream {
-            Some(stream) => stream,
-            None => {
-                let after = Cursor { incarnation: String::new(), position: self.position() };
-                let watch = WatchRequest { service: self.service.to_owned(), after: Some(after) };
-                let (channel, request) = self.api.request(&self.reader, watch)?;
-                self.stream.insert(EventFeedClient::new(channel).watch(request).await?.into_inner())
-            }
+        let stream = if let Some(stream) = &mut self.stream {
+            stream
+        } else {
+            let after = Cursor { incarnation: String::new(), position: self.position() };
+            let watch = WatchRequest { service: self.service.to_owned(), after: Some(after) };
+            let (channel, request) = self.api.request(&self.reader, watch)?;
+            self.stream.insert(EventFeedClient::new(channel).watch(request).await?.into_inner())
         };
         match stream.message().await? {
             Some(WatchResponse { item: Some(Item::Event(event)) }) => Ok(Some(event)),

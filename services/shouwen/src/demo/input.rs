@@ -31,7 +31,7 @@ const BEFORE: TimeDelta = TimeDelta::hours(1);
 
 /// What a folder holds, checked.
 #[derive(Debug)]
-pub struct Input {
+pub(crate) struct Input {
     /// Where it was read from.
     pub folder: PathBuf,
     /// Lines that cannot be used, in the order of the files.
@@ -48,7 +48,7 @@ pub struct Input {
 
 /// A line that is not used, and why.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct RejectedLine {
+pub(crate) struct RejectedLine {
     /// Name of the file.
     pub file: &'static str,
     /// Counted from 1, the header included.
@@ -71,7 +71,7 @@ impl fmt::Display for RejectedLine {
 
 /// Why a folder cannot be played at all. One entry per file, so that all can be mended in one go.
 #[derive(Debug, thiserror::Error)]
-pub struct InputErrors {
+pub(crate) struct InputErrors {
     pub folder: PathBuf,
     pub problems: Vec<InputProblem>,
 }
@@ -88,7 +88,7 @@ impl fmt::Display for InputErrors {
 
 /// What is wrong with a file as a whole.
 #[derive(Debug, thiserror::Error)]
-pub enum InputProblem {
+pub(crate) enum InputProblem {
     #[error("{file}: cannot be read: {error}")]
     Unreadable { file: &'static str, error: io::Error },
     #[error("{file}: is empty; its first line must be: {}", columns.join(","))]
@@ -107,7 +107,7 @@ pub enum InputProblem {
 }
 
 /// Reads and checks the files of a folder.
-pub fn read(folder: &Path) -> Result<Input, InputErrors> {
+pub(crate) fn read(folder: &Path) -> Result<Input, InputErrors> {
     let mut problems = Vec::new();
     let mut input = Input {
         folder: folder.to_owned(),
@@ -132,7 +132,7 @@ pub fn read(folder: &Path) -> Result<Input, InputErrors> {
 }
 
 /// Where the simulated clock must stand at the start: a little before the first step of the month.
-pub fn first_instant(input: &Input) -> DateTime<Utc> {
+pub(crate) fn first_instant(input: &Input) -> DateTime<Utc> {
     let first = timeline::steps(input).first().map_or(DateTime::UNIX_EPOCH, |step| step.at);
     first.checked_sub_signed(BEFORE).unwrap_or(first)
 }
@@ -140,7 +140,7 @@ pub fn first_instant(input: &Input) -> DateTime<Utc> {
 impl Input {
     /// The employee (`employees/{employee}`) who imports the roster and moves the clock: the first with the role `admin`. The stack must know
     /// this one before the demo runs.
-    pub fn administrator(&self) -> String {
+    pub(crate) fn administrator(&self) -> String {
         let admin = self.employees.iter().find(|employee| employee.has("admin"));
         admin.map_or_else(String::new, |employee| format!("employees/{}", employee.id))
     }
@@ -157,7 +157,7 @@ impl Input {
     }
 
     /// How many lines are played.
-    pub fn used_lines(&self) -> usize {
+    pub(crate) fn used_lines(&self) -> usize {
         self.branches.len()
             + self.employees.len()
             + self.lines.len()

@@ -43,10 +43,10 @@ fn first_responders(product: &Product, broken: &mut Vec<String>) {
                     broken.push(format!("O1: {contact} was answered by {former} and again by {employee}"));
                 }
             }
-            ownership_event::Event::CaseOpened(case) => {
-                if opened.insert(&event.aggregate, &case.first_responder).is_some() {
-                    broken.push(format!("O1: {} was opened twice", event.aggregate));
-                }
+            ownership_event::Event::CaseOpened(case)
+                if opened.insert(&event.aggregate, &case.first_responder).is_some() =>
+            {
+                broken.push(format!("O1: {} was opened twice", event.aggregate));
             }
             _ => {}
         }

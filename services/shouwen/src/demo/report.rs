@@ -21,7 +21,7 @@ const SHOWN: usize = 20;
 
 /// What came of a month.
 #[derive(Debug)]
-pub struct Report {
+pub(crate) struct Report {
     /// The figures, with the keys of `expected.json`.
     pub figures: Value,
     /// Where the product differs from the second opinion or from the files; figures first.
@@ -78,14 +78,14 @@ impl Report {
     }
 
     /// Whether the product says what it must say, and nothing is broken. Rejected lines of the input do not count against it.
-    pub fn passed(&self) -> bool {
+    pub(crate) fn passed(&self) -> bool {
         self.differences.is_empty()
             && self.broken_invariants.is_empty()
             && self.extra.iter().all(|(_, found)| found.is_ok())
     }
 
     /// Writes `report.txt`, `report.json` and `rejected.csv` into a folder, which is made if need be.
-    pub fn write(&self, folder: &Path) -> Result<(), DemoError> {
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), DemoError> {
         let failed = |path: &Path, error| DemoError::Output { path: path.to_owned(), error };
         fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
         let json = format!("{:#}\n", self.json());

@@ -36,9 +36,16 @@ pub(super) struct Simulation<'a> {
     api: &'a Api,
     administrator: Who,
     now: DateTime<Utc>,
-    /// What is due next in any service, if everything is known to be idle.
-    settled: Option<Option<DateTime<Utc>>>,
+    /// Set while everything is known to be idle.
+    settled: Option<Settled>,
     heads: [i64; 3],
+}
+
+/// Everything is idle.
+#[derive(Clone, Copy)]
+struct Settled {
+    /// What is due next in any service.
+    next_due: Option<DateTime<Utc>>,
 }
 
 impl<'a> Simulation<'a> {
@@ -77,8 +84,8 @@ impl<'a> Simulation<'a> {
 
     /// Waits until everything is idle and nothing is due, and returns what is due next.
     pub(super) async fn settle(&mut self) -> Result<Option<DateTime<Utc>>, DemoError> {
-        if let Some(due) = self.settled {
-            return Ok(due);
+        if let Some(settled) = self.settled {
+            return Ok(settled.next_due);
         }
         let mut former: Option<Reading> = None;
         let mut still_since = Instant::now();
@@ -88,7 +95,7 @@ impl<'a> Simulation<'a> {
             let unchanged = former.as_ref() == Some(&reading);
             if reading.busy.is_none() && unchanged {
                 self.heads = reading.heads;
-                self.settled = Some(reading.next_due);
+                self.settled = Some(Settled { next_due: reading.next_due });
                 return Ok(reading.next_due);
             }
             if !unchanged {

@@ -87,16 +87,15 @@ fn duplicate(row: &Row, file: &File, seen: &mut HashMap<String, u64>) -> Option<
     if value.is_empty() {
         return Some(Bad::new(id, "is empty", "give every line an id of its own"));
     }
-    match seen.get(value) {
-        Some(first) => Some(Bad::new(
+    if let Some(first) = seen.get(value) {
+        Some(Bad::new(
             id,
             format!("`{value}` was there before, in line {first}"),
             "remove one of the two, or give this one an id of its own",
-        )),
-        None => {
-            seen.insert(value.to_owned(), row.line);
-            None
-        }
+        ))
+    } else {
+        seen.insert(value.to_owned(), row.line);
+        None
     }
 }
 
