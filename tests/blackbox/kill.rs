@@ -27,8 +27,8 @@ use journal::Journal;
 
 const SEED: u64 = 20_260_506;
 const KILLS: usize = 24;
-const DESKS: usize = 12;
-const DIALLERS: usize = 4;
+const DESKS: usize = 24;
+const DIALLERS: usize = 8;
 /// Acknowledged writes a second that must be kept up while processes die.
 const RATE: f64 = 50.0;
 /// The killer strikes after so many more of them.

@@ -4,11 +4,11 @@
 //! operator or an attacker could break.
 
 mod abuse;
-//mod audit_cli;
-//mod cli;
+mod audit_cli;
+mod cli;
 mod flow;
 mod harness;
 mod kill;
-//mod outage;
+mod outage;
 mod race;
-//mod tls;
+mod tls;

@@ -38,14 +38,14 @@ impl<D: Domain> Committer<D> {
     }
 
     pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job<D>>) {
-        let stop = self.engine.0.stop.clone();
+        let closing = self.engine.0.closing.clone();
         let mut waiting: VecDeque<Job<D>> = VecDeque::new();
         loop {
             if waiting.is_empty() {
                 let next = tokio::select! {
                     biased;
                     job = jobs.recv() => job,
-                    () = stop.cancelled() => {
+                    () = closing.cancelled() => {
                         jobs.close();
                         jobs.recv().await
                     }

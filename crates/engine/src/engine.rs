@@ -52,12 +52,16 @@ pub(crate) struct Inner<D: Domain> {
     pub(crate) progress: Notify,
     /// Wakes the sweeper: time was moved on.
     pub(crate) sweep: Notify,
+    /// Followers, sweepers and upkeep end.
     pub(crate) stop: CancellationToken,
+    /// No further command is taken in.
+    pub(crate) closing: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
 
 impl<D: Domain> Engine<D> {
-    /// Starts the engine on a schema that is migrated; `connect` must choose the schema as the pool does.
+    /// Starts the engine on a schema that is migrated; `connect` must choose the schema as the pool does. With `stop` it ceases to do anything by
+    /// itself; commands of calls that still run are taken until [`stopped`](Self::stopped) is called.
     pub async fn start(
         domain: Arc<D>,
         pool: PgPool,
@@ -84,14 +88,21 @@ impl<D: Domain> Engine<D> {
             progress: Notify::new(),
             sweep: Notify::new(),
             stop,
+            closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }));
         engine.0.tasks.spawn(Committer::new(engine.clone()).run(jobs));
         Ok(engine)
     }
 
-    /// Waits until what was taken in is answered, after `stop` was cancelled.
+    /// Completes when `stop` was cancelled: long streams end then, so that nothing but short calls holds up the end of the process.
+    pub fn stopping(&self) -> impl Future<Output = ()> + Send + use<D> {
+        self.0.stop.clone().cancelled_owned()
+    }
+
+    /// Takes no further command and waits until what was taken in is answered, after `stop` was cancelled.
     pub async fn stopped(&self) {
+        self.0.closing.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }

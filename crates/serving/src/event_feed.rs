@@ -81,7 +81,8 @@ impl<D: FeedEvents> event_feed_server::EventFeed for EventFeedServer<D> {
                     }
                 }
             })
-            .flat_map(stream::iter);
+            .flat_map(stream::iter)
+            .take_until(Box::pin(self.engine.stopping()));
         Ok(Response::new(Box::pin(items)))
     }
 }

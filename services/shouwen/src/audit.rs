@@ -10,7 +10,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use shouwen_engine::audit::{self, Checkpoint, Verification};
 use shouwen_runtime::postgres::DatabaseConfig;
-use sqlx::PgPool;
+use sqlx::{ConnectOptions as _, Connection as _, PgPool};
 
 use crate::{
     CommandResult,
@@ -60,8 +60,13 @@ fn services(options: &AuditOptions) -> impl Iterator<Item = &'static str> + use<
 async fn open(url: &str, service: &str) -> Result<PgPool, ServeError> {
     let separator = if url.contains('?') { '&' } else { '?' };
     let url = format!("{url}{separator}options[search_path]={service}");
-    Ok(shouwen_runtime::postgres::connect(&DatabaseConfig { max_connections: 2, ..DatabaseConfig::at(url) })
-        .await?)
+    let config = DatabaseConfig { max_connections: 2, ..DatabaseConfig::at(url) };
+    // An operator learns at once that it is away; services are more patient.
+    let attempt = config.connect_options()?.connect().await;
+    let connection =
+        attempt.map_err(|error| format!("the database at {} cannot be reached: {error}", config.place()))?;
+    connection.close().await?;
+    Ok(shouwen_runtime::postgres::pool(&config)?)
 }
 
 async fn verify(options: &AuditOptions) -> CommandResult {

@@ -9,6 +9,7 @@ mod demo;
 mod demo_command;
 mod healthcheck;
 mod keys;
+mod materials;
 mod migrate;
 mod private_stack;
 mod serve;

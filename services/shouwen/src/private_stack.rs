@@ -30,6 +30,7 @@ use crate::{
     cli::ServiceName,
     config::{AcceptedKey, ServeConfig},
     keys::{KeyError, KeyFolder, PAIRS, write_private},
+    materials::Materials,
     serve::{Listeners, Parts, ServeError, schema, serve},
 };
 
@@ -130,7 +131,8 @@ impl PrivateStack {
                 stop: stop.clone(),
                 mutants: options.mutants,
             };
-            services.spawn(serve(service, config, bound, parts));
+            let materials = Materials::of(service, &config).await?;
+            services.spawn(serve(service, config, materials, bound, parts));
         }
         let state_file = state_file(&data_dir);
         let state = format!("address = \"http://{address}\"\nadmin_url = \"{admin_url}\"\n");

@@ -2,26 +2,18 @@
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use shouwen_access::{
-    Contract, RequireContext,
-    context::{ContextKey, ContextSigner, ContextVerifier, GATEWAY},
-    layer::MAX_MESSAGE_BYTES,
-    page_token::PageTokens,
-};
-use shouwen_engine::{FeedSource, audit, provision::Schema};
-use shouwen_gateway::edge::{BackendConfig, Edge, EdgeParts};
+use shouwen_access::{Contract, RequireContext, layer::MAX_MESSAGE_BYTES};
+use shouwen_engine::{audit, provision::Schema};
+use shouwen_gateway::edge::{Edge, EdgeParts};
 use shouwen_proto::DESCRIPTORS;
 use shouwen_runtime::{
-    admin, channel,
+    admin,
     clock::MachineClock,
     health::{Component, Readiness},
     postgres, server, shutdown,
     telemetry::{Metrics, RpcMetrics, Telemetry},
-    tls::TlsReloader,
 };
-use shouwen_serving::feed_source;
-use shouwen_vault::{Keyring, Vault};
+use shouwen_vault::Vault;
 use sqlx::PgPool;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -31,8 +23,8 @@ use tower::ServiceBuilder;
 use crate::{
     CommandResult,
     cli::{self, ServiceName},
-    config::{ServeConfig, VaultConfig},
-    keys,
+    config::ServeConfig,
+    materials::Materials,
 };
 
 /// Why a service does not run.
@@ -47,6 +39,7 @@ pub(crate) async fn run(options: cli::Serve) -> CommandResult {
     }
     let telemetry = Telemetry::start(&config.telemetry, options.service.service())?;
     let stop = shutdown::on_signals()?;
+    let materials = Materials::of(options.service, &config).await?;
     let listeners = Listeners::bind(options.service, &config).await?;
     let metrics = Metrics::new(options.service.service())?;
     let readiness = Readiness::new();
@@ -57,7 +50,7 @@ pub(crate) async fn run(options: cli::Serve) -> CommandResult {
     let admin =
         tokio::spawn(admin::serve_admin(admin, metrics.clone(), readiness.clone(), admin_stop.clone()));
     let parts = Parts { metrics, readiness, stop, mutants: shouwen_gateway::domain::Mutants::default() };
-    serve(options.service, config, listeners, parts).await?;
+    serve(options.service, config, materials, listeners, parts).await?;
     admin_stop.cancel();
     admin.await??;
     telemetry.flush().await;
@@ -113,37 +106,44 @@ pub(crate) fn schema(service: ServiceName) -> Schema {
 pub(crate) async fn serve(
     service: ServiceName,
     config: ServeConfig,
+    mut materials: Materials,
     listeners: Listeners,
     parts: Parts,
 ) -> Result<(), ServeError> {
     let name = service.service();
     let database = parts.readiness.component(format!("database {name}"));
     let schema_ready = parts.readiness.component(format!("schema {name}"));
+    let serving = parts.readiness.component(format!("service {name}"));
     database.not_ready("connecting");
     schema_ready.not_ready("not looked at yet");
+    let (readiness, stop) = (parts.readiness.clone(), parts.stop.clone());
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        readiness.drain();
+    });
     let Some(pool) = until_stopped(&parts.stop, connect(&config, &database)).await else { return Ok(()) };
     let pool = pool?;
     let needed = schema(service);
     if until_stopped(&parts.stop, wait_for_schema(&needed, &pool, &schema_ready)).await.is_none() {
         return Ok(());
     }
-    let clock = MachineClock::system();
     let contract = Arc::new(Contract::load(DESCRIPTORS)?);
+    let audit_key = materials.audit_key.take();
     let prepared = Prepared {
         pool: pool.clone(),
-        vault: vault(&config.vault, pool.clone(), name)?,
-        pages: pages(&config)?,
-        clock: clock.clone(),
+        vault: Vault::new(pool.clone(), materials.keyring.clone(), name, config.vault.cached_keys),
+        clock: MachineClock::system(),
         config: &config,
+        materials: &materials,
         parts: &parts,
     };
     let mut tasks: JoinSet<Result<(), ServeError>> = JoinSet::new();
     tasks.spawn(watch_database(pool.clone(), database, parts.stop.clone()));
-    if let Some(key) = &config.audit.key {
-        let key = keys::read_signing_key(key)?;
+    if let Some(key) = audit_key {
         tasks.spawn(write_checkpoints(pool.clone(), name, key, config.audit.clone(), parts.stop.clone()));
     }
     let stopped = prepared.start(service, contract, listeners, &mut tasks).await?;
+    serving.ready();
     tracing::info!(service = name, "serving");
     let mut outcome = Ok(());
     while let Some(ended) = tasks.join_next().await {
@@ -239,23 +239,13 @@ async fn write_checkpoints(
     }
 }
 
-fn vault(config: &VaultConfig, pool: PgPool, service: &'static str) -> Result<Vault, ServeError> {
-    let keyring = Keyring::load(&config.keyring).map_err(|error| format!("vault.keyring: {error}"))?;
-    Ok(Vault::new(pool, keyring, service, config.cached_keys))
-}
-
-fn pages(config: &ServeConfig) -> Result<PageTokens, ServeError> {
-    let key = STANDARD.decode(config.page_token_key.expose()).ok().and_then(|key| PageTokens::new(&key));
-    key.ok_or_else(|| "page_token_key: must be base64 of 32 or more bytes (`openssl rand -base64 32`)".into())
-}
-
 /// A service's dependencies, made.
 struct Prepared<'a> {
     pool: PgPool,
     vault: Vault,
-    pages: PageTokens,
     clock: MachineClock,
     config: &'a ServeConfig,
+    materials: &'a Materials,
     parts: &'a Parts,
 }
 
@@ -279,19 +269,19 @@ impl Prepared<'_> {
                     pool: self.pool.clone(),
                     connect,
                     vault: self.vault.clone(),
-                    pages: self.pages.clone(),
+                    pages: self.materials.pages.clone(),
                     clock: self.clock.clone(),
                     options,
                     stop,
                     feeds: shouwen_gateway::Feeds {
-                        calls: self.feed("calls", GATEWAY, &self.config.edge.backends)?,
-                        callbacks: self.feed("callbacks", GATEWAY, &self.config.edge.backends)?,
+                        calls: self.materials.feed("calls")?,
+                        callbacks: self.materials.feed("callbacks")?,
                     },
                     mutants: self.parts.mutants,
                 })
                 .await?;
                 if let Some(internal) = listeners.internal {
-                    self.backend(service, &contract, internal, running.routes(), tasks).await?;
+                    self.backend(&contract, internal, running.routes(), tasks).await?;
                 }
                 self.edge(&contract, &running, listeners.main, tasks).await?;
                 Ok(Box::pin(async move { running.engine.stopped().await }))
@@ -301,16 +291,14 @@ impl Prepared<'_> {
                     pool: self.pool.clone(),
                     connect,
                     vault: self.vault.clone(),
-                    pages: self.pages.clone(),
+                    pages: self.materials.pages.clone(),
                     clock: self.clock.clone(),
                     options,
                     stop,
-                    feeds: shouwen_calls::Feeds {
-                        ownership: self.feed("ownership", "calls", &self.config.peers)?,
-                    },
+                    feeds: shouwen_calls::Feeds { ownership: self.materials.feed("ownership")? },
                 })
                 .await?;
-                self.backend(service, &contract, listeners.main, running.routes(), tasks).await?;
+                self.backend(&contract, listeners.main, running.routes(), tasks).await?;
                 Ok(Box::pin(async move { running.engine.stopped().await }))
             }
             ServiceName::Callbacks => {
@@ -318,53 +306,31 @@ impl Prepared<'_> {
                     pool: self.pool.clone(),
                     connect,
                     vault: self.vault.clone(),
-                    pages: self.pages.clone(),
+                    pages: self.materials.pages.clone(),
                     clock: self.clock.clone(),
                     options,
                     stop,
                     feeds: shouwen_callbacks::Feeds {
-                        ownership: self.feed("ownership", "callbacks", &self.config.peers)?,
-                        calls: self.feed("calls", "callbacks", &self.config.peers)?,
+                        ownership: self.materials.feed("ownership")?,
+                        calls: self.materials.feed("calls")?,
                     },
                 })
                 .await?;
-                self.backend(service, &contract, listeners.main, running.routes(), tasks).await?;
+                self.backend(&contract, listeners.main, running.routes(), tasks).await?;
                 Ok(Box::pin(async move { running.engine.stopped().await }))
             }
         }
     }
 
-    /// The feed of another service.
-    fn feed(
-        &self,
-        of: &str,
-        issuer: &str,
-        peers: &std::collections::BTreeMap<String, BackendConfig>,
-    ) -> Result<FeedSource, ServeError> {
-        let peer = peers.get(of).ok_or_else(|| {
-            format!("peers.{of}: the address and key of service `{of}` are not configured, but its feed must be followed")
-        })?;
-        let channel = channel::connect(&peer.addresses, &self.config.channel)?;
-        let key = context_key(&peer.key_id, peer.key.expose(), &format!("peers.{of}.key"))?;
-        Ok(feed_source(channel, ContextSigner::new(issuer, of, key), self.clock.clone()))
-    }
-
     /// Serves a service to those who sign contexts for it.
     async fn backend(
         &self,
-        service: ServiceName,
         contract: &Arc<Contract>,
         listener: TcpListener,
         routes: Routes,
         tasks: &mut JoinSet<Result<(), ServeError>>,
     ) -> Result<(), ServeError> {
-        let name = service.service();
-        let mut accepted = Vec::new();
-        for (index, known) in self.config.accept.iter().enumerate() {
-            let key = context_key(&known.key_id, known.key.expose(), &format!("accept[{index}].key"))?;
-            accepted.push((known.issuer.clone(), key));
-        }
-        let verifier = ContextVerifier::new(name, accepted)?;
+        let verifier = self.materials.verifier.clone();
         let routes = routes
             .add_service(self.parts.readiness.health_service(&[]).await)
             .add_service(
@@ -385,7 +351,7 @@ impl Prepared<'_> {
             .service(routes.prepare());
         // Gateways send everything over few connections.
         let options = server::ServerOptions { max_concurrent_streams: 10_000, ..self.config.server.clone() };
-        let tls = self.tls()?;
+        let tls = self.materials.tls.clone();
         let stop = self.parts.stop.clone();
         tasks.spawn(async move { Ok(server::serve(listener, tls, stack, options, stop).await?) });
         Ok(())
@@ -415,21 +381,9 @@ impl Prepared<'_> {
         });
         let stack =
             ServiceBuilder::new().layer(RpcMetrics::new(&self.parts.metrics.meter("shouwen"))).service(edge);
-        let (tls, options, stop) = (self.tls()?, self.config.server.clone(), self.parts.stop.clone());
+        let (tls, options, stop) =
+            (self.materials.tls.clone(), self.config.server.clone(), self.parts.stop.clone());
         tasks.spawn(async move { Ok(server::serve(listener, tls, stack, options, stop).await?) });
         Ok(())
     }
-
-    fn tls(&self) -> Result<Option<TlsReloader>, ServeError> {
-        Ok(match &self.config.tls {
-            Some(files) => Some(TlsReloader::start(files.clone())?),
-            None => None,
-        })
-    }
-}
-
-fn context_key(id: &str, key: &str, setting: &str) -> Result<ContextKey, ServeError> {
-    STANDARD.decode(key).ok().and_then(|key| ContextKey::new(id, &key)).ok_or_else(|| {
-        format!("{setting}: must be base64 of 32 or more bytes (`openssl rand -base64 32`)").into()
-    })
 }

@@ -29,6 +29,7 @@ pub(crate) fn id() -> String {
 }
 
 /// A time as messages carry it.
+#[allow(clippy::unnecessary_wraps, reason = "message fields are optional")]
 pub(crate) fn timestamp(time: DateTime<Utc>) -> Option<Timestamp> {
     Some(Timestamp {
         seconds: time.timestamp(),

@@ -136,13 +136,13 @@ impl Deployment {
     }
 
     /// Writes the settings files for these inner addresses.
-    pub(crate) fn write_settings(&self, addresses: &Addresses) {
+    pub(crate) fn write_settings(&self, addresses: &Addresses, scheme: &str) {
         for kind in [Kind::Gateway, Kind::Calls, Kind::Callbacks] {
-            fs::write(self.settings(kind), self.text(kind, addresses)).unwrap();
+            fs::write(self.settings(kind), self.text(kind, addresses, scheme)).unwrap();
         }
     }
 
-    fn text(&self, kind: Kind, addresses: &Addresses) -> String {
+    fn text(&self, kind: Kind, addresses: &Addresses, scheme: &str) -> String {
         let dir = self.dir.path().display();
         let mut text = format!(
             "page_token_key = \"{}\"\n\n\
@@ -150,8 +150,7 @@ impl Deployment {
              [server]\ndrain = \"5s\"\n\n\
              [vault]\nkeyring = \"{dir}/{}.keyring\"\n\n\
              [audit]\nkey = \"{dir}/audit.pem\"\nexport = \"{dir}/checkpoints.jsonl\"\ninterval = \"2s\"\n\n\
-             [telemetry]\nlevel = \"error\"\nformat = \"json\"\n\n\
-             [engine]\nfeed_poll = \"50ms\"\n\n",
+             [telemetry]\nlevel = \"error\"\nformat = \"json\"\n\n",
             self.page_token_key,
             kind.service()
         );
@@ -170,7 +169,7 @@ impl Deployment {
                 let _ = write!(
                     text,
                     "[{table}.{audience}]\naddresses = {:?}\nkey_id = \"{id}\"\nkey = \"{key}\"\n\n",
-                    addresses[audience].iter().map(ToString::to_string).collect::<Vec<_>>()
+                    addresses[audience].iter().map(|at| format!("{scheme}://{at}")).collect::<Vec<_>>()
                 );
             }
         }

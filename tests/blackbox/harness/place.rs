@@ -30,7 +30,11 @@ pub(crate) struct Place {
 impl Place {
     /// A migrated database of the shared cluster. The template is migrated by `shouwen migrate`, once per process.
     pub(crate) async fn shared() -> Self {
-        let database = TestDatabase::create("suite", async |url| migrate(url)).await;
+        Self::of(TestDatabase::create("suite", async |url| migrate(url)).await)
+    }
+
+    /// Any database of the shared cluster.
+    pub(crate) fn of(database: TestDatabase) -> Self {
         let role_urls = SERVICES.map(|service| (service, database.url_as(&format!("shouwen_{service}"))));
         Self { admin_url: database.url(), role_urls: role_urls.into(), _database: Some(database) }
     }
@@ -84,7 +88,7 @@ impl OwnCluster {
         options.durable = false;
         options.settings = vec![("shared_buffers".to_owned(), "32MB".to_owned())];
         self.cluster = Some(Cluster::start(options).await.unwrap());
-        self.password = fs::read_to_string(self.dir.join("password")).unwrap().trim().to_owned();
+        fs::read_to_string(self.dir.join("password")).unwrap().trim().clone_into(&mut self.password);
     }
 
     pub(crate) async fn stop(&mut self) {

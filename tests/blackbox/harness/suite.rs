@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, process::Output};
 
 use shouwen_proto::ownership::v1::GetEmployeeRequest;
-use shouwen_testkit::until;
+use shouwen_testkit::{TestCertificate, until};
 
 use super::{
     PATIENCE,
@@ -25,11 +25,56 @@ pub(crate) struct Shape {
     pub(crate) set: Vec<(&'static str, &'static str)>,
     /// Given by `--set` to the gateways.
     pub(crate) gateway_set: Vec<(&'static str, String)>,
+    /// Every listener with TLS, and every service with a certificate of its own.
+    pub(crate) tls: Option<TlsFiles>,
+    /// Where `shouwen token` keeps its key; by default in the deployment's folder.
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// The certificates of a deployment.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsFiles {
+    pub(crate) server: TestCertificate,
+    pub(crate) client: TestCertificate,
+    pub(crate) ca: PathBuf,
+    /// Whether callers must show a certificate.
+    pub(crate) mutual: bool,
+}
+
+impl TlsFiles {
+    fn settings(&self, kind: Kind) -> Vec<(String, String)> {
+        let path = |path: &PathBuf| path.display().to_string();
+        let mut settings = vec![
+            ("tls.certificate".to_owned(), path(&self.server.certificate)),
+            ("tls.key".to_owned(), path(&self.server.key)),
+        ];
+        if self.mutual {
+            settings.push(("tls.client_ca".to_owned(), path(&self.ca)));
+        }
+        let channels: &[&str] =
+            if kind == Kind::Gateway { &["channel", "edge.channel"] } else { &["channel"] };
+        for channel in channels {
+            settings.extend([
+                (format!("{channel}.tls.ca"), path(&self.ca)),
+                (format!("{channel}.tls.certificate"), path(&self.client.certificate)),
+                (format!("{channel}.tls.key"), path(&self.client.key)),
+            ]);
+        }
+        settings
+    }
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { gateways: 1, calls: 1, callbacks: 1, set: Vec::new(), gateway_set: Vec::new() }
+        Self {
+            gateways: 1,
+            calls: 1,
+            callbacks: 1,
+            set: Vec::new(),
+            gateway_set: Vec::new(),
+            tls: None,
+            data_dir: None,
+        }
     }
 }
 
@@ -49,6 +94,7 @@ pub(crate) struct Suite {
     pub(crate) ownership: Vec<SocketAddr>,
     pub(crate) deployment: Deployment,
     pub(crate) place: Place,
+    data_dir: PathBuf,
 }
 
 impl Suite {
@@ -88,6 +134,9 @@ impl Suite {
                     for (key, value) in &shape.set {
                         set(key, value);
                     }
+                    for (key, value) in shape.tls.iter().flat_map(|tls| tls.settings(kind)) {
+                        set(&key, &value);
+                    }
                     if kind == Kind::Gateway {
                         set("internal_listen", &ownership[index].to_string());
                         for (key, value) in &shape.gateway_set {
@@ -109,8 +158,9 @@ impl Suite {
             ("calls", at(&calls)),
             ("callbacks", at(&callbacks)),
         ]);
-        deployment.write_settings(&addresses);
-        Self { gateways, calls, callbacks, ownership, deployment, place }
+        deployment.write_settings(&addresses, if shape.tls.is_some() { "https" } else { "http" });
+        let data_dir = shape.data_dir.clone().unwrap_or_else(|| deployment.dir().join("data"));
+        Self { gateways, calls, callbacks, ownership, deployment, place, data_dir }
     }
 
     /// Every process.
@@ -142,11 +192,15 @@ impl Suite {
     pub(crate) async fn fill_roster(&self) {
         let made = self.bootstrap();
         assert!(made.status.success(), "{}", process::text(&made));
-        // The gateway learns of the administrator from the ledger, that another process wrote.
-        let admin = self.employee("admin");
-        self.known("admin", &admin).await;
-        roster::import(&admin, roster::entries()).await;
+        self.fill_roster_as(&self.employee("admin")).await;
         self.known_everywhere("officer").await;
+    }
+
+    /// Everybody else, by a first administrator who exists already.
+    pub(crate) async fn fill_roster_as(&self, admin: &Client) {
+        // The gateway learns of the administrator from the ledger, that another process wrote.
+        self.known("admin", admin).await;
+        roster::import(admin, roster::entries()).await;
     }
 
     /// Waits until every gateway has learned of an employee.
@@ -161,7 +215,7 @@ impl Suite {
         let mut command = process::command();
         command.args(["token", "--bootstrap", "--subject", "employees/admin"]);
         command.arg("--config").arg(self.deployment.settings(Kind::Gateway));
-        command.arg("--data-dir").arg(self.deployment.dir().join("data"));
+        command.arg("--data-dir").arg(&self.data_dir);
         command.envs(Deployment::environment(&self.place, Kind::Gateway));
         command.output().unwrap()
     }

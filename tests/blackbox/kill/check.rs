@@ -88,7 +88,7 @@ pub(super) async fn all_is_there_once(suite: &Suite, lines: Vec<Line>) {
         }
     }
     for (id, callback) in &promised {
-        assert_eq!(call(id).callbacks, [callback.clone()], "{id}");
+        assert_eq!(call(id).callbacks, std::slice::from_ref(callback), "{id}");
     }
     for (callback, employee) in said("leased") {
         assert!(
@@ -190,7 +190,7 @@ async fn callbacks(suite: &Suite, names: Vec<String>) -> HashMap<String, Callbac
             async move { client.callbacks().get_callback(GetCallbackRequest { name }).await }
         })
         .buffer_unordered(8)
-        .map_ok(|read| read.into_inner())
+        .map_ok(tonic::Response::into_inner)
         .map_ok(|callback| (callback.name.clone(), callback))
         .try_collect()
         .await

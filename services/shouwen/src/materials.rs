@@ -1,0 +1,138 @@
+//! What a service is made of beside its database: keys, certificates, the ways to its peers. All of it is made, and so known to be good, before anything is
+//! bound or waited for; what is wrong is named by its setting.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ring::signature::Ed25519KeyPair;
+use shouwen_access::{
+    context::{ContextKey, ContextSigner, ContextVerifier, GATEWAY},
+    page_token::PageTokens,
+    token::{KeySource, TokenSettings, TokenVerifier},
+};
+use shouwen_engine::FeedSource;
+use shouwen_runtime::{channel, clock::MachineClock, tls::TlsReloader};
+use shouwen_serving::feed_source;
+use shouwen_vault::Keyring;
+
+use crate::{cli::ServiceName, config::ServeConfig, keys, serve::ServeError};
+
+/// The materials of one service.
+pub(crate) struct Materials {
+    pub(crate) keyring: Keyring,
+    pub(crate) pages: PageTokens,
+    /// Believes the contexts of those whose keys are configured.
+    pub(crate) verifier: ContextVerifier,
+    pub(crate) tls: Option<TlsReloader>,
+    pub(crate) audit_key: Option<Ed25519KeyPair>,
+    feeds: BTreeMap<&'static str, FeedSource>,
+}
+
+impl Materials {
+    /// Reads keys and certificates, and begins to connect to the peers.
+    pub(crate) async fn of(service: ServiceName, config: &ServeConfig) -> Result<Self, ServeError> {
+        if config.database.url.expose().is_empty() {
+            return Err("database.url: is not set; give postgres://role:password@host:port/database".into());
+        }
+        config.database.connect_options().map_err(|error| format!("database.url: {error}"))?;
+        if service == ServiceName::Gateway {
+            check_tokens(config).await?;
+        }
+        Ok(Self {
+            keyring: Keyring::load(&config.vault.keyring)
+                .map_err(|error| format!("vault.keyring: {error}"))?,
+            pages: pages(config)?,
+            verifier: verifier(service, config)?,
+            tls: match &config.tls {
+                Some(files) => {
+                    Some(TlsReloader::start(files.clone()).map_err(|error| format!("tls: {error}"))?)
+                }
+                None => None,
+            },
+            audit_key: match &config.audit.key {
+                Some(path) => {
+                    Some(keys::read_signing_key(path).map_err(|error| format!("audit.key: {error}"))?)
+                }
+                None => None,
+            },
+            feeds: feeds(service, config)?,
+        })
+    }
+
+    /// The feed of a service that this one follows.
+    pub(crate) fn feed(&self, of: &'static str) -> Result<FeedSource, ServeError> {
+        self.feeds
+            .get(of)
+            .cloned()
+            .ok_or_else(|| format!("the feed of `{of}` is not among those followed").into())
+    }
+}
+
+/// Whose feeds a service follows.
+fn followed(service: ServiceName) -> &'static [&'static str] {
+    match service {
+        ServiceName::Gateway => &["calls", "callbacks"],
+        ServiceName::Calls => &["ownership"],
+        ServiceName::Callbacks => &["ownership", "calls"],
+    }
+}
+
+fn feeds(
+    service: ServiceName,
+    config: &ServeConfig,
+) -> Result<BTreeMap<&'static str, FeedSource>, ServeError> {
+    // What the gateway follows are the backends that it serves.
+    let (issuer, table, peers) = match service {
+        ServiceName::Gateway => (GATEWAY, "edge.backends", &config.edge.backends),
+        ServiceName::Calls | ServiceName::Callbacks => (service.service(), "peers", &config.peers),
+    };
+    let mut feeds = BTreeMap::new();
+    for of in followed(service) {
+        let setting = format!("{table}.{of}");
+        let peer = peers.get(*of).ok_or_else(|| {
+            format!("{setting}: addresses and key of service `{of}` are not configured, but its feed must be followed")
+        })?;
+        let channel = channel::connect(&peer.addresses, &config.channel)
+            .map_err(|error| format!("{setting}.addresses: {error}"))?;
+        let key = context_key(&peer.key_id, peer.key.expose(), &setting)?;
+        feeds.insert(*of, feed_source(channel, ContextSigner::new(issuer, *of, key), MachineClock::system()));
+    }
+    Ok(feeds)
+}
+
+fn verifier(service: ServiceName, config: &ServeConfig) -> Result<ContextVerifier, ServeError> {
+    let mut accepted = Vec::new();
+    for (index, known) in config.accept.iter().enumerate() {
+        let key = context_key(&known.key_id, known.key.expose(), &format!("accept[{index}]"))?;
+        accepted.push((known.issuer.clone(), key));
+    }
+    Ok(ContextVerifier::new(service.service(), accepted).map_err(|error| format!("accept: {error}"))?)
+}
+
+/// Reads the identity provider's keys once; the edge keeps them fresh.
+async fn check_tokens(config: &ServeConfig) -> Result<(), ServeError> {
+    let tokens = &config.edge.tokens;
+    for (setting, value) in
+        [("issuer", &tokens.issuer), ("audience", &tokens.audience), ("keys", &tokens.keys)]
+    {
+        if value.is_empty() {
+            return Err(format!("edge.tokens.{setting}: is not set").into());
+        }
+    }
+    let named = |error: &dyn std::fmt::Display| format!("edge.tokens.keys: {}: {error}", tokens.keys);
+    let source = KeySource::parse(&tokens.keys, tokens.keys_ca.as_deref()).map_err(|error| named(&error))?;
+    let settings = TokenSettings::new(&tokens.issuer, &tokens.audience);
+    TokenVerifier::open(source, settings, MachineClock::system()).await.map_err(|error| named(&error))?;
+    Ok(())
+}
+
+fn pages(config: &ServeConfig) -> Result<PageTokens, ServeError> {
+    let key = STANDARD.decode(config.page_token_key.expose()).ok().and_then(|key| PageTokens::new(&key));
+    key.ok_or_else(|| "page_token_key: must be base64 of 32 or more bytes (`openssl rand -base64 32`)".into())
+}
+
+fn context_key(id: &str, key: &str, setting: &str) -> Result<ContextKey, ServeError> {
+    STANDARD.decode(key).ok().and_then(|key| ContextKey::new(id, &key)).ok_or_else(|| {
+        format!("{setting}: `key_id` must be set and `key` be base64 of 32 or more bytes (`openssl rand -base64 32`)").into()
+    })
+}

@@ -1,0 +1,237 @@
+//! The command line as an operator meets it: help, settings and their layers, tokens, exit codes.
+
+use std::{fs, process::Output};
+
+use shouwen_proto::ownership::v1::GetEmployeeRequest;
+use shouwen_testkit::until;
+
+use crate::harness::{
+    Client, PATIENCE, Shape, Suite,
+    client::channel,
+    deployment::Kind,
+    place::Place,
+    ports,
+    process::{self, run, text},
+};
+
+/// `serve <service> --print-config` with these settings in file, environment and flags.
+fn print_config(file: &str, environment: &[(&str, &str)], flags: &[&str]) -> Output {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("settings.toml");
+    fs::write(&path, file).unwrap();
+    let mut command = process::command();
+    command.args(["serve", "calls", "--print-config", "--config"]).arg(&path);
+    command.envs(environment.iter().copied());
+    for flag in flags {
+        command.args(["--set", flag]);
+    }
+    command.output().unwrap()
+}
+
+#[test]
+fn help_says_what_each_command_is_for_and_what_its_exit_codes_mean() {
+    let commands: [(&[&str], &[&str]); 12] = [
+        (&[], &["首问", "up", "serve", "migrate", "token", "audit", "healthcheck", "demo", "Exit codes"]),
+        (&["up"], &["private Postgres", "--data-dir", "--listen", "127.0.0.1:50051"]),
+        (&["serve"], &["gateway", "calls", "callbacks", "--config", "--set", "--print-config", "SHOUWEN_"]),
+        (&["migrate"], &["schemas and roles", "--service"]),
+        (&["token"], &["employees/{employee}", "--bootstrap", "--minutes"]),
+        (&["audit"], &["verify", "export"]),
+        (&["audit", "verify"], &["hash chain", "--checkpoints", "Exit codes: 0", "1 something was found"]),
+        (&["audit", "export"], &["signed checkpoint", "--key"]),
+        (&["healthcheck"], &["exit code 0", "--address", "--timeout"]),
+        (&["demo"], &["--input", "--expected", "--mutant"]),
+        (&["help", "serve"], &["Run one service"]),
+        (&["help", "audit", "verify"], &["Recompute"]),
+    ];
+    for (command, expected) in commands {
+        let mut arguments = command.to_vec();
+        if command.first() != Some(&"help") {
+            arguments.push("--help");
+        }
+        let output = run(&arguments);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(0), "{command:?}: {said}");
+        for part in expected {
+            assert!(said.contains(part), "`{part}` is not in the help of {command:?}: {said}");
+        }
+    }
+    let version = run(["--version"]);
+    assert!(text(&version).starts_with("shouwen "), "{}", text(&version));
+    let unknown = run(["serve", "payroll"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown).contains("possible values: gateway, calls, callbacks"), "{}", text(&unknown));
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_that_over_the_file_and_that_over_the_default() {
+    const FILE: &str = "[database]\nmax_connections = 11\n";
+    const VARIABLE: (&str, &str) = ("SHOUWEN_DATABASE__MAX_CONNECTIONS", "12");
+    const FLAG: &str = "database.max_connections=13";
+    type Layer<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str], u32);
+    let layers: [Layer<'_>; 5] = [
+        ("", &[], &[], 10),
+        (FILE, &[], &[], 11),
+        (FILE, &[VARIABLE], &[], 12),
+        (FILE, &[VARIABLE], &[FLAG], 13),
+        ("", &[VARIABLE], &[], 12),
+    ];
+    for (file, environment, flags, expected) in layers {
+        let output = print_config(file, environment, flags);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(said.contains(&format!("max_connections = {expected}\n")), "{said}");
+    }
+    let with_lists =
+        print_config("", &[], &["peers.ownership.addresses=a:1, b:2", "peers.ownership.key_id=k"]);
+    assert!(text(&with_lists).contains("\"a:1\""), "{}", text(&with_lists));
+}
+
+#[test]
+fn a_printed_configuration_holds_no_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let secret_file = dir.path().join("url");
+    fs::write(&secret_file, "postgres://calls:from-a-file@db/firm\n").unwrap();
+    let file = format!(
+        "page_token_key = \"cGFnZS10b2tlbnM\"\n[database]\nurl_file = \"{}\"\n\
+         [[accept]]\nissuer = \"gateway\"\nkey_id = \"gateway-calls\"\nkey = \"YWNjZXB0ZWQ\"\n\
+         [peers.ownership]\naddresses = [\"gateway:50061\"]\nkey_id = \"calls-ownership\"\nkey = \"cGVlcg\"\n",
+        secret_file.display()
+    );
+    let output = print_config(&file, &[], &[]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for secret in ["cGFnZS10b2tlbnM", "from-a-file", "YWNjZXB0ZWQ", "cGVlcg"] {
+        assert!(!said.contains(secret), "{said}");
+    }
+    assert!(said.matches("[secret]").count() >= 4, "{said}");
+    assert!(said.contains("gateway:50061") && said.contains("calls-ownership"), "{said}");
+    // What was printed can be read again, once the secrets are there.
+    let table: toml::Table = String::from_utf8_lossy(&output.stdout).parse().unwrap();
+    assert!(table.contains_key("engine"));
+}
+
+#[test]
+fn a_setting_that_nobody_reads_is_named_with_its_place() {
+    let in_file = print_config("[database]\nmax_conections = 11\n", &[], &[]);
+    let in_environment = print_config("", &[("SHOUWEN_DATABASE__MAX_CONECTIONS", "12")], &[]);
+    let in_flags = print_config("", &[], &["database.max_conections=13"]);
+    for (output, place) in [
+        (in_file, "settings.toml"),
+        (in_environment, "environment variable SHOUWEN_DATABASE__MAX_CONECTIONS"),
+        (in_flags, "the flags"),
+    ] {
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("`database.max_conections`") && said.contains(place), "{said}");
+    }
+    for (bad, part) in [
+        ("database.max_connections=many", "max_connections"),
+        ("database.acquire_timeout=soon", "acquire_timeout"),
+        ("listen=here", "listen"),
+    ] {
+        let output = print_config("", &[], &[bad]);
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+        assert!(text(&output).contains(part), "{}", text(&output));
+    }
+    let missing = run(["serve", "calls", "--print-config", "--config", "/nowhere/settings.toml"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing).contains("/nowhere/settings.toml"), "{}", text(&missing));
+}
+
+#[tokio::test]
+async fn nothing_is_served_before_every_setting_is_known_to_be_good() {
+    let suite = Suite::prepared(Place::shared().await, &Shape::default());
+    let keyring = suite.deployment.dir().join("nowhere");
+    let keyring = format!("vault.keyring={}", keyring.display());
+    let wrong: [(Kind, &str, &str); 7] = [
+        (Kind::Calls, "page_token_key=c2hvcnQ=", "page_token_key"),
+        (Kind::Calls, &keyring, "vault.keyring"),
+        (Kind::Calls, "peers.ownership.key=c2hvcnQ=", "peers.ownership: "),
+        (Kind::Callbacks, "peers.calls.addresses=no address", "no address"),
+        (Kind::Gateway, "edge.tokens.keys=/nowhere/jwks.json", "/nowhere/jwks.json"),
+        (Kind::Gateway, "edge.backends.calls.key=c2hvcnQ=", "calls"),
+        (Kind::Gateway, "audit.key=/nowhere/audit.pem", "/nowhere/audit.pem"),
+    ];
+    for (kind, setting, part) in wrong {
+        let address = ports::free();
+        let mut command = process::command();
+        command.args(["serve", kind.argument(), "--config"]).arg(suite.deployment.settings(kind));
+        command.args(["--set", &format!("listen={address}"), "--set", setting]);
+        for unused in ["admin_listen", "internal_listen"] {
+            command.args(["--set", &format!("{unused}={}", ports::free())]);
+        }
+        // A database that is away: the settings are looked at before anything is waited for.
+        command.args(["--set", &format!("database.url=postgres://nobody@{}/firm", ports::free())]);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+        let output = tokio::time::timeout(PATIENCE, output).await.expect("it ends").unwrap();
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{setting}: {said}");
+        assert!(said.contains(part), "{setting}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_administrator_is_made_once_and_gets_a_token_that_works() {
+    // A deployment without an identity provider: it trusts the key that `shouwen token` signs with.
+    let data = tempfile::tempdir().unwrap();
+    let keys = data.path().join("data/keys/jwks.json");
+    let own = vec![
+        ("edge.tokens.keys", keys.display().to_string()),
+        ("edge.tokens.issuer", "shouwen-up".to_owned()),
+    ];
+    let shape = Shape { gateway_set: own, data_dir: Some(data.path().join("data")), ..Shape::default() };
+    let suite = Suite::prepared(Place::shared().await, &shape);
+    let made = suite.bootstrap();
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made));
+    let token = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    suite.start_all();
+    suite.ready().await;
+    let admin = Client::anonymous(channel(suite.gateways[0].address)).token(&token);
+    let request = GetEmployeeRequest { name: "employees/admin".to_owned() };
+    until("the administrator is known", PATIENCE, async || {
+        admin.roster().get_employee(request.clone()).await.ok()
+    })
+    .await;
+
+    let again = suite.bootstrap();
+    assert_eq!(again.status.code(), Some(2), "{}", text(&again));
+    assert!(again.stdout.is_empty() && text(&again).contains("the roster is not empty"), "{}", text(&again));
+    // Neither does a roster that replaced the first administrator's entry let in a second one.
+    suite.fill_roster_as(&admin).await;
+    let again = suite.bootstrap();
+    assert_eq!(again.status.code(), Some(2), "{}", text(&again));
+
+    let output = run(["token", "--subject", "li"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).contains("employees/{employee}"), "{}", text(&output));
+}
+
+#[tokio::test]
+async fn healthcheck_tells_by_its_exit_code_whether_a_service_is_ready() {
+    let suite = Suite::start().await;
+    for process in suite.processes() {
+        let output = run(["healthcheck", "--address", &format!("http://{}", process.address)]);
+        assert_eq!(output.status.code(), Some(0), "{}: {}", process.name, text(&output));
+    }
+    let nobody = run(["healthcheck", "--timeout", "1", "--address", &format!("http://{}", ports::free())]);
+    assert_eq!(nobody.status.code(), Some(1), "{}", text(&nobody));
+    let nonsense = run(["healthcheck", "--address", "gateway"]);
+    assert_eq!(nonsense.status.code(), Some(2), "{}", text(&nonsense));
+}
+
+#[tokio::test]
+async fn migrate_may_be_repeated_and_takes_one_service_at_a_time() {
+    let place = Place::shared().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("migrate.toml");
+    fs::write(&file, format!("[admin]\nurl = \"{}\"\n", place.admin_url)).unwrap();
+    let file = file.display().to_string();
+    let all = run(["migrate", "--config", &file]);
+    assert_eq!(all.status.code(), Some(0), "{}", text(&all));
+    assert_eq!(text(&all).matches("is up to date").count(), 3, "{}", text(&all));
+    let one = run(["migrate", "--config", &file, "--service", "calls"]);
+    assert_eq!(one.status.code(), Some(0), "{}", text(&one));
+    assert!(text(&one).contains("schema calls is up to date"), "{}", text(&one));
+    assert!(!text(&one).contains("callbacks"), "{}", text(&one));
+}
