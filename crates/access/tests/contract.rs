@@ -78,8 +78,9 @@ fn a_summary_is_the_first_sentence_of_the_comment() {
     let contract = contract();
     let method = contract.method("/shouwen.callbacks.v1.CallbackService/ReleaseCallback").unwrap();
     assert_eq!(method.summary, "Gives a lease back.");
-    let only_errors = contract.method("/shouwen.ownership.v1.RosterService/GetEmployee").unwrap();
-    assert_eq!(only_errors.summary, "");
+    // A sentence alone, and the errors behind it left out.
+    let method = contract.method("/shouwen.ownership.v1.RosterService/GetEmployee").unwrap();
+    assert_eq!(method.summary, "Reads an employee.");
 }
 
 /// The contract of one service with the given RPC and request fields.
