@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt as _, future::join_all};
 use shouwen_engine::{
     Actor, AggregateId, Domain as _, Engine, Fence, Options, Outcome, RequestKey, Submission, SubmitError,
     audit, ledger,
@@ -232,6 +232,8 @@ impl Deref for Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop.cancel();
+        // Begins to stop; nobody waits for the end of it.
+        let _begun = self.engine.stopped().now_or_never();
     }
 }
 
