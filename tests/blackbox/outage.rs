@@ -203,7 +203,8 @@ async fn a_replica_that_is_asked_to_end_answers_what_it_has_begun_and_exits_with
 async fn a_stream_holds_up_an_ending_gateway_no_longer_than_its_drain_and_meanwhile_it_is_not_ready() {
     let suite = Suite::of(Shape { set: vec![("server.drain", "2s")], ..Shape::default() }).await;
     let gateway = &suite.gateways[0];
-    let watch = WatchRequest { service: "ownership".to_owned(), after: None };
+    // The feed of a backend that does not end.
+    let watch = WatchRequest { service: "calls".to_owned(), after: None };
     let mut feed = suite.employee("auditor").feed().watch(watch).await.unwrap().into_inner();
     loop {
         if let Some(Item::Heartbeat(_)) = feed.message().await.unwrap().unwrap().item {

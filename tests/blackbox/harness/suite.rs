@@ -6,7 +6,7 @@ use shouwen_proto::ownership::v1::GetEmployeeRequest;
 use shouwen_testkit::{TestCertificate, until};
 
 use super::{
-    PATIENCE,
+    PATIENCE, Refusal,
     client::{Client, channel, claims},
     deployment::{Addresses, Deployment, Kind},
     place::Place,
@@ -203,10 +203,10 @@ impl Suite {
         roster::import(admin, roster::entries()).await;
     }
 
-    /// Waits until every gateway has learned of an employee.
+    /// Waits until every gateway has learned of an employee, as it shows when the employee calls.
     pub(crate) async fn known_everywhere(&self, name: &str) {
         for gateway in 0..self.gateways.len() {
-            self.known(name, &self.employee_at(gateway, "admin")).await;
+            self.known(name, &self.employee_at(gateway, name)).await;
         }
     }
 
@@ -223,7 +223,11 @@ impl Suite {
     async fn known(&self, name: &str, caller: &Client) {
         let request = GetEmployeeRequest { name: format!("employees/{name}") };
         until(&format!("the gateway knows {name}"), PATIENCE, async || {
-            caller.roster().get_employee(request.clone()).await.ok()
+            match caller.roster().get_employee(request.clone()).await {
+                Ok(_) => Some(()),
+                // Known, but not let in for another reason.
+                Err(status) => Refusal::of(&status).filter(|it| it.reason == "ROLE_REQUIRED").map(drop),
+            }
         })
         .await;
     }
