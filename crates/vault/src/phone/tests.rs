@@ -199,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn l10_errors_never_repeat_the_value(text in "[0-9]{16,40}a?") {
+    fn l10_errors_never_repeat_the_value(text in "[1-9][0-9]{15,39}a?") {
         let error = Phone::parse(&text).unwrap_err();
         let shown = format!("{error} {error:?}");
         prop_assert!(!shown.contains(&text[..6]));
