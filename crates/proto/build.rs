@@ -6,6 +6,7 @@ use std::{
 };
 
 use prost::Message as _;
+use prost_types::FileDescriptorSet;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
@@ -21,7 +22,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // As the compiler encodes it: `prost` would drop the options that it does not know.
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
     debug_assert!(!descriptors.encode_to_vec().is_empty());
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    let google =
+        descriptors.file.iter().filter(|file| file.package().starts_with("google.")).cloned().collect();
+    tonic_prost_build::configure()
+        .extern_path(".google.longrunning", "crate::longrunning")
+        .compile_fds(descriptors)?;
+    // Their modules lie elsewhere than the packages' names say, so the first pass leaves them out.
+    tonic_prost_build::configure()
+        .extern_path(".google.rpc", "crate::rpc")
+        .compile_fds(FileDescriptorSet { file: google })?;
     Ok(())
 }
 

@@ -37,7 +37,7 @@ pub struct Method {
     pub server_streaming: bool,
     /// Who may call it and on what condition.
     pub access: Access,
-    /// The field `request_id`; every mutation has one.
+    /// The field `request_id` of a unary mutation. A stream's is in its first message, and the service's own affair.
     pub request_id: Option<RequestField>,
     /// The service that serves it.
     pub backend: Backend,
@@ -101,6 +101,10 @@ pub struct Access {
     pub internal: bool,
     /// Nobody needs to be known.
     pub public: bool,
+    /// The client's identity must have been verified shortly before (K11); the service decides it.
+    pub verified_identity: bool,
+    /// A second person is needed (P3, C6); the service decides it.
+    pub two_persons: bool,
 }
 
 /// What the caller must be to the case that the request names.
@@ -197,6 +201,9 @@ pub enum Defect {
     /// `ROLE_UNSPECIFIED`, or a number of an enum that this build does not know.
     #[error("the option holds an unknown or unspecified value in `{0}`")]
     UnknownValue(&'static str),
+    /// What a service decides under its locks leaves a record.
+    #[error("`verified_identity` and `two_persons` need `mutation`: the service decides them with a record")]
+    ConditionWithoutRecord,
     /// A public method has no caller that could be held to anything.
     #[error("a public method cannot have roles, conditions, or change anything")]
     PublicRestricted,
@@ -228,7 +235,7 @@ pub enum Defect {
     #[error("`first_touch` needs a unary mutation without case rule")]
     FirstTouchMisplaced,
     /// A repeated call could not be recognised.
-    #[error("a mutation must be unary and have a string field `request_id`")]
+    #[error("a mutation must have a string field `request_id`")]
     MutationWithoutRequestId,
     /// Then it is a mutation, and somebody forgot to say so.
     #[error("the request has a `request_id`, but the option does not say `mutation`")]

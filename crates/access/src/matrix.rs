@@ -21,6 +21,8 @@ Every RPC of the suite carries its access policy as a method option; the gateway
 - **Branch**: the named field must be a branch within the caller's reach; `HQ`, `COMPANY_LEADER`, `ADMIN` and `AUDITOR` reach every branch.
 - **First touch** (首问): the call claims the contact in the named field for the caller before it is forwarded (O1).
 - **Changes**: the call changes something and carries a `request_id`; repeating it with the same id is safe.
+- **Also**: conditions that the service decides in the transaction that records the call. *Verified identity*: the caller has verified the client's identity
+  shortly before (K11). *Second person*: whoever took the step before may not take this one (P3).
 - **Rules**: numbers of the business rules that the RPC serves.
 ";
 
@@ -44,11 +46,11 @@ fn heading(page: &mut String, service: &str, backend: &Backend) {
         Backend::Service(name) => format!("Served by `{name}`."),
         Backend::Named(_) => "Served by every service; the request names which one.".to_owned(),
     };
-    let columns = "| RPC | What it does | Roles | Case | Branch | First touch | Changes | Rules |";
+    let columns = "| RPC | What it does | Roles | Case | Branch | First touch | Changes | Also | Rules |";
     // Writing to a string cannot fail.
     let _ = write!(
         page,
-        "\n## `{service}`\n\n{served_by}\n\n{columns}\n| --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        "\n## `{service}`\n\n{served_by}\n\n{columns}\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     );
 }
 
@@ -63,6 +65,7 @@ fn row(page: &mut String, method: &Method) {
         field(access.branch.as_ref()),
         field(access.first_touch.as_ref().map(|touch| &touch.contact)),
         if access.mutation { "yes" } else { "" }.to_owned(),
+        also(access),
         access.rules.join(" "),
     ];
     let _ = writeln!(page, "| {} |", cells.join(" | "));
@@ -75,6 +78,11 @@ fn streams(method: &Method) -> &'static str {
         (true, false) => " (takes a stream)",
         (true, true) => " (streams both ways)",
     }
+}
+
+fn also(access: &Access) -> String {
+    let conditions = [(access.verified_identity, "verified identity"), (access.two_persons, "second person")];
+    conditions.into_iter().filter(|(needed, _)| *needed).map(|(_, name)| name).collect::<Vec<_>>().join(", ")
 }
 
 fn roles(access: &Access) -> String {

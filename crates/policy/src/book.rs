@@ -16,7 +16,10 @@ use self::history::{History, Layers};
 use self::timeline::{Changes, Timelines};
 use crate::calendar;
 use crate::document::{Document, PolicyDocument, to_document};
-use crate::documents::{CallbacksPolicy, CallsPolicy, HoursPolicy, OwnershipPolicy};
+use crate::documents::{
+    CallbacksPolicy, CallsPolicy, ClientsPolicy, ComplaintsPolicy, EscalationPolicy, HoursPolicy,
+    OwnershipPolicy,
+};
 use crate::error::{PolicyError, UnknownVersion, list};
 use crate::kind::{Kind, Scope, branch_id};
 use crate::version::{PolicyRef, PolicyVersion, Source};
@@ -65,6 +68,9 @@ struct Snapshot {
     ownership: Timelines<OwnershipPolicy>,
     calls: Timelines<CallsPolicy>,
     callbacks: Timelines<CallbacksPolicy>,
+    clients: Timelines<ClientsPolicy>,
+    complaints: Timelines<ComplaintsPolicy>,
+    escalation: Timelines<EscalationPolicy>,
     calendars: Changes<Arc<Calendar>>,
 }
 
@@ -92,6 +98,9 @@ impl PolicyBook {
                 ownership: Timelines::build(&held)?,
                 calls: Timelines::build(&held)?,
                 callbacks: Timelines::build(&held)?,
+                clients: Timelines::build(&held)?,
+                complaints: Timelines::build(&held)?,
+                escalation: Timelines::build(&held)?,
                 calendars: calendars(&held)?,
                 versions: held,
             }),
@@ -131,6 +140,21 @@ impl PolicyBook {
         self.snapshot.callbacks.at(branch, at)
     }
 
+    /// Classes, coverage, marks and verification of a branch's clients at a time.
+    pub fn clients(&self, branch: Option<&str>, at: DateTime<Utc>) -> Arc<Effective<ClientsPolicy>> {
+        self.snapshot.clients.at(branch, at)
+    }
+
+    /// Limits and approval of the complaints that a branch receives at a time.
+    pub fn complaints(&self, branch: Option<&str>, at: DateTime<Utc>) -> Arc<Effective<ComplaintsPolicy>> {
+        self.snapshot.complaints.at(branch, at)
+    }
+
+    /// How the missed limits of a branch escalate at a time (O10).
+    pub fn escalation(&self, branch: Option<&str>, at: DateTime<Utc>) -> Arc<Effective<EscalationPolicy>> {
+        self.snapshot.escalation.at(branch, at)
+    }
+
     /// What a version string of kind `hours`, a [`PolicyRef`] or its text, meant and means: a matter keeps the version
     /// under which it began.
     pub fn resolve_hours(
@@ -164,6 +188,30 @@ impl PolicyBook {
         self.resolve(&self.snapshot.callbacks, version.as_ref())
     }
 
+    /// What a version string of kind `clients` meant and means.
+    pub fn resolve_clients(
+        &self,
+        version: impl AsRef<str>,
+    ) -> Result<Arc<Effective<ClientsPolicy>>, UnknownVersion> {
+        self.resolve(&self.snapshot.clients, version.as_ref())
+    }
+
+    /// What a version string of kind `complaints` meant and means.
+    pub fn resolve_complaints(
+        &self,
+        version: impl AsRef<str>,
+    ) -> Result<Arc<Effective<ComplaintsPolicy>>, UnknownVersion> {
+        self.resolve(&self.snapshot.complaints, version.as_ref())
+    }
+
+    /// What a version string of kind `escalation` meant and means.
+    pub fn resolve_escalation(
+        &self,
+        version: impl AsRef<str>,
+    ) -> Result<Arc<Effective<EscalationPolicy>>, UnknownVersion> {
+        self.resolve(&self.snapshot.escalation, version.as_ref())
+    }
+
     /// The calendar at a time: the built-in data with all approved imports in effect laid over them, in the order in
     /// which they took effect (S3). Its [`Calendar::version`] is what deadlines remember.
     pub fn calendar(&self, at: DateTime<Utc>) -> Arc<Calendar> {
@@ -177,6 +225,9 @@ impl PolicyBook {
             Kind::Ownership => self.document::<OwnershipPolicy>(branch, at),
             Kind::Calls => self.document::<CallsPolicy>(branch, at),
             Kind::Callbacks => self.document::<CallbacksPolicy>(branch, at),
+            Kind::Clients => self.document::<ClientsPolicy>(branch, at),
+            Kind::Complaints => self.document::<ComplaintsPolicy>(branch, at),
+            Kind::Escalation => self.document::<EscalationPolicy>(branch, at),
             Kind::Calendar => self.calendar_document(at),
         }
     }

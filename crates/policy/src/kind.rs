@@ -22,17 +22,34 @@ pub enum Kind {
     Calls,
     /// Calling windows, attempts and leases (B1, B2, B6, B8).
     Callbacks,
+    /// Classes, coverage, marks and verification of clients (K11, L1, L2, L8, L12).
+    Clients,
+    /// Limits and approval of complaints (C5-C7, L12).
+    Complaints,
+    /// How missed limits escalate (O10).
+    Escalation,
     /// Working and trading days (S1, S3); scope `firm` only.
     Calendar,
 }
 
 /// A kind that does not exist: reason `POLICY_KIND_UNKNOWN`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0:?} is not a kind of policy; the kinds are hours, ownership, calls, callbacks and calendar")]
+#[error(
+    "{0:?} is not a kind of policy; the kinds are hours, ownership, calls, callbacks, clients, complaints, escalation and calendar"
+)]
 pub struct UnknownKind(pub String);
 
 impl Kind {
-    pub const ALL: [Kind; 5] = [Kind::Hours, Kind::Ownership, Kind::Calls, Kind::Callbacks, Kind::Calendar];
+    pub const ALL: [Kind; 8] = [
+        Kind::Hours,
+        Kind::Ownership,
+        Kind::Calls,
+        Kind::Callbacks,
+        Kind::Clients,
+        Kind::Complaints,
+        Kind::Escalation,
+        Kind::Calendar,
+    ];
 
     /// The name in the contract and in version strings.
     pub fn as_str(self) -> &'static str {
@@ -41,6 +58,9 @@ impl Kind {
             Kind::Ownership => "ownership",
             Kind::Calls => "calls",
             Kind::Callbacks => "callbacks",
+            Kind::Clients => "clients",
+            Kind::Complaints => "complaints",
+            Kind::Escalation => "escalation",
             Kind::Calendar => "calendar",
         }
     }

@@ -13,6 +13,7 @@ mod calendar;
 mod document;
 mod documents;
 mod error;
+mod escalation;
 mod events;
 mod kind;
 mod proposal;
@@ -21,8 +22,12 @@ mod version;
 
 pub use book::{Effective, EffectiveDocument, InvalidBook, PolicyBook};
 pub use document::{Document, Field, PolicyDocument, Shape};
-pub use documents::{CallbacksPolicy, CallsPolicy, HoursPolicy, OwnershipPolicy};
+pub use documents::{
+    CallbacksPolicy, CallsPolicy, ClientsPolicy, ComplaintLimits, ComplaintsPolicy, EscalationPolicy,
+    HoursPolicy, OwnershipPolicy,
+};
 pub use error::{PolicyError, PolicyRejection, UnknownVersion};
+pub use escalation::{Level, Rung};
 pub use events::adoption;
 pub use kind::{Kind, Scope, UnknownKind};
 pub use proposal::{

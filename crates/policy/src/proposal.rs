@@ -8,7 +8,10 @@ use shouwen_proto::events::v1::{PolicyApproved, PolicyProposed, PolicyRejected};
 use crate::book::PolicyBook;
 use crate::calendar::calendar_data;
 use crate::document::{Document, PolicyDocument, check_fields};
-use crate::documents::{CallbacksPolicy, CallsPolicy, HoursPolicy, OwnershipPolicy};
+use crate::documents::{
+    CallbacksPolicy, CallsPolicy, ClientsPolicy, ComplaintsPolicy, EscalationPolicy, HoursPolicy,
+    OwnershipPolicy,
+};
 use crate::error::{PolicyError, PolicyRejection};
 use crate::events::{self, timestamp};
 use crate::kind::{Kind, Scope, UnknownKind};
@@ -91,6 +94,9 @@ pub fn validate_proposal(candidate: &PolicyVersion, book: &PolicyBook) -> Result
         Kind::Ownership => check::<OwnershipPolicy>(&candidate.document),
         Kind::Calls => check::<CallsPolicy>(&candidate.document),
         Kind::Callbacks => check::<CallbacksPolicy>(&candidate.document),
+        Kind::Clients => check::<ClientsPolicy>(&candidate.document),
+        Kind::Complaints => check::<ComplaintsPolicy>(&candidate.document),
+        Kind::Escalation => check::<EscalationPolicy>(&candidate.document),
         Kind::Calendar => calendar_data(&candidate.document).err().unwrap_or_default(),
     };
     if !of_itself.is_empty() {

@@ -16,4 +16,16 @@ macro_rules! package {
     )+ };
 }
 
-package!(access, callbacks, calls, events, operator, ownership, policy, r#type);
+package!(access, callbacks, calls, clients, complaints, events, operator, ownership, policy, r#type);
+
+/// `google.rpc.Status` as a value inside messages.
+#[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated code")]
+pub mod rpc {
+    include!(concat!(env!("OUT_DIR"), "/google.rpc.rs"));
+}
+
+/// `google.longrunning.Operation`.
+#[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated code")]
+pub mod longrunning {
+    include!(concat!(env!("OUT_DIR"), "/google.longrunning.rs"));
+}

@@ -91,10 +91,15 @@ impl Request {
             mutation: written.mutation,
             internal: written.internal,
             public: written.public,
+            verified_identity: written.verified_identity,
+            two_persons: written.two_persons,
         };
         let conditions = access.case.is_some() || access.first_touch.is_some() || access.branch.is_some();
         if access.public && (conditions || access.mutation || access.internal || !roles.is_empty()) {
             return Err(Defect::PublicRestricted);
+        }
+        if (access.verified_identity || access.two_persons) && !access.mutation {
+            return Err(Defect::ConditionWithoutRecord);
         }
         if !access.public && roles.is_empty() {
             return Err(Defect::NoRoles);
@@ -147,8 +152,8 @@ impl Request {
 
     fn request_id(&self, access: &Access) -> Result<Option<RequestField>, Defect> {
         match (access.mutation, self.text("request_id", "request_id")) {
-            (true, Ok(field)) if self.unary => Ok(Some(field)),
-            (true, _) => Err(Defect::MutationWithoutRequestId),
+            (true, Ok(field)) => Ok(Some(field).filter(|_| self.unary)),
+            (true, Err(_)) => Err(Defect::MutationWithoutRequestId),
             (false, Ok(_)) => Err(Defect::RequestIdWithoutMutation),
             (false, Err(_)) => Ok(None),
         }
