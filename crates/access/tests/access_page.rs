@@ -33,5 +33,7 @@ fn access_page_lists_every_method_with_its_conditions() {
     }
     let offer = rendered.lines().find(|line| line.contains("`OfferTransfer`")).unwrap();
     assert!(offer.contains("| STAFF, LEAD, HQ | responsible + override (`name`) |"), "{offer}");
-    assert!(offer.ends_with("| yes | O3 O4 O7 |"), "{offer}");
+    assert!(offer.ends_with("| yes |  | O3 O4 O7 |"), "{offer}");
+    let full = rendered.lines().find(|line| line.contains("`GetFullClient`")).unwrap();
+    assert!(full.ends_with("| yes | verified identity | K11 L10 |"), "{full}");
 }

@@ -215,12 +215,26 @@ fn o1_a_first_touch_with_a_bad_field_does_not_load() {
 
 #[test]
 fn a_mutation_has_a_request_id_and_who_has_one_is_a_mutation() {
-    assert!(option("Change", "roles: [ROLE_HQ] mutation: true").is_ok());
-    for request in ["In", "Numbered", "stream Change"] {
+    let unary = option("Change", "roles: [ROLE_HQ] mutation: true").unwrap();
+    assert!(unary.methods()[0].request_id.is_some());
+    // A stream is not repeated by the edge: its request id is the service's affair.
+    let stream = option("stream Change", "roles: [ROLE_HQ] mutation: true").unwrap();
+    assert!(stream.methods()[0].request_id.is_none());
+    for request in ["In", "Numbered"] {
         let found = defect(option(request, "roles: [ROLE_HQ] mutation: true"));
         assert_eq!(found, Defect::MutationWithoutRequestId, "{request}");
     }
     assert_eq!(defect(option("Change", "roles: [ROLE_HQ]")), Defect::RequestIdWithoutMutation);
+}
+
+#[test]
+fn k11_p3_what_the_service_decides_leaves_a_record() {
+    for condition in ["verified_identity", "two_persons"] {
+        let option =
+            |mutation| option("Change", &format!("roles: [ROLE_HQ] mutation: {mutation} {condition}: true"));
+        assert!(option(true).is_ok());
+        assert_eq!(defect(option(false)), Defect::ConditionWithoutRecord);
+    }
 }
 
 #[test]

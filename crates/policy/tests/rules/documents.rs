@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 use shouwen_policy::{
-    CallbacksPolicy, CallsPolicy, HoursPolicy, Kind, OwnershipPolicy, PolicyBook, PolicyDocument,
-    PolicyError, document_from_struct, document_to_struct, validate_proposal,
+    CallbacksPolicy, CallsPolicy, ClientsPolicy, ComplaintsPolicy, EscalationPolicy, HoursPolicy, Kind,
+    OwnershipPolicy, PolicyBook, PolicyDocument, PolicyError, document_from_struct, document_to_struct,
+    validate_proposal,
 };
 
 use crate::{calendar_2027, document, hour, version};
@@ -39,8 +40,80 @@ fn p1_the_built_in_standard_never_changes() {
             "attempt_days": 2,
             "lease_minutes": 15,
             "promise_grace_minutes": 15,
+            "verification_hours": 24,
         })
     );
+    assert_eq!(
+        standard(Kind::Clients),
+        json!({
+            "capital_accounts": 5,
+            "class_a_plus_assets": 5_000_000,
+            "class_a_assets": 1_000_000,
+            "class_c_assets": 500_000,
+            "class_c_minus_assets": 100_000,
+            "class_e_assets": 10_000,
+            "turnover_threshold_percent": 300,
+            "branch_head_assets": 1_000_000,
+            "manager_assets": 500_000,
+            "team_leader_assets": 100_000,
+            "vip_assets": 1_000_000,
+            "core_assets": 500_000,
+            "core_turnover_percent": 300,
+            "verification_factors": 2,
+            "verification_failures": 3,
+            "verification_lock_minutes": 30,
+            "verification_minutes": 15,
+        })
+    );
+    assert_eq!(
+        standard(Kind::Complaints),
+        json!({
+            "acceptance_working_days": 1,
+            "first_reply_working_days": 1,
+            "definite_answer_simple_hours": 2,
+            "definite_answer_complex_hours": 24,
+            "proposal_working_days": 3,
+            "outcome_working_days": 4,
+            "settlement_working_days": 5,
+            "vip_first_reply_working_days": 1,
+            "vip_definite_answer_simple_hours": 1,
+            "vip_definite_answer_complex_hours": 12,
+            "vip_proposal_working_days": 2,
+            "vip_outcome_working_days": 3,
+            "vip_settlement_working_days": 4,
+            "minor_approval_levels": 1,
+            "serious_approval_levels": 2,
+            "grave_approval_levels": 3,
+        })
+    );
+    assert_eq!(
+        standard(Kind::Escalation),
+        json!({ "lead_minutes": 60, "hq_minutes": 480, "company_leader_minutes": 1_440 })
+    );
+}
+
+#[test]
+fn l2_bounds_of_classes_and_coverage_must_fall() {
+    assert_eq!(
+        fault(Kind::Clients, json!({ "class_a_assets": 5_000_000 })).to_string(),
+        "class_a_plus_assets: 5000000 is not above the 5000000 of class_a_assets (as clients@firm:1); raise it, or lower class_a_assets"
+    );
+    assert_eq!(fault(Kind::Clients, json!({ "team_leader_assets": 500_000 })).field, "manager_assets");
+}
+
+#[test]
+fn c6_a_graver_complaint_is_not_approved_by_fewer() {
+    assert_eq!(
+        fault(Kind::Complaints, json!({ "serious_approval_levels": 1, "minor_approval_levels": 2 }))
+            .to_string(),
+        "serious_approval_levels: 1 levels are fewer than the 2 of minor_approval_levels (as complaints@firm:1); raise it, or lower \
+         minor_approval_levels"
+    );
+}
+
+#[test]
+fn o10_the_ladder_climbs_in_time() {
+    assert_eq!(fault(Kind::Escalation, json!({ "hq_minutes": 60 })).field, "hq_minutes");
 }
 
 #[test]
@@ -49,6 +122,9 @@ fn p1_the_built_in_standard_is_valid() {
     assert_eq!(OwnershipPolicy::default().validate(), Ok(()));
     assert_eq!(CallsPolicy::default().validate(), Ok(()));
     assert_eq!(CallbacksPolicy::default().validate(), Ok(()));
+    assert_eq!(ClientsPolicy::default().validate(), Ok(()));
+    assert_eq!(ComplaintsPolicy::default().validate(), Ok(()));
+    assert_eq!(EscalationPolicy::default().validate(), Ok(()));
 }
 
 #[test]
@@ -63,6 +139,9 @@ fn p1_every_field_is_in_the_table_of_its_kind() {
     check::<OwnershipPolicy>();
     check::<CallsPolicy>();
     check::<CallbacksPolicy>();
+    check::<ClientsPolicy>();
+    check::<ComplaintsPolicy>();
+    check::<EscalationPolicy>();
 }
 
 #[test]
