@@ -10,7 +10,8 @@ use shouwen_engine::{Engine, Outcome};
 use shouwen_proto::callbacks::v1::{
     Callback as CallbackMessage, CancelCallbackRequest, CompleteCallbackRequest, GetCallbackRequest,
     LeaseCallbackRequest, LeaseCallbackResponse, ListDueCallbacksRequest, ListDueCallbacksResponse,
-    PostponeCallbackRequest, RecordAttemptRequest, ReleaseCallbackRequest, callback_service_server,
+    PostponeCallbackRequest, RecordAttemptRequest, ReleaseCallbackRequest, SupersedeResultRequest,
+    callback_service_server,
 };
 use shouwen_serving::{Call, Sealer, refusal};
 use shouwen_vault::{Place, Sealed, Subject, Vault};
@@ -153,6 +154,13 @@ impl callback_service_server::CallbackService for Api {
             .await?;
         let command = Command::Complete { callback, employee, talk, suggestions, answers };
         Ok(self.submit(&call, command).await?.respond())
+    }
+
+    async fn supersede_result(
+        &self,
+        _request: Request<SupersedeResultRequest>,
+    ) -> Result<Response<CallbackMessage>, Status> {
+        Err(Status::unimplemented("results cannot be superseded yet"))
     }
 
     async fn postpone_callback(

@@ -132,6 +132,8 @@ impl Domain for CallbacksDomain {
             Event::CallbackCancelled(_) => "callback_cancelled",
             Event::CallbackLimitMissed(_) => "callback_limit_missed",
             Event::CallbackLimitMoved(_) => "callback_limit_moved",
+            Event::CallbackEscalated(_) => "callback_escalated",
+            Event::CallbackResultSuperseded(_) => "callback_result_superseded",
         };
         (name, CallbacksEvent { event: Some(event.clone()) }.encode_to_vec())
     }

@@ -47,6 +47,7 @@ pub(super) fn callback(callback: &Callback, version: i64) -> CallbackMessage {
             _ => String::new(),
         },
         calls: callback.calls.clone(),
+        ..CallbackMessage::default()
     }
 }
 
@@ -67,5 +68,6 @@ fn result(talk: &Talk) -> TalkMessage {
         overall: codec::satisfaction_message(talk.overall).into(),
         score: talk.score,
         charged: talk.charged,
+        ..TalkMessage::default()
     }
 }

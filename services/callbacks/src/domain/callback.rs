@@ -27,6 +27,8 @@ pub enum Kind {
     MissedCall,
     /// A contact outside working hours (O5).
     AfterHours,
+    /// Whether a handled complaint is settled for the client (C9).
+    Verification,
 }
 
 impl From<Kind> for CallbackKind {
@@ -35,6 +37,7 @@ impl From<Kind> for CallbackKind {
             Kind::Promised => Self::Promised,
             Kind::MissedCall => Self::MissedCall,
             Kind::AfterHours => Self::AfterHours,
+            Kind::Verification => Self::Verification,
         }
     }
 }
@@ -45,6 +48,7 @@ impl From<CallbackKind> for Kind {
         match kind {
             CallbackKind::MissedCall => Self::MissedCall,
             CallbackKind::AfterHours => Self::AfterHours,
+            CallbackKind::Verification => Self::Verification,
             CallbackKind::Promised | CallbackKind::Unspecified => Self::Promised,
         }
     }

@@ -99,7 +99,10 @@ pub fn apply(callback: &mut Callback, event: &Event, time: DateTime<Utc>) {
                 callback.not_before = callback.began;
             }
         }
-        Event::PolicyAdopted(_) | Event::CallbackScheduled(_) => {}
+        Event::PolicyAdopted(_)
+        | Event::CallbackScheduled(_)
+        | Event::CallbackEscalated(_)
+        | Event::CallbackResultSuperseded(_) => {}
     }
 }
 

@@ -38,11 +38,11 @@ pub fn promised(agreed: DateTime<Utc>, client_asked: bool, policy: &CallbacksPol
 }
 
 /// What the calendar decides: a missed call some working minutes after it (K14), an after-hours contact on the next working day (O5). `None`
-/// for promises.
+/// for promises and verifications.
 pub fn by_calendar(kind: Kind, began: DateTime<Utc>, rules: Rules<'_>) -> Option<Limits> {
     let hours = &rules.hours.working_hours;
     let (not_before, due) = match kind {
-        Kind::Promised => return None,
+        Kind::Promised | Kind::Verification => return None,
         Kind::MissedCall => {
             let minutes = rules.calls.missed_callback_working_minutes;
             (began, rules.calendar.after_working_minutes(began, minutes, hours))

@@ -90,6 +90,7 @@ pub fn scheduled(schedule: &Schedule, began: DateTime<Utc>, book: &PolicyBook) -
         policy_version: policy.version.to_string(),
         caller_key,
         client_asked,
+        ..CallbackScheduled::default()
     }))
 }
 

@@ -170,6 +170,7 @@ fn complete(
         suggestions: suggestions.cloned(),
         charged: talk.charged,
         answers: answers.cloned(),
+        ..CallbackCompleted::default()
     })])
 }
 
@@ -196,7 +197,10 @@ fn cancel(callback: &Callback, reason: &str) -> Result<Vec<Event>, Rejection> {
     if !callback.is_open() {
         return Err(illegal(callback, "CancelCallback"));
     }
-    Ok(vec![Event::CallbackCancelled(CallbackCancelled { reason: reason.to_owned() })])
+    Ok(vec![Event::CallbackCancelled(CallbackCancelled {
+        reason: reason.to_owned(),
+        ..CallbackCancelled::default()
+    })])
 }
 
 /// S3: the limit by the calendar in force, from the policies under which the clock began.

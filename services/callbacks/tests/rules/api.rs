@@ -30,6 +30,7 @@ fn completed(name: &str) -> CompleteCallbackRequest {
         charged: false,
         answers: "yes, no, yes".into(),
         request_id: request_id(),
+        measures: 0,
     }
 }
 
@@ -267,7 +268,7 @@ async fn b4_b5_the_complete_result_is_an_event_that_names_the_case() {
     }
     let request = completed(&name);
     let done = complete(&zhang, request.clone()).await.unwrap();
-    let result = done.result.unwrap();
+    let result = done.result.clone().unwrap();
     assert_eq!((done.state(), result.solved, result.score), (State::Completed, true, 3));
     assert_eq!(result.overall(), Satisfaction::Dissatisfied);
     assert_eq!(complete(&zhang, request).await.unwrap(), done, "repeating answers the same");
