@@ -16,6 +16,7 @@ use shouwen_proto::{
     operator::v1::operator_service_server::OperatorServiceServer,
     ownership::v1::{case_service_server::CaseServiceServer, roster_service_server::RosterServiceServer},
     policy::v1::policy_service_server::PolicyServiceServer,
+    r#type::v1::Position,
 };
 use shouwen_runtime::clock::MachineClock;
 use shouwen_serving::{
@@ -189,6 +190,7 @@ pub async fn bootstrap(
         external_id: String::new(),
         active: true,
         bootstrap: true,
+        position: Position::Unspecified.into(),
     });
     let actor = Actor {
         principal: "services/gateway".to_owned(),

@@ -51,6 +51,9 @@ pub(crate) fn case(name: &str, version: i64, state: &CaseState) -> Case {
         close_kind: CloseKind::Unspecified.into(),
         close_reason: String::new(),
         reopen_count: state.reopenings,
+        open_complaints: state.open_complaints().map(|complaint| complaint.name.clone()).collect(),
+        client_file: String::new(),
+        recused: state.recused().into_iter().map(str::to_owned).collect(),
     };
     match &state.phase {
         Phase::Open => {}
@@ -80,6 +83,7 @@ fn clock(clock: &ClockState) -> Clock {
         met_time: clock.met.map(to_proto),
         missed: clock.missed,
         provisional: clock.provisional,
+        escalation: clock.escalation,
     }
 }
 
@@ -113,6 +117,7 @@ pub(crate) fn employee(version: i64, state: RosterState) -> Option<Employee> {
         external_id: employee.external_id,
         active: employee.active,
         etag: version.to_string(),
+        position: employee.position,
     })
 }
 

@@ -262,6 +262,7 @@ fn parse(entry: RosterEntry) -> Result<RosterState, Invalid> {
                 external_id: employee.external_id,
                 active: employee.active,
                 bootstrap: false,
+                position: employee.position,
             }))
         }
         Some(Entry::Line(line)) => {

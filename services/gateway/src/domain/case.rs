@@ -3,10 +3,13 @@
 //! The first responder never changes. Work moves by offers that are accepted; overrides are temporary and stay visible; closed is not the end, a
 //! dissatisfied client reopens.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shouwen_calendar::AcceptanceDay;
 use shouwen_engine::{AggregateId, Key, Refusal, World};
+use shouwen_proto::r#type::v1::EscalationLevel;
 
 use super::{
     Snapshot, State,
@@ -44,6 +47,9 @@ pub struct CaseState {
     /// Versions of the policies under which it began: ownership, then hours.
     pub policy: String,
     pub reopenings: i32,
+    /// Complaints that hang under it, in the order in which they were filed.
+    #[serde(default)]
+    pub complaints: Vec<Complaint>,
 }
 
 /// Where a case is in its life.
@@ -96,6 +102,19 @@ pub struct Clock {
     pub missed: bool,
     pub provisional: bool,
     pub calendar: String,
+    /// How high a missed limit has gone (O10), a number of `shouwen.type.v1.EscalationLevel`.
+    #[serde(default)]
+    pub escalation: i32,
+}
+
+/// A complaint of the case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Complaint {
+    /// `cases/{case}/complaints/{complaint}`; the case as it was named when the complaint was filed.
+    pub name: String,
+    /// Employees whom it is about (O12).
+    pub recused: Vec<String>,
+    pub open: bool,
 }
 
 /// What was promised to the client.
@@ -145,6 +164,21 @@ impl CaseState {
         self.clocks.last().filter(|clock| self.phase == Phase::Open && clock.met.is_none())
     }
 
+    /// Complaints that have not ended yet.
+    pub fn open_complaints(&self) -> impl Iterator<Item = &Complaint> {
+        self.complaints.iter().filter(|complaint| complaint.open)
+    }
+
+    /// Whether an open complaint is about the employee (O12).
+    pub fn is_recused(&self, employee: &str) -> bool {
+        self.open_complaints().any(|complaint| complaint.recused.iter().any(|recused| recused == employee))
+    }
+
+    /// Whom the open complaints are about, by name (O12).
+    pub fn recused(&self) -> BTreeSet<&str> {
+        self.open_complaints().flat_map(|complaint| complaint.recused.iter().map(String::as_str)).collect()
+    }
+
     fn phase_name(&self) -> &'static str {
         match self.phase {
             Phase::Open => "open",
@@ -187,6 +221,7 @@ pub fn clock(snapshot: &Snapshot, policy: &str, at: DateTime<Utc>, now: DateTime
         missed: false,
         provisional: due.provisional,
         calendar: calendar.version().to_owned(),
+        escalation: EscalationLevel::Unspecified.into(),
     }
 }
 

@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 use shouwen_engine::Recorded;
 use shouwen_policy::PolicyState;
-use shouwen_proto::events::v1::ownership_event::Event;
+use shouwen_proto::{events::v1::ownership_event::Event, r#type::v1::EscalationLevel};
 use shouwen_serving::{private, timestamps::from_proto};
 
 use super::{
     State,
-    case::{CaseState, Clock, Offer, Override, Phase, Promise},
+    case::{CaseState, Clock, Complaint, Offer, Override, Phase, Promise},
     contact::{ContactState, Touch},
     roster,
 };
@@ -48,6 +48,11 @@ pub fn name(event: &Event) -> &'static str {
         Event::PromiseNoted(_) => "promise_noted",
         Event::PromiseSettled(_) => "promise_settled",
         Event::LimitMoved(_) => "limit_moved",
+        Event::LimitEscalated(_) => "limit_escalated",
+        Event::PromiseMoved(_) => "promise_moved",
+        Event::ComplaintOpened(_) => "complaint_opened",
+        Event::ComplaintSettled(_) => "complaint_settled",
+        Event::AccountabilityMoved(_) => "accountability_moved",
     }
 }
 
@@ -111,6 +116,7 @@ pub fn evolve(state: Option<State>, recorded: &Recorded<'_, Event>) -> State {
             opened_at: recorded.time,
             policy: opened.policy_version.clone(),
             reopenings: 0,
+            complaints: Vec::new(),
         })),
         (Some(State::Case(mut case)), event) => {
             case_after(&mut case, event, recorded.time);
@@ -145,6 +151,7 @@ fn clock(started: DateTime<Utc>, due: Option<&Timestamp>, provisional: bool, cal
         missed: false,
         provisional,
         calendar: calendar.to_owned(),
+        escalation: EscalationLevel::Unspecified.into(),
     }
 }
 
@@ -240,6 +247,34 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
             for promise in &mut case.promises {
                 promise.settled |= promise.callback == settled.callback;
             }
+        }
+        Event::PromiseMoved(moved) => {
+            for promise in case.promises.iter_mut().filter(|promise| promise.callback == moved.callback) {
+                promise.due = time(moved.due.as_ref(), promise.due);
+            }
+        }
+        Event::LimitEscalated(escalated) => {
+            if let Some(clock) = case.clocks.last_mut() {
+                clock.escalation = escalated.level;
+            }
+        }
+        Event::ComplaintOpened(opened) => {
+            case.complaints.retain(|complaint| complaint.name != opened.complaint);
+            case.complaints.push(Complaint {
+                name: opened.complaint.clone(),
+                recused: opened.recused.clone(),
+                open: true,
+            });
+        }
+        Event::ComplaintSettled(settled) => {
+            for complaint in case.complaints.iter_mut().filter(|known| known.name == settled.complaint) {
+                complaint.open = false;
+            }
+        }
+        Event::AccountabilityMoved(moved) => {
+            case.accountable.clone_from(&moved.accountable);
+            case.handler.clone_from(&moved.handler);
+            case.epoch = moved.epoch;
         }
         _ => {}
     }

@@ -46,6 +46,9 @@ pub struct Employee {
     /// Made by `shouwen token --bootstrap`.
     #[serde(default)]
     pub bootstrap: bool,
+    /// A number of `shouwen.type.v1.Position` (L8).
+    #[serde(default)]
+    pub position: i32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +127,7 @@ fn saved(entry: RosterState) -> Event {
             external_id: employee.external_id,
             active: employee.active,
             bootstrap: employee.bootstrap,
+            position: employee.position,
         }),
         RosterState::Line(line) => Event::LineSaved(LineSaved {
             line: line.name,
@@ -159,6 +163,7 @@ pub fn entry_of(event: &Event) -> Option<RosterState> {
             external_id: saved.external_id.clone(),
             active: saved.active,
             bootstrap: saved.bootstrap,
+            position: saved.position,
         })),
         Event::LineSaved(saved) => Some(RosterState::Line(Line {
             name: saved.line.clone(),

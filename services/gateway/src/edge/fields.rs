@@ -17,7 +17,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// `MESSAGE_MALFORMED` for what is no message, `REQUEST_ID_REQUIRED` and `FIELD_INVALID` for a mutation without a UUID.
+    /// `MESSAGE_MALFORMED` for what is no message, `REQUEST_ID_REQUIRED` and `FIELD_INVALID` for a unary mutation without a UUID.
     pub(super) fn read(method: &Method, message: &'a [u8]) -> Result<Self, Failure> {
         let access = &method.access;
         let touch = access.first_touch.as_ref();
@@ -49,7 +49,7 @@ impl<'a> Fields<'a> {
             client: text(6),
             channel: found[7].map_or(0, wire::Value::as_enum),
         };
-        if access.mutation {
+        if method.request_id.is_some() {
             fields.check_request_id()?;
         }
         Ok(fields)

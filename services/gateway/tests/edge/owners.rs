@@ -43,6 +43,7 @@ pub(crate) fn employee(name: &str, branch: &str, roles: &[Role]) -> Employee {
         external_id: format!("CRM-{name}"),
         active: true,
         bootstrap: false,
+        position: 0,
     }
 }
 

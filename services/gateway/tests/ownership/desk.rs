@@ -186,8 +186,8 @@ impl Desk {
         let request = IdentifyClientRequest {
             contact: format!("contacts/{contact}"),
             client: client.to_owned(),
-            topic: String::new(),
             request_id: id(),
+            ..IdentifyClientRequest::default()
         };
         self.cases(request, async |mut cases, request| cases.identify_client(request).await).await
     }
@@ -376,5 +376,6 @@ pub(crate) fn colleague(id: &str, branch: &str, roles: &[Role]) -> Employee {
         external_id: format!("E-{id}"),
         active: true,
         etag: String::new(),
+        position: 0,
     }
 }

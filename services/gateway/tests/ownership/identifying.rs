@@ -144,6 +144,7 @@ async fn o1_a_more_exact_topic_decides_which_case_the_contact_belongs_to() {
         client: "C-1".to_owned(),
         topic: "fees".to_owned(),
         request_id: id(),
+        ..IdentifyClientRequest::default()
     };
     let fees = li.cases(request, async |mut cases, it| cases.identify_client(it).await).await.unwrap();
     assert_ne!(fees.name, general);

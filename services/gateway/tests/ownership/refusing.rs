@@ -253,9 +253,8 @@ async fn names_texts_and_sizes_out_of_bounds_name_the_field() {
     invalid(&refused.unwrap_err(), "reason");
     let nobody = IdentifyClientRequest {
         contact: "contacts/call-1".to_owned(),
-        client: String::new(),
-        topic: String::new(),
         request_id: id(),
+        ..IdentifyClientRequest::default()
     };
     let refused = zhang.cases(nobody, async |mut cases, it| cases.identify_client(it).await).await;
     invalid(&refused.unwrap_err(), "client");
