@@ -19,6 +19,12 @@ pub enum IndexKind {
     CapitalAccount,
     /// The name of a client or contact in the firm's CRM, as the CRM writes it.
     ExternalId,
+    /// The code of a security (证券代码) of one client, as `{client}|{code}`: two clients with the same holding do not meet.
+    Security,
+    /// A text of one subject, as `{subject}|{field}|{text}`: tells whether it has changed, and no two subjects meet.
+    Text,
+    /// The SHA-256 of a request, in hex: what was asked may be short enough to be guessed from a digest that anybody can compute.
+    Request,
 }
 
 impl IndexKind {
@@ -29,6 +35,9 @@ impl IndexKind {
             Self::IdentityNumber => "identity-number",
             Self::CapitalAccount => "capital-account",
             Self::ExternalId => "external-id",
+            Self::Security => "security",
+            Self::Text => "text",
+            Self::Request => "request",
         }
     }
 }
