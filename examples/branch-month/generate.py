@@ -20,10 +20,12 @@ from datetime import datetime, timedelta
 sys.dont_write_bytecode = True
 
 import expected as rules  # noqa: E402
-from expected import DAY, is_working_time  # noqa: E402
+from opinion.ground import DAY, is_working_time, next_working_hours  # noqa: E402
 from people import vocabulary as words  # noqa: E402
 from people.callbacks import Callbacks  # noqa: E402
 from people.cases import Cases  # noqa: E402
+from people.clients import ClientFiles  # noqa: E402
+from people.complaints import Complaints  # noqa: E402
 from people.contacts import Contacts  # noqa: E402
 from people.setting import CLIENTS, COMPLAINTS_AT_THE_END, FIRST, FORBIDDEN, LAST, LEAVE, PLAY_ENDS  # noqa: E402
 
@@ -40,12 +42,12 @@ class Generator(Contacts, Cases, Callbacks):
     def __init__(self):
         self.rng = random.Random(SEED)
         self.staff = {}
-        for who, _, branch, roles in words.EMPLOYEES:
+        for who, _, branch, roles, _ in words.EMPLOYEES:
             if branch != "hq":
                 self.staff.setdefault(branch, []).append(who)
         self.lead = {branch: staff[0] for branch, staff in self.staff.items()}
-        employees = {who: {"branch": branch, "roles": set(roles.split(";"))}
-                     for who, _, branch, roles in words.EMPLOYEES}
+        employees = {who: {"branch": branch, "roles": set(roles.split(";")), "position": position or "anyone"}
+                     for who, _, branch, roles, position in words.EMPLOYEES}
         self.month = rules.Month(employees)
         self.agenda, self.order, self.taken = [], itertools.count(), set()
         self.contacts, self.actions, self.talking = [], [], []
@@ -147,6 +149,53 @@ class Generator(Contacts, Cases, Callbacks):
         missing += [f"{what} on the dot" for what in ("resolve", "attempt") if not self.on_the_dot[what]]
         if missing:
             sys.exit(f"generate.py: never came up: {', '.join(missing)}")
+        self.add_complaints()
+        self.look_up()
+        self.change_files()
+
+    def add_complaints(self):
+        """Those who complain do it beside all the rest; nothing of it changes."""
+        complaints = Complaints(SEED + 1, self.taken)
+        self.files = ClientFiles(SEED + 2, self.clients, complaints.clients)
+        self.contacts += complaints.contacts
+        written = [{name: stamp(value) for name, value in row.items()} for row in complaints.actions]
+        self.actions = sorted(self.actions + written, key=lambda row: row["time"])
+
+    def look_up(self):
+        """Some clients are found by their number or account, as they say it."""
+        rng, files = random.Random(SEED + 3), {row["client"]: row for row in self.files.rows}
+        for contact in self.contacts:
+            row = files.get(contact["client"])
+            if contact["identified"] == "yes" and row and rng.random() < 0.1:
+                ways = ["phone", "capital_account"] + ["identity_number"] * bool(row["identity_number"])
+                contact["identified"] = rng.choice(ways)
+
+    def change_files(self):
+        """Figures change, clients are handed over; some of it is refused."""
+        rows = [row for row in self.files.rows if row["branch"] == "changzhi" and not row["service_manager"]]
+        small = [row for row in rows if 20_000 < float(row["assets"]) < 90_000 and float(row["turnover"]) < 3]
+        large = [row for row in rows if 1_100_000 < float(row["assets"]) < 4_000_000]
+        named = {contact["client"] for contact in self.contacts}
+        small, large = ([row["client"] for row in some if row["client"] not in named] for some in (small, large))
+        self.actions += [{"time": f"2025-10-{day}T16:{minute:02d}:11+08:00", **action} for day, minute, action in [
+            (13, 3, {"action": "save_client", "by": "han-lixin", "client": small[0], "assets": "1000000.00"}),
+            (13, 9, {"action": "save_client", "by": "han-lixin", "client": small[1], "assets": "120000.00", "turnover": "3.00"}),
+            (14, 2, {"action": "save_client", "by": "jiang-wenhua", "client": large[0], "assets": "499999.99"}),
+            (14, 8, {"action": "save_client", "by": "han-lixin", "client": large[1], "phone": "154 0000 0001",
+                     "expect": "EVIDENCE_REQUIRED"}),
+            (14, 9, {"action": "save_client", "by": "han-lixin", "client": large[1], "phone": "154 0000 0001",
+                     "evidence": "录音 20251014-0007"}),
+            (15, 1, {"action": "save_client", "by": "han-lixin", "client": small[2], "turnover": "3.5"}),
+            (15, 4, {"action": "save_client", "by": "fan-zhenyu", "client": small[3], "turnover": "3.5",
+                     "expect": "BRANCH_OUT_OF_REACH"}),
+            (15, 6, {"action": "assign_manager", "by": "han-lixin", "client": small[4], "employee": "wang-fang",
+                     "reason": "客户希望由熟悉的员工服务"}),
+            (15, 7, {"action": "assign_manager", "by": "han-lixin", "client": large[2], "employee": "liu-yang",
+                     "reason": "主管出差", "expect": "POSITION_TOO_LOW"}),
+            (16, 2, {"action": "assign_manager", "by": "han-lixin", "client": small[5], "employee": "cui-ying",
+                     "reason": "客户迁往太原", "expect": "MANAGER_INVALID"}),
+        ]]
+        self.actions.sort(key=lambda row: row["time"])
 
     @property
     def now(self):
@@ -160,7 +209,7 @@ class Generator(Contacts, Cases, Callbacks):
         """`moment` if it lies in working hours, else somewhat after they begin next."""
         if is_working_time(moment):
             return moment
-        return rules.next_working_hours(moment) + self.minutes(2, 80)
+        return next_working_hours(moment) + self.minutes(2, 80)
 
     def act(self, action, who, refused=None, **fields):
         row = {"time": self.now, "action": action, "by": who, **fields}
@@ -188,15 +237,16 @@ class Generator(Contacts, Cases, Callbacks):
                                ("taiyuan", "太原迎泽大街证券营业部", "0351-4110012"),
                                ("hq", "经纪业务总部", "0351-4110000")])
         table("employees.csv", [
-            (who, name, branch, roles, office_number(branch, n), f"E{1001 + n}")
-            for n, (who, name, branch, roles) in enumerate(words.EMPLOYEES)])
+            (who, name, branch, roles, position, office_number(branch, n), f"E{1001 + n}")
+            for n, (who, name, branch, roles, position) in enumerate(words.EMPLOYEES)])
         offices = [(f"office-{who}", branch, office_number(branch, n), "no", who)
-                   for n, (who, _, branch, _) in enumerate(words.EMPLOYEES) if branch != "hq"]
+                   for n, (who, _, branch, _, _) in enumerate(words.EMPLOYEES) if branch != "hq"]
         table("lines.csv", [("changzhi-1", "changzhi", "0355-2110001", "yes", ""),
                             ("changzhi-2", "changzhi", "0355-2110002", "yes", ""),
                             ("taiyuan-1", "taiyuan", "0351-4110001", "yes", ""), *offices])
         table("service_accounts.csv", [("telephony", "电话系统", "changzhi;taiyuan", "no"),
                                        ("crm", "客户关系管理系统", "changzhi;taiyuan;hq", "yes")])
+        table("clients.csv", [row.values() for row in self.files.rows])
         columns = rules.COLUMNS["contacts.csv"].split(",")
         self.contacts.sort(key=lambda row: (row["time"], row["contact"]))
         table("contacts.csv", [[stamp(row[name]) for name in columns] for row in self.contacts])

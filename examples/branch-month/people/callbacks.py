@@ -2,8 +2,7 @@
 
 from datetime import date, time, timedelta
 
-import expected as rules
-from expected import DAY, at, in_window, into_window, is_working_time
+from opinion.ground import DAY, at, in_window, into_window, is_working_time, plain_phone
 
 from . import vocabulary as words
 from .setting import LAST, HOUR, MINUTE
@@ -130,7 +129,7 @@ class Callbacks:
         """The result; before it, now and then, the outbound contact is registered like any other."""
         callback = self.month.by_origin[contact, kind]
         case = callback.case.survivor if callback.case else None
-        phone = rules.plain_phone(callback.phone)
+        phone = plain_phone(callback.phone)
         client = next((c for c in self.clients if c["phone"] == phone), None)
         if case:
             fits = case.client and case.state in ("open", "awaiting") and who in (case.handler, case.accountable)

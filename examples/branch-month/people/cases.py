@@ -2,7 +2,7 @@
 
 from datetime import date, time, timedelta
 
-from expected import at
+from opinion.ground import at
 
 from . import vocabulary as words
 from .setting import HOUR, MINUTE, LEAVE

@@ -3,7 +3,8 @@
 from datetime import date, time, timedelta
 
 import expected as rules
-from expected import DAY, at, into_window, is_working_day, is_working_time
+from opinion.cases import CUT_SHORT, NO_CONCERN
+from opinion.ground import CALLBACK_KINDS, DAY, at, into_window, is_working_day, is_working_time
 
 from . import vocabulary as words
 from .setting import MINUTE
@@ -166,7 +167,7 @@ class Contacts:
         if row["channel"] == "phone":
             wait = rng.randrange(16, 34) if self.chance(0.09) else rng.randrange(3, 15)
             answered = self.now + timedelta(seconds=wait)
-            short = row["outcome"] in rules.NO_CONCERN | rules.CUT_SHORT
+            short = row["outcome"] in NO_CONCERN | CUT_SHORT
             talk = self.minutes(0.3, 1.2) if short else self.minutes(1, 9)
         elif row["channel"] == "counter":
             answered, talk = self.now + self.minutes(0.2, 8), self.minutes(3, 18)
@@ -175,9 +176,9 @@ class Contacts:
         row["answered_at"] = self.reserve(answered.replace(microsecond=0))
         row["ended_at"] = self.reserve(row["answered_at"] + talk)
         row["ended_by"] = "client" if row["channel"] != "email" else "employee"
-        if row["outcome"] in rules.CUT_SHORT:
+        if row["outcome"] in CUT_SHORT:
             row["ended_by"] = "system" if row["outcome"] in ("noisy_line", "system_failure") else "employee"
-        elif row["outcome"] in rules.NO_CONCERN:
+        elif row["outcome"] in NO_CONCERN:
             row["ended_by"] = self.pick(["client", "employee"])
         elif row["channel"] == "phone" and self.chance(0.03):
             row["ended_by"] = "employee"
@@ -203,11 +204,11 @@ class Contacts:
 
     def write_record(self, row, client):
         """K8 and K9; silent calls and some others leave none."""
-        if row["outcome"] in rules.NO_CONCERN or not row["phone"]:
+        if row["outcome"] in NO_CONCERN or not row["phone"]:
             row["summary"] = row["inquiry_type"] = ""
             return
         shares = {"confirmed": 82, "filled": 11, "none": 7}
-        row["record"] = self.weighted(shares if row["outcome"] not in rules.CUT_SHORT else {"filled": 1, "none": 1})
+        row["record"] = self.weighted(shares if row["outcome"] not in CUT_SHORT else {"filled": 1, "none": 1})
         if row["record"] == "none":
             row["summary"] = row["inquiry_type"] = ""
             return
@@ -250,7 +251,7 @@ class Contacts:
         if self.month.case_of[contact].state == "open":
             if row["outcome"] in ("harassment", "abuse"):
                 self.follow(contact, self.minutes(30, 200), self.lead_closes, "explained")
-            elif not any((contact, kind) in self.month.by_origin for kind in rules.KINDS) or self.chance(0.3):
+            elif not any((contact, kind) in self.month.by_origin for kind in CALLBACK_KINDS) or self.chance(0.3):
                 self.work(contact)
         elif case.state == "closed":
             self.after_closing(contact)

@@ -2,7 +2,7 @@
 
 from datetime import date, time, timedelta
 
-from expected import at
+from opinion.ground import at
 
 FIRST, LAST = date(2025, 9, 22), date(2025, 10, 21)
 PLAY_ENDS = at(date(2025, 10, 31), time(17, 30))
