@@ -158,9 +158,15 @@ impl callback_service_server::CallbackService for Api {
 
     async fn supersede_result(
         &self,
-        _request: Request<SupersedeResultRequest>,
+        request: Request<SupersedeResultRequest>,
     ) -> Result<Response<CallbackMessage>, Status> {
-        Err(Status::unimplemented("results cannot be superseded yet"))
+        let call = Call::mutation(&request, "SupersedeResult", &request.get_ref().request_id)?;
+        let employee = call.caller.require_employee()?.to_string();
+        let talk = parse::corrected(request.get_ref())?;
+        let reason = parse::reason(&request.get_ref().reason)?;
+        let row = self.reachable(&call.caller, &request.get_ref().name).await?;
+        let command = Command::Supersede { callback: row.callback.name.aggregate(), employee, talk, reason };
+        Ok(self.submit(&call, command).await?.respond())
     }
 
     async fn postpone_callback(
@@ -168,11 +174,13 @@ impl callback_service_server::CallbackService for Api {
         request: Request<PostponeCallbackRequest>,
     ) -> Result<Response<CallbackMessage>, Status> {
         let call = Call::mutation(&request, "PostponeCallback", &request.get_ref().request_id)?;
+        let employee = call.caller.require_employee()?.to_string();
         let request = request.get_ref();
         let not_before = parse::required_time("not_before", request.not_before.as_ref())?;
         let reason = parse::reason(&request.reason)?;
         let row = self.reachable(&call.caller, &request.name).await?;
-        let command = Command::Postpone { callback: row.callback.name.aggregate(), not_before, reason };
+        let callback = row.callback.name.aggregate();
+        let command = Command::Postpone { callback, employee, not_before, reason };
         Ok(self.submit(&call, command).await?.respond())
     }
 
@@ -181,9 +189,10 @@ impl callback_service_server::CallbackService for Api {
         request: Request<CancelCallbackRequest>,
     ) -> Result<Response<CallbackMessage>, Status> {
         let call = Call::mutation(&request, "CancelCallback", &request.get_ref().request_id)?;
+        let employee = call.caller.require_employee()?.to_string();
         let reason = parse::reason(&request.get_ref().reason)?;
         let row = self.reachable(&call.caller, &request.get_ref().name).await?;
-        let command = Command::Cancel { callback: row.callback.name.aggregate(), reason };
+        let command = Command::Cancel { callback: row.callback.name.aggregate(), employee, reason };
         Ok(self.submit(&call, command).await?.respond())
     }
 

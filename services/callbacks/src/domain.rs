@@ -1,5 +1,5 @@
 //! Callbacks (回访) as pure types and decisions: what is owed to a client by telephone, from when, until when, who has it, and what came of it
-//! (B1-B8).
+//! (B1-B8, C9, C11).
 //!
 //! No I/O and no clock: times, policies and ids come in from outside. Nothing here knows how a call reaches the service or where a state is kept.
 
@@ -7,18 +7,22 @@ pub mod attempts;
 pub mod callback;
 pub mod codec;
 pub mod command;
+pub mod escalation;
 pub mod evolve;
 pub mod limits;
 pub mod name;
 pub mod rejection;
+mod results;
 pub mod schedule;
+pub mod settled;
+pub mod talk;
 pub mod transitions;
 
 use shouwen_policy::PolicyVersion;
 
-pub use callback::{Attempt, Callback, Kind, Met, Stage};
+pub use callback::{Attempt, Callback, Kind, Met, Stage, Verification};
 pub use command::Command;
-pub use name::{CallbackName, Parent};
+pub use name::{CallbackName, ComplaintName, Parent};
 pub use rejection::Rejection;
 
 /// The state of an aggregate of this service.

@@ -17,6 +17,10 @@ impl FeedEvents for CallbacksDomain {
         match event {
             Event::CallbackScheduled(scheduled) => vec![&mut scheduled.phone, &mut scheduled.subject],
             Event::CallbackCompleted(completed) => vec![&mut completed.suggestions, &mut completed.answers],
+            Event::CallbackResultSuperseded(superseded) => match &mut superseded.result {
+                Some(result) => vec![&mut result.suggestions, &mut result.answers],
+                None => Vec::new(),
+            },
             _ => Vec::new(),
         }
     }

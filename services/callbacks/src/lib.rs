@@ -1,5 +1,6 @@
 //! The callbacks service (回访): what is owed to a client by telephone appears by itself, is called back by one employee at a time within the
-//! client's waking hours, and ends with a result (B1-B8).
+//! client's waking hours, and ends with a result (B1-B8), also whether a
+//! handled complaint is settled for the client (C9).
 //!
 //! This file assembles it. It does not listen, authenticate or migrate: the binary that runs it does, around [`Service::routes`] and [`schema`].
 
@@ -29,7 +30,7 @@ use sqlx::{PgPool, migrate::Migrator, postgres::PgConnectOptions};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use followers::{FollowCalls, FollowOwnership};
+use followers::{FollowCalls, FollowComplaints, FollowOwnership};
 use policies::Policies;
 pub use write_path::CallbacksDomain;
 
@@ -64,6 +65,7 @@ pub struct Dependencies {
 pub struct Feeds {
     pub ownership: FeedSource,
     pub calls: FeedSource,
+    pub complaints: FeedSource,
 }
 
 /// Why the service cannot start.
@@ -95,13 +97,16 @@ impl Service {
         let ownership = Arc::new(FollowOwnership { pool: pool.clone() });
         let calls = Arc::new(FollowCalls { pool, vault: vault.clone() });
         engine.follow(Arc::clone(&ownership), Arc::clone(&feeds.ownership));
+        let complaints = Arc::new(FollowComplaints { vault: vault.clone() });
         engine.follow(Arc::clone(&calls), Arc::clone(&feeds.calls));
+        engine.follow(Arc::clone(&complaints), Arc::clone(&feeds.complaints));
 
         let operator = shouwen_serving::OperatorServer {
             engine: engine.clone(),
             feeds: vec![
                 Box::new(Followed { engine: engine.clone(), follow: ownership, source: feeds.ownership }),
                 Box::new(Followed { engine: engine.clone(), follow: calls, source: feeds.calls }),
+                Box::new(Followed { engine: engine.clone(), follow: complaints, source: feeds.complaints }),
             ],
             calendar: Arc::new(move |now: DateTime<Utc>| {
                 let calendar = domain.policies().book().calendar(now);

@@ -14,7 +14,10 @@ use sqlx::PgConnection;
 
 use crate::{
     domain::{
-        Command, Rejection, State, callback::missed_caller, command::Cause, evolve, schedule, transitions,
+        Command, Rejection, State,
+        callback::{missed_caller, verification_of},
+        command::Cause,
+        evolve, schedule, transitions,
     },
     policies::{Policies, StoredPolicy},
     store,
@@ -43,11 +46,14 @@ impl CallbacksDomain {
         match command {
             Command::AdoptPolicy(adopted) => footprint.aggregates.push(AggregateId(adopted.policy.clone())),
             Command::CancelCase { callbacks, .. } => footprint.aggregates.extend_from_slice(callbacks),
-            Command::Schedule(schedule) => {
-                if let Cause::MissedCall { caller_key, .. } = &schedule.cause {
-                    footprint.keys.push(missed_caller(&schedule.branch, &hex::encode(caller_key)));
+            Command::Schedule(schedule) => footprint.keys.extend(match &schedule.cause {
+                Cause::MissedCall { caller_key, .. } => {
+                    Some(missed_caller(&schedule.branch, &hex::encode(caller_key)))
                 }
-            }
+                Cause::Verification(wanted) => Some(verification_of(&wanted.complaint.aggregate())),
+                Cause::Promise { .. } | Cause::AfterHours => None,
+            }),
+            Command::EndVerification { complaint, .. } => footprint.keys.push(verification_of(complaint)),
             _ => {}
         }
         footprint
@@ -81,7 +87,10 @@ impl Domain for CallbacksDomain {
             Command::AdoptPolicy(adopted) => schedule::adopt(world, adopted, &book),
             Command::Schedule(wanted) => schedule::schedule(world, wanted, context, &book),
             Command::CancelCase { case, callbacks, reason } => {
-                schedule::cancel_case(world, case, callbacks, reason, context)
+                schedule::cancel_case(world, case, callbacks, reason, context, &book)
+            }
+            Command::EndVerification { complaint, reason } => {
+                schedule::end_verification(world, complaint, reason, context, &book)
             }
             on_one => {
                 let id = on_one.callback().ok_or(Rejection::Internal("a command without a callback"))?;
@@ -110,7 +119,7 @@ impl Domain for CallbacksDomain {
     fn place(&self, _id: &AggregateId, state: &State) -> (String, String) {
         state
             .callback()
-            .map(|callback| (callback.name.case().to_owned(), callback.branch.clone()))
+            .map(|callback| (callback.case().to_owned(), callback.branch.clone()))
             .unwrap_or_default()
     }
 

@@ -59,6 +59,45 @@ impl From<Rejection> for Failure {
             Rejection::NotBeforePast => {
                 Failure::field_invalid("not_before", "a time to come", "请填写将来的时间")
             }
+            Rejection::Recused(complaint) => Failure::new(
+                Code::PermissionDenied,
+                "RECUSED",
+                format!("`{complaint}` is about you; leave its verification to a colleague of the unit that received it."),
+                format!("`{complaint}` 涉及您本人，请由受理单位的其他人员核实回访。"),
+            )
+            .with("complaint", complaint),
+            Rejection::MeasuresRequired => Failure::new(
+                Code::InvalidArgument,
+                "MEASURES_REQUIRED",
+                "A verification says whether the measures were carried out; ask the client and fill it in.",
+                "核实回访须填写整改措施是否落实，请向客户询问后填写。",
+            )
+            .with("field", "measures")
+            .field(
+                "measures",
+                "CARRIED_OUT, NOT_CARRIED_OUT or WITHOUT_EFFECT",
+                "请填写已落实、未落实或无效果",
+            ),
+            Rejection::MeasuresUnasked => Failure::field_invalid(
+                "measures",
+                "leave it empty: only the verification of a complaint asks for measures",
+                "请留空：仅投诉核实回访填写整改措施",
+            ),
+            Rejection::NotCompleted { name, state } => Failure::new(
+                Code::FailedPrecondition,
+                "NOT_COMPLETED",
+                format!("`{name}` is {state} and has no result to supersede; record one with CompleteCallback."),
+                format!("`{name}` 当前为 {state}，尚无可更正的结果，请先调用 CompleteCallback 登记。"),
+            )
+            .with("name", name)
+            .with("state", state),
+            Rejection::SecondPersonRequired(employee) => Failure::new(
+                Code::PermissionDenied,
+                "SECOND_PERSON_REQUIRED",
+                format!("{employee} recorded the result that stands; another lead or HQ supersedes it."),
+                format!("现行结果由 {employee} 登记，须由其他主管或总部人员更正。"),
+            )
+            .with("employee", employee),
             Rejection::IllegalTransition { name, state, action } => {
                 Failure::illegal_transition("callback", name, state, action)
             }

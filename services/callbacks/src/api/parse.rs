@@ -4,18 +4,17 @@ use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 use shouwen_access::{BranchName, Failure};
 use shouwen_proto::{
-    callbacks::v1::{CompleteCallbackRequest, RecordAttemptRequest},
+    callbacks::v1::{CompleteCallbackRequest, RecordAttemptRequest, SupersedeResultRequest},
     events::v1::AttemptOutcome,
-    r#type::v1::Satisfaction as SatisfactionMessage,
+    r#type::v1::{MeasuresFound, Satisfaction as SatisfactionMessage},
 };
 
 use super::failures;
 use crate::{
     domain::{
-        CallbackName, Met,
-        callback::{Satisfaction, Talk},
-        codec,
+        CallbackName, Met, codec,
         command::Tried,
+        talk::{Measures, Satisfaction, Talk},
     },
     store::After,
 };
@@ -60,18 +59,47 @@ pub(super) fn tried(request: &RecordAttemptRequest) -> Result<Tried, Failure> {
     }
 }
 
+/// The talk as it is recorded first (B4).
 pub(super) fn talk(request: &CompleteCallbackRequest) -> Result<Talk, Failure> {
-    if !(0..=10).contains(&request.score) {
-        return Err(Failure::field_invalid("score", "1 to 10, or 0 for none", "1 至 10，未评分填 0"));
-    }
     text("suggestions", &request.suggestions)?;
     text("answers", &request.answers)?;
     Ok(Talk {
         solved: request.solved,
         attitude: Some(satisfaction("attitude", request.attitude)?),
         overall: Some(satisfaction("overall", request.overall)?),
-        score: request.score,
+        score: score(request.score)?,
         charged: request.charged,
+        measures: measures(request.measures)?,
+    })
+}
+
+/// The talk as it is corrected (C11).
+pub(super) fn corrected(request: &SupersedeResultRequest) -> Result<Talk, Failure> {
+    Ok(Talk {
+        solved: request.solved,
+        attitude: Some(satisfaction("attitude", request.attitude)?),
+        overall: Some(satisfaction("overall", request.overall)?),
+        score: score(request.score)?,
+        charged: request.charged,
+        measures: measures(request.measures)?,
+    })
+}
+
+fn score(score: i32) -> Result<i32, Failure> {
+    if (0..=10).contains(&score) {
+        return Ok(score);
+    }
+    Err(Failure::field_invalid("score", "1 to 10, or 0 for none", "1 至 10，未评分填 0"))
+}
+
+/// `None` where nothing is said; whether something must be is the domain's (C9).
+fn measures(number: i32) -> Result<Option<Measures>, Failure> {
+    MeasuresFound::try_from(number).map(codec::measures).map_err(|_| {
+        Failure::field_invalid(
+            "measures",
+            "CARRIED_OUT, NOT_CARRIED_OUT or WITHOUT_EFFECT",
+            "请填写已落实、未落实或无效果",
+        )
     })
 }
 

@@ -1,4 +1,5 @@
-//! The state of one callback, and what it holds while it is open: its deadlines and its place among the missed calls of one caller.
+//! The state of one callback, and what it holds while it is open: its deadlines, its place among the missed calls of one caller, and that it is the
+//! one verification of its complaint.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,11 @@ use shouwen_engine::{Deadline, Key};
 use shouwen_proto::r#type::v1::CallbackKind;
 use shouwen_vault::Sealed;
 
-use super::name::CallbackName;
+use super::{
+    escalation::{Escalation, Step, step_name},
+    name::{CallbackName, ComplaintName},
+    talk::Results,
+};
 
 /// The deadline at which the limit for the first attempt passes (B1).
 pub const STEP_LIMIT: &str = "limit";
@@ -16,9 +21,11 @@ pub const STEP_LIMIT: &str = "limit";
 pub const STEP_LEASE: &str = "lease";
 /// The unique key under which an open callback stands for all missed calls of one caller (K14).
 pub const KEY_MISSED_CALLER: &str = "missed_caller";
+/// The unique key under which an open callback is the one verification of its complaint (C9).
+pub const KEY_VERIFICATION: &str = "verification";
 
 /// Why there is a callback (B1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// At the time agreed with the client (K6).
@@ -28,28 +35,36 @@ pub enum Kind {
     /// A contact outside working hours (O5).
     AfterHours,
     /// Whether a handled complaint is settled for the client (C9).
-    Verification,
+    Verification(Verification),
 }
 
-impl From<Kind> for CallbackKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Promised => Self::Promised,
-            Kind::MissedCall => Self::MissedCall,
-            Kind::AfterHours => Self::AfterHours,
-            Kind::Verification => Self::Verification,
+/// What is verified, and who may not do it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    pub complaint: ComplaintName,
+    /// Which handling of the complaint, from 1.
+    pub round: i32,
+    /// `employees/{employee}` whom the complaint is about (B7, O12).
+    pub recused: Vec<String>,
+}
+
+impl Kind {
+    /// What is verified, if it is a verification.
+    pub fn verification(&self) -> Option<&Verification> {
+        match self {
+            Self::Verification(verification) => Some(verification),
+            Self::Promised | Self::MissedCall | Self::AfterHours => None,
         }
     }
 }
 
-impl From<CallbackKind> for Kind {
-    /// Nothing schedules an unspecified kind; a promise is what depends on no calendar.
-    fn from(kind: CallbackKind) -> Self {
+impl From<&Kind> for CallbackKind {
+    fn from(kind: &Kind) -> Self {
         match kind {
-            CallbackKind::MissedCall => Self::MissedCall,
-            CallbackKind::AfterHours => Self::AfterHours,
-            CallbackKind::Verification => Self::Verification,
-            CallbackKind::Promised | CallbackKind::Unspecified => Self::Promised,
+            Kind::Promised => Self::Promised,
+            Kind::MissedCall => Self::MissedCall,
+            Kind::AfterHours => Self::AfterHours,
+            Kind::Verification(_) => Self::Verification,
         }
     }
 }
@@ -76,27 +91,6 @@ pub struct Attempt {
     pub met: Met,
 }
 
-/// How satisfied the client is (B4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Satisfaction {
-    Satisfied,
-    Neutral,
-    Dissatisfied,
-}
-
-/// What came of the talk (B4). The client's words stay on the ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Talk {
-    pub solved: bool,
-    /// `None` on records of an earlier release that did not know the value.
-    pub attitude: Option<Satisfaction>,
-    pub overall: Option<Satisfaction>,
-    /// 1 to 10; 0 where the client gave none.
-    pub score: i32,
-    pub charged: bool,
-}
-
 /// Where a callback stands. An open one always has a next step: its time, a lease that ends, or a lead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
@@ -110,7 +104,7 @@ pub enum Stage {
     },
     /// The attempts are used up (B6).
     LeadDecides,
-    Completed(Talk),
+    Completed(Results),
     Cancelled {
         reason: String,
     },
@@ -137,6 +131,9 @@ pub struct Callback {
     pub first_attempt: Option<DateTime<Utc>>,
     /// The limit passed without an attempt.
     pub missed: bool,
+    /// Who was told of it (O10).
+    #[serde(default)]
+    pub escalation: Escalation,
     pub attempts: Vec<Attempt>,
     /// The attempts of the present round that count towards the policy's (B6).
     pub round: Vec<DateTime<Utc>>,
@@ -165,6 +162,22 @@ impl Callback {
         self.is_open() && self.first_attempt.is_none() && !self.missed
     }
 
+    /// What of the escalation of a missed limit still lies ahead: an attempt or the end stops it (O10).
+    pub fn steps_ahead(&self) -> &[Step] {
+        if self.is_open() && self.first_attempt.is_none() { &self.escalation.ahead } else { &[] }
+    }
+
+    /// The case concerned: that under which it is named, or the complaint's; empty where nobody knows the concern yet.
+    pub fn case(&self) -> &str {
+        self.kind.verification().map_or_else(|| self.name.case(), |verified| verified.complaint.case())
+    }
+
+    /// The complaint that it verifies and the round, as events name them; empty and 0 for all other kinds.
+    pub fn complaint(&self) -> (String, i32) {
+        let verification = self.kind.verification();
+        verification.map(|verified| (verified.complaint.to_string(), verified.round)).unwrap_or_default()
+    }
+
     /// The stage as the contract calls it.
     pub fn stage_name(&self) -> &'static str {
         match self.stage {
@@ -188,6 +201,13 @@ impl Callback {
                 provisional: self.provisional,
             });
         }
+        deadlines.extend(self.steps_ahead().iter().map(|step| Deadline {
+            step: step_name(step.level),
+            due: step.due,
+            policy: self.escalation.policy.clone(),
+            calendar: String::new(),
+            provisional: false,
+        }));
         if let Stage::Leased { until, .. } = &self.stage {
             deadlines.push(Deadline {
                 step: STEP_LEASE,
@@ -202,12 +222,23 @@ impl Callback {
 
     /// The unique keys that the state holds.
     pub fn keys(&self) -> BTreeSet<Key> {
-        let holds = self.kind == Kind::MissedCall && self.is_open() && !self.caller_key.is_empty();
-        holds.then(|| missed_caller(&self.branch, &self.caller_key)).into_iter().collect()
+        let key = match &self.kind {
+            Kind::MissedCall if !self.caller_key.is_empty() => {
+                Some(missed_caller(&self.branch, &self.caller_key))
+            }
+            Kind::Verification(verified) => Some(verification_of(&verified.complaint.aggregate())),
+            Kind::Promised | Kind::MissedCall | Kind::AfterHours => None,
+        };
+        key.filter(|_| self.is_open()).into_iter().collect()
     }
 }
 
 /// The key of one caller's missed calls within a branch (K14).
 pub fn missed_caller(branch: &str, caller_key_hex: &str) -> Key {
     Key { kind: KEY_MISSED_CALLER, key: format!("{branch}|{caller_key_hex}") }
+}
+
+/// The key of the open verification of a complaint, `complaints/{complaint}` (C9).
+pub fn verification_of(complaint: &str) -> Key {
+    Key { kind: KEY_VERIFICATION, key: complaint.to_owned() }
 }

@@ -2,10 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
-use shouwen_proto::{events::v1::AttemptOutcome, r#type::v1::Satisfaction as SatisfactionMessage};
+use shouwen_policy::Level;
+use shouwen_proto::{
+    events::v1::AttemptOutcome,
+    r#type::v1::{EscalationLevel, MeasuresFound, Satisfaction as SatisfactionMessage},
+};
 use shouwen_serving::timestamps;
 
-use super::callback::{Met, Satisfaction};
+use super::{
+    callback::Met,
+    talk::{Measures, Satisfaction},
+};
 
 /// As the contract writes it.
 pub fn timestamp(time: DateTime<Utc>) -> Option<Timestamp> {
@@ -59,5 +66,47 @@ pub fn satisfaction_message(satisfaction: Option<Satisfaction>) -> SatisfactionM
         Some(Satisfaction::Satisfied) => SatisfactionMessage::Satisfied,
         Some(Satisfaction::Neutral) => SatisfactionMessage::Neutral,
         Some(Satisfaction::Dissatisfied) => SatisfactionMessage::Dissatisfied,
+    }
+}
+
+/// What became of the measures; `None` where unspecified.
+pub fn measures(message: MeasuresFound) -> Option<Measures> {
+    Some(match message {
+        MeasuresFound::Unspecified => return None,
+        MeasuresFound::CarriedOut => Measures::CarriedOut,
+        MeasuresFound::NotCarriedOut => Measures::NotCarriedOut,
+        MeasuresFound::WithoutEffect => Measures::WithoutEffect,
+    })
+}
+
+/// What became of the measures, for the contract.
+pub fn measures_message(measures: Option<Measures>) -> MeasuresFound {
+    match measures {
+        None => MeasuresFound::Unspecified,
+        Some(Measures::CarriedOut) => MeasuresFound::CarriedOut,
+        Some(Measures::NotCarriedOut) => MeasuresFound::NotCarriedOut,
+        Some(Measures::WithoutEffect) => MeasuresFound::WithoutEffect,
+    }
+}
+
+/// A level of escalation; `None` where unspecified.
+pub fn level(message: EscalationLevel) -> Option<Level> {
+    Some(match message {
+        EscalationLevel::Unspecified => return None,
+        EscalationLevel::Responsible => Level::Responsible,
+        EscalationLevel::Lead => Level::Lead,
+        EscalationLevel::Hq => Level::Hq,
+        EscalationLevel::CompanyLeader => Level::CompanyLeader,
+    })
+}
+
+/// A level of escalation, for the contract.
+pub fn level_message(level: Option<Level>) -> EscalationLevel {
+    match level {
+        None => EscalationLevel::Unspecified,
+        Some(Level::Responsible) => EscalationLevel::Responsible,
+        Some(Level::Lead) => EscalationLevel::Lead,
+        Some(Level::Hq) => EscalationLevel::Hq,
+        Some(Level::CompanyLeader) => EscalationLevel::CompanyLeader,
     }
 }

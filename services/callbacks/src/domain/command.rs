@@ -5,8 +5,9 @@ use shouwen_engine::AggregateId;
 use shouwen_proto::{events::v1::PolicyAdopted, r#type::v1::Private};
 
 use super::{
-    callback::{Met, Talk},
+    callback::{Met, Verification},
     name::CallbackName,
+    talk::Talk,
 };
 
 /// One command.
@@ -18,6 +19,8 @@ pub enum Command {
     Schedule(Box<Schedule>),
     /// The case held no concern: what was owed under it is owed no more. The callbacks are those found open before.
     CancelCase { case: String, callbacks: Vec<AggregateId>, reason: String },
+    /// The complaint `complaints/{complaint}` was settled otherwise: nobody calls about it any more.
+    EndVerification { complaint: String, reason: String },
     /// Takes the callback for oneself (B8).
     Lease { callback: AggregateId, employee: String },
     /// Gives the lease back (B8).
@@ -32,10 +35,12 @@ pub enum Command {
         suggestions: Option<Private>,
         answers: Option<Private>,
     },
+    /// The recorded result was wrong (C11).
+    Supersede { callback: AggregateId, employee: String, talk: Talk, reason: String },
     /// A lead orders another round (B6).
-    Postpone { callback: AggregateId, not_before: DateTime<Utc>, reason: String },
+    Postpone { callback: AggregateId, employee: String, not_before: DateTime<Utc>, reason: String },
     /// A lead gives the callback up (B6).
-    Cancel { callback: AggregateId, reason: String },
+    Cancel { callback: AggregateId, employee: String, reason: String },
     /// A deadline has come: what is due by then happens.
     Due { callback: AggregateId },
     /// The calendar has changed (S3).
@@ -74,6 +79,8 @@ pub enum Cause {
     MissedCall { call: String, caller_key: Vec<u8> },
     /// O5.
     AfterHours,
+    /// C9.
+    Verification(Verification),
 }
 
 impl Command {
@@ -85,11 +92,31 @@ impl Command {
             | Self::Release { callback, .. }
             | Self::RecordAttempt { callback, .. }
             | Self::Complete { callback, .. }
+            | Self::Supersede { callback, .. }
             | Self::Postpone { callback, .. }
             | Self::Cancel { callback, .. }
             | Self::Due { callback }
             | Self::Recompute { callback } => Some(callback.clone()),
-            Self::AdoptPolicy(_) | Self::CancelCase { .. } => None,
+            Self::AdoptPolicy(_) | Self::CancelCase { .. } | Self::EndVerification { .. } => None,
+        }
+    }
+
+    /// Who gives it; `None` where no person does.
+    pub fn employee(&self) -> Option<&str> {
+        match self {
+            Self::Lease { employee, .. }
+            | Self::Release { employee, .. }
+            | Self::RecordAttempt { employee, .. }
+            | Self::Complete { employee, .. }
+            | Self::Supersede { employee, .. }
+            | Self::Postpone { employee, .. }
+            | Self::Cancel { employee, .. } => Some(employee),
+            Self::AdoptPolicy(_)
+            | Self::Schedule(_)
+            | Self::CancelCase { .. }
+            | Self::EndVerification { .. }
+            | Self::Due { .. }
+            | Self::Recompute { .. } => None,
         }
     }
 }

@@ -5,16 +5,19 @@ use shouwen_engine::Recorded;
 use shouwen_policy::PolicyVersion;
 use shouwen_proto::{
     events::v1::{
-        AttemptOutcome, AttemptRecorded, CallbackCompleted, CallbackScheduled, callbacks_event::Event,
+        AttemptOutcome, AttemptRecorded, CallbackCompleted, CallbackLimitMissed, CallbackScheduled,
+        callbacks_event::Event,
     },
-    r#type::v1::{CallbackKind, Satisfaction},
+    r#type::v1::CallbackKind,
 };
 use shouwen_serving::private;
 
 use super::{
     State,
-    callback::{Attempt, Callback, Kind, Met, Stage, Talk},
+    callback::{Attempt, Callback, Kind, Met, Stage, Verification},
     codec,
+    escalation::{Escalation, Step},
+    talk::{Results, Talk, TalkResult},
 };
 
 /// The state of an aggregate after an event on it.
@@ -39,10 +42,9 @@ pub fn evolve(state: Option<State>, recorded: &Recorded<'_, Event>) -> State {
 /// The callback that an event schedules.
 pub fn begun(scheduled: &CallbackScheduled, time: DateTime<Utc>) -> Option<Callback> {
     let name: super::CallbackName = scheduled.callback.parse().ok()?;
-    let kind = Kind::from(CallbackKind::try_from(scheduled.kind).unwrap_or_default());
+    let kind = kind(scheduled)?;
     let not_before = codec::time(scheduled.not_before.as_ref())?;
     Some(Callback {
-        kind,
         branch: scheduled.branch.clone(),
         client: scheduled.client.clone(),
         phone: private::sealed(scheduled.phone.as_ref()),
@@ -54,6 +56,7 @@ pub fn begun(scheduled: &CallbackScheduled, time: DateTime<Utc>) -> Option<Callb
         began: time.min(not_before),
         first_attempt: None,
         missed: false,
+        escalation: Escalation::default(),
         attempts: Vec::new(),
         round: Vec::new(),
         policy_version: scheduled.policy_version.clone(),
@@ -64,7 +67,22 @@ pub fn begun(scheduled: &CallbackScheduled, time: DateTime<Utc>) -> Option<Callb
         // K14: the callback of a missed call has the call's id.
         calls: if kind == Kind::MissedCall { vec![format!("calls/{}", name.id())] } else { Vec::new() },
         stage: Stage::Waiting,
+        kind,
         name,
+    })
+}
+
+/// Nothing schedules an unspecified kind; a promise is what depends on no calendar.
+fn kind(scheduled: &CallbackScheduled) -> Option<Kind> {
+    Some(match scheduled.kind() {
+        CallbackKind::MissedCall => Kind::MissedCall,
+        CallbackKind::AfterHours => Kind::AfterHours,
+        CallbackKind::Promised | CallbackKind::Unspecified => Kind::Promised,
+        CallbackKind::Verification => Kind::Verification(Verification {
+            complaint: scheduled.complaint.parse().ok()?,
+            round: scheduled.round,
+            recused: scheduled.recused.clone(),
+        }),
     })
 }
 
@@ -85,11 +103,24 @@ pub fn apply(callback: &mut Callback, event: &Event, time: DateTime<Utc>) {
         }
         Event::AttemptRecorded(attempt) => attempted(callback, attempt, time),
         Event::CallbackExhausted(_) => callback.stage = Stage::LeadDecides,
-        Event::CallbackCompleted(completed) => talked(callback, completed, time),
+        Event::CallbackCompleted(completed) => reached(callback, completed, time),
         Event::CallbackCancelled(cancelled) => {
             callback.stage = Stage::Cancelled { reason: cancelled.reason.clone() }
         }
-        Event::CallbackLimitMissed(_) => callback.missed = true,
+        Event::CallbackResultSuperseded(superseded) => {
+            if let (Stage::Completed(results), Some(result)) = (&mut callback.stage, &superseded.result) {
+                results.supersede(superseded.reason.clone(), talked(result));
+            }
+        }
+        Event::CallbackLimitMissed(missed) => {
+            callback.missed = true;
+            callback.escalation = escalation(missed);
+        }
+        Event::CallbackEscalated(escalated) => {
+            if let Some(level) = codec::level(escalated.level()) {
+                callback.escalation.tell(level);
+            }
+        }
         Event::CallbackLimitMoved(moved) => {
             callback.due = codec::time(moved.due.as_ref()).unwrap_or(callback.due);
             callback.provisional = moved.provisional;
@@ -99,10 +130,7 @@ pub fn apply(callback: &mut Callback, event: &Event, time: DateTime<Utc>) {
                 callback.not_before = callback.began;
             }
         }
-        Event::PolicyAdopted(_)
-        | Event::CallbackScheduled(_)
-        | Event::CallbackEscalated(_)
-        | Event::CallbackResultSuperseded(_) => {}
+        Event::PolicyAdopted(_) | Event::CallbackScheduled(_) => {}
     }
 }
 
@@ -120,15 +148,27 @@ fn attempted(callback: &mut Callback, attempt: &AttemptRecorded, time: DateTime<
     callback.stage = Stage::Waiting;
 }
 
-fn talked(callback: &mut Callback, completed: &CallbackCompleted, time: DateTime<Utc>) {
-    let satisfaction = |number| codec::satisfaction(Satisfaction::try_from(number).unwrap_or_default());
+fn reached(callback: &mut Callback, completed: &CallbackCompleted, time: DateTime<Utc>) {
     callback.first_attempt.get_or_insert(time);
     callback.attempts.push(Attempt { employee: completed.employee.clone(), time, met: Met::Reached });
-    callback.stage = Stage::Completed(Talk {
-        solved: completed.solved,
-        attitude: satisfaction(completed.attitude),
-        overall: satisfaction(completed.overall),
-        score: completed.score,
-        charged: completed.charged,
+    callback.stage = Stage::Completed(Results::first(talked(completed)));
+}
+
+fn talked(result: &CallbackCompleted) -> TalkResult {
+    let talk = Talk {
+        solved: result.solved,
+        attitude: codec::satisfaction(result.attitude()),
+        overall: codec::satisfaction(result.overall()),
+        score: result.score,
+        charged: result.charged,
+        measures: codec::measures(result.measures()),
+    };
+    TalkResult { talk, employee: result.employee.clone() }
+}
+
+fn escalation(missed: &CallbackLimitMissed) -> Escalation {
+    let ahead = missed.steps.iter().filter_map(|step| {
+        Some(Step { level: codec::level(step.level())?, due: codec::time(step.due.as_ref())? })
     });
+    Escalation { policy: missed.escalation_policy_version.clone(), reached: None, ahead: ahead.collect() }
 }

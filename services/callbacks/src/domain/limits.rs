@@ -1,6 +1,6 @@
 //! From when and until when: the first attempt of each kind of callback (B1, B2, K14, O5).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use shouwen_calendar::Calendar;
 use shouwen_policy::{CallbacksPolicy, CallsPolicy, HoursPolicy};
 
@@ -37,12 +37,24 @@ pub fn promised(agreed: DateTime<Utc>, client_asked: bool, policy: &CallbacksPol
     }
 }
 
+/// A complaint is verified within the policy's clock hours after its handling (B1, C9); no calendar is needed.
+pub fn verification(handled: DateTime<Utc>, policy: &CallbacksPolicy) -> Limits {
+    let within = TimeDelta::hours(policy.verification_hours.into());
+    let due = handled.checked_add_signed(within).unwrap_or(handled);
+    Limits {
+        not_before: handled,
+        due: within_windows(due, false, policy),
+        provisional: false,
+        calendar_version: String::new(),
+    }
+}
+
 /// What the calendar decides: a missed call some working minutes after it (K14), an after-hours contact on the next working day (O5). `None`
 /// for promises and verifications.
-pub fn by_calendar(kind: Kind, began: DateTime<Utc>, rules: Rules<'_>) -> Option<Limits> {
+pub fn by_calendar(kind: &Kind, began: DateTime<Utc>, rules: Rules<'_>) -> Option<Limits> {
     let hours = &rules.hours.working_hours;
     let (not_before, due) = match kind {
-        Kind::Promised | Kind::Verification => return None,
+        Kind::Promised | Kind::Verification(_) => return None,
         Kind::MissedCall => {
             let minutes = rules.calls.missed_callback_working_minutes;
             (began, rules.calendar.after_working_minutes(began, minutes, hours))

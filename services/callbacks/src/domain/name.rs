@@ -1,4 +1,5 @@
-//! Names of callbacks: below the case whose promise they keep, or below the branch that missed a call.
+//! Names of callbacks: below the case whose promise they keep, or below the branch that missed a call or received a complaint. Names of the
+//! complaints that are verified.
 
 use std::{fmt, str::FromStr};
 
@@ -104,6 +105,74 @@ impl From<CallbackName> for String {
     }
 }
 
+/// `cases/{case}/complaints/{complaint}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ComplaintName {
+    case: String,
+    id: String,
+}
+
+/// A text that does not name a complaint.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected `cases/{{case}}/complaints/{{complaint}}`")]
+pub struct InvalidComplaintName;
+
+impl ComplaintName {
+    /// The complaint `id` below the case with the full name `case`.
+    pub fn below(case: &str, id: &str) -> Result<Self, InvalidComplaintName> {
+        format!("{case}/complaints/{id}").parse()
+    }
+
+    /// The case's full name.
+    pub fn case(&self) -> &str {
+        &self.case
+    }
+
+    /// The part behind `complaints/`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// `complaints/{complaint}`, as the complaints service knows the aggregate.
+    pub fn aggregate(&self) -> String {
+        format!("complaints/{}", self.id)
+    }
+}
+
+impl fmt::Display for ComplaintName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/complaints/{}", self.case, self.id)
+    }
+}
+
+impl FromStr for ComplaintName {
+    type Err = InvalidComplaintName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidComplaintName> {
+        let (case, id) = text
+            .strip_prefix("cases/")
+            .and_then(|rest| rest.split_once("/complaints/"))
+            .filter(|(case, id)| is_id(case) && is_id(id))
+            .ok_or(InvalidComplaintName)?;
+        Ok(Self { case: format!("cases/{case}"), id: id.to_owned() })
+    }
+}
+
+impl TryFrom<String> for ComplaintName {
+    type Error = InvalidComplaintName;
+
+    fn try_from(text: String) -> Result<Self, InvalidComplaintName> {
+        text.parse()
+    }
+}
+
+impl From<ComplaintName> for String {
+    fn from(name: ComplaintName) -> Self {
+        name.to_string()
+    }
+}
+
 /// Callbacks of calls take over the calls' ids.
 fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
@@ -131,6 +200,25 @@ mod tests {
             "cases/a b/callbacks/2",
         ] {
             assert!(bad.parse::<CallbackName>().is_err(), "{bad}");
+        }
+    }
+    #[test]
+    fn names_of_complaints_are_parsed_to_the_letter() {
+        let name: ComplaintName = "cases/0198/complaints/c-1".parse().unwrap();
+        assert_eq!((name.case(), name.id()), ("cases/0198", "c-1"));
+        assert_eq!(
+            (name.aggregate(), name.to_string()),
+            ("complaints/c-1".into(), "cases/0198/complaints/c-1".into())
+        );
+        for bad in [
+            "",
+            "complaints/1",
+            "cases/1/complaints/",
+            "cases//complaints/1",
+            "cases/1/complaints/2/3",
+            "branches/1/complaints/2",
+        ] {
+            assert!(bad.parse::<ComplaintName>().is_err(), "{bad}");
         }
     }
 }

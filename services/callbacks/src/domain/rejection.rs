@@ -30,6 +30,21 @@ pub enum Rejection {
     AgreedOutsideWindows(DateTime<Utc>),
     #[error("the new round would begin in the past")]
     NotBeforePast,
+    /// B7, O12: the complaint is about the caller.
+    #[error("{0} is about the caller")]
+    Recused(String),
+    /// C9.
+    #[error("a verification needs what became of the measures")]
+    MeasuresRequired,
+    /// C9.
+    #[error("only a verification says what became of measures")]
+    MeasuresUnasked,
+    /// C11.
+    #[error("{name} is {state}: there is no result to supersede")]
+    NotCompleted { name: String, state: &'static str },
+    /// C11: who recorded the result that stands.
+    #[error("{0} recorded the result that stands; somebody else supersedes it")]
+    SecondPersonRequired(String),
     #[error("{action} is not possible while {name} is {state}")]
     IllegalTransition { name: String, state: &'static str, action: &'static str },
     /// The policy under which the callback began is not known here (yet).

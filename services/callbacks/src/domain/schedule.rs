@@ -1,4 +1,5 @@
-//! Decisions that concern no existing callback alone: making one, joining a missed call to one, giving up all of a case, adopting a policy.
+//! Decisions that concern no existing callback alone: making one, joining a missed call to one, giving up all of a case or the one of a complaint,
+//! adopting a policy.
 
 use chrono::{DateTime, Utc};
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
@@ -9,8 +10,8 @@ use shouwen_proto::{
 };
 
 use super::{
-    State,
-    callback::{Kind, missed_caller},
+    Callback, State,
+    callback::{Kind, missed_caller, verification_of},
     codec,
     command::{Cause, Schedule},
     limits::{self, Limits, Rules},
@@ -37,7 +38,56 @@ pub fn schedule(
             return coalesce(world, holder, call);
         }
     }
-    Ok(Decision::on(id, [scheduled(schedule, context.at, book)?]))
+    let mut events = Vec::new();
+    if let Cause::Verification(wanted) = &schedule.cause
+        && let Some(open) = open_verification(world, &wanted.complaint.aggregate())?
+    {
+        if open.kind.verification().is_some_and(|earlier| earlier.round >= wanted.round) {
+            return Ok(Decision::nothing(id));
+        }
+        // The complaint was handled anew meanwhile: one verification of it at a time.
+        events = cancelled(open, LATER_ROUND, context, book);
+    }
+    events.push((id.clone(), scheduled(schedule, context.at, book)?));
+    Ok(Decision { events, counters: Vec::new(), primary: id })
+}
+
+/// What a verification says that a later round of the same complaint replaces.
+const LATER_ROUND: &str = "a later round of the complaint is verified";
+
+/// The verification of a complaint that is open, if any.
+fn open_verification<'a>(
+    world: &World<'a, State>,
+    complaint: &str,
+) -> Result<Option<&'a Callback>, Refusal<Rejection>> {
+    let Some(holder) = world.key_holder(&verification_of(complaint)) else { return Ok(None) };
+    world.state(holder).and_then(State::callback).map(Some).ok_or(Refusal::Moved)
+}
+
+/// Cancels the open verification of a complaint that was settled otherwise.
+pub fn end_verification(
+    world: &World<'_, State>,
+    complaint: &str,
+    reason: &str,
+    context: &DecideContext<'_>,
+    book: &PolicyBook,
+) -> Decided {
+    let Some(open) = open_verification(world, complaint)? else {
+        return Ok(Decision::nothing(AggregateId(complaint.to_owned())));
+    };
+    let events = cancelled(open, reason, context, book);
+    Ok(Decision { events, counters: Vec::new(), primary: open.name.aggregate() })
+}
+
+fn cancelled(
+    callback: &Callback,
+    reason: &str,
+    context: &DecideContext<'_>,
+    book: &PolicyBook,
+) -> Vec<(AggregateId, Event)> {
+    let id = callback.name.aggregate();
+    let events = transitions::cancelled(callback, reason, context.at, book);
+    events.into_iter().map(|event| (id.clone(), event)).collect()
 }
 
 fn coalesce(world: &World<'_, State>, holder: &AggregateId, call: &str) -> Decided {
@@ -53,7 +103,7 @@ fn coalesce(world: &World<'_, State>, holder: &AggregateId, call: &str) -> Decid
 pub fn scheduled(schedule: &Schedule, began: DateTime<Utc>, book: &PolicyBook) -> Result<Event, Rejection> {
     let branch = Some(schedule.branch.as_str());
     let policy = book.callbacks(branch, began);
-    let by_calendar = |kind| {
+    let by_calendar = |kind: &Kind| {
         let rules = Rules {
             callbacks: &policy.value,
             calls: &book.calls(branch, began).value,
@@ -61,7 +111,7 @@ pub fn scheduled(schedule: &Schedule, began: DateTime<Utc>, book: &PolicyBook) -
             calendar: &book.calendar(began),
         };
         limits::by_calendar(kind, began, rules)
-            .ok_or(Rejection::Internal("a promise has no limit by the calendar"))
+            .ok_or(Rejection::Internal("this kind has no limit by the calendar"))
     };
     let (kind, limits, caller_key, client_asked) = match &schedule.cause {
         Cause::Promise { agreed, client_asked } => {
@@ -69,15 +119,20 @@ pub fn scheduled(schedule: &Schedule, began: DateTime<Utc>, book: &PolicyBook) -
             (Kind::Promised, limits, Vec::new(), *client_asked)
         }
         Cause::MissedCall { caller_key, .. } => {
-            (Kind::MissedCall, by_calendar(Kind::MissedCall)?, caller_key.clone(), false)
+            (Kind::MissedCall, by_calendar(&Kind::MissedCall)?, caller_key.clone(), false)
         }
-        Cause::AfterHours => (Kind::AfterHours, by_calendar(Kind::AfterHours)?, Vec::new(), false),
+        Cause::AfterHours => (Kind::AfterHours, by_calendar(&Kind::AfterHours)?, Vec::new(), false),
+        Cause::Verification(wanted) => {
+            let limits = limits::verification(began, &policy.value);
+            (Kind::Verification(wanted.clone()), limits, Vec::new(), false)
+        }
     };
+    let verification = kind.verification();
     let Limits { not_before, due, provisional, calendar_version } = limits;
     Ok(Event::CallbackScheduled(CallbackScheduled {
         callback: schedule.name.to_string(),
-        kind: CallbackKind::from(kind).into(),
-        case: schedule.name.case().to_owned(),
+        kind: CallbackKind::from(&kind).into(),
+        case: verification.map_or(schedule.name.case(), |wanted| wanted.complaint.case()).to_owned(),
         branch: schedule.branch.clone(),
         client: schedule.client.clone(),
         phone: schedule.phone.clone(),
@@ -90,7 +145,9 @@ pub fn scheduled(schedule: &Schedule, began: DateTime<Utc>, book: &PolicyBook) -
         policy_version: policy.version.to_string(),
         caller_key,
         client_asked,
-        ..CallbackScheduled::default()
+        complaint: verification.map(|wanted| wanted.complaint.to_string()).unwrap_or_default(),
+        round: verification.map_or(0, |wanted| wanted.round),
+        recused: verification.map(|wanted| wanted.recused.clone()).unwrap_or_default(),
     }))
 }
 
@@ -101,13 +158,13 @@ pub fn cancel_case(
     callbacks: &[AggregateId],
     reason: &str,
     context: &DecideContext<'_>,
+    book: &PolicyBook,
 ) -> Decided {
     let mut events = Vec::new();
     for id in callbacks {
         let Some(callback) = world.state(id).and_then(State::callback) else { continue };
         if callback.is_open() && callback.name.case() == case {
-            let cancelled = transitions::cancelled(callback, reason, context.at);
-            events.extend(cancelled.into_iter().map(|event| (id.clone(), event)));
+            events.extend(cancelled(callback, reason, context, book));
         }
     }
     let primary = callbacks.first().cloned().unwrap_or_else(|| AggregateId(case.to_owned()));

@@ -1,27 +1,22 @@
-//! Decisions on one callback: lease, attempt, talk, another round, the end.
-//!
-//! Before each, what was due by then happens: a lease that ended is lost, a limit that passed is missed. So the outcome does not depend on whether
-//! the sweeper or a caller came first.
+//! Decisions on one callback: lease, attempt, another round, the end; `results` decides on the talk. Before each, what was due by then happens
+//! (`settled`).
 
 use chrono::{DateTime, Utc};
 use shouwen_policy::{CallbacksPolicy, PolicyBook};
-use shouwen_proto::{
-    events::v1::{
-        AttemptOutcome, AttemptRecorded, CallbackCancelled, CallbackCompleted, CallbackExhausted,
-        CallbackLeased, CallbackLimitMissed, CallbackLimitMoved, CallbackPostponed, CallbackReleased,
-        callbacks_event::Event,
-    },
-    r#type::v1::Private,
+use shouwen_proto::events::v1::{
+    AttemptOutcome, AttemptRecorded, CallbackCancelled, CallbackExhausted, CallbackLeased,
+    CallbackLimitMoved, CallbackPostponed, CallbackReleased, callbacks_event::Event,
 };
 
 use super::{
     attempts,
-    callback::{Callback, Stage, Talk},
+    callback::{Callback, Stage},
     codec,
     command::{Command, Tried},
-    evolve,
     limits::{self, Rules},
     rejection::Rejection,
+    results,
+    settled::settled,
 };
 
 /// Decides a command on the callback that it is about. `at` is when its cause happened, at most `now`.
@@ -32,7 +27,8 @@ pub fn decide(
     at: DateTime<Utc>,
     book: &PolicyBook,
 ) -> Result<Vec<Event>, Rejection> {
-    let (mut events, callback) = settled(callback, at);
+    not_recused(callback, command)?;
+    let (mut events, callback) = settled(callback, at, book);
     let callback = &callback;
     events.extend(match command {
         Command::Lease { employee, .. } => lease(callback, employee, now, &policy(callback, book)?)?,
@@ -41,43 +37,38 @@ pub fn decide(
             attempt(callback, employee, *tried, now, &policy(callback, book)?)?
         }
         Command::Complete { employee, talk, suggestions, answers, .. } => {
-            complete(callback, employee, talk, suggestions.as_ref(), answers.as_ref())?
+            results::complete(callback, employee, talk, suggestions.as_ref(), answers.as_ref())?
+        }
+        Command::Supersede { employee, talk, reason, .. } => {
+            results::supersede(callback, employee, talk, reason)?
         }
         Command::Postpone { not_before, reason, .. } => postpone(callback, *not_before, reason, now)?,
         Command::Cancel { reason, .. } => cancel(callback, reason)?,
         Command::Recompute { .. } => recompute(callback, now, book)?,
-        Command::Due { .. } | Command::AdoptPolicy(_) | Command::Schedule(_) | Command::CancelCase { .. } => {
-            Vec::new()
-        }
+        Command::Due { .. }
+        | Command::AdoptPolicy(_)
+        | Command::Schedule(_)
+        | Command::CancelCase { .. }
+        | Command::EndVerification { .. } => Vec::new(),
     });
     Ok(events)
 }
 
-/// What has become due by a time, in order, and the callback after it.
-pub fn settled(callback: &Callback, until: DateTime<Utc>) -> (Vec<Event>, Callback) {
-    let mut steps: Vec<(DateTime<Utc>, Event)> = Vec::new();
-    if callback.limit_runs() && callback.due <= until {
-        let due = codec::timestamp(callback.due);
-        steps.push((callback.due, Event::CallbackLimitMissed(CallbackLimitMissed { due })));
-    }
-    if let Stage::Leased { until: end, .. } = &callback.stage
-        && *end <= until
-    {
-        steps.push((*end, Event::CallbackReleased(CallbackReleased { reason: "expired".to_owned() })));
-    }
-    steps.sort_by_key(|(time, _)| *time);
-    let mut after = callback.clone();
-    for (time, event) in &steps {
-        evolve::apply(&mut after, event, *time);
-    }
-    (steps.into_iter().map(|(_, event)| event).collect(), after)
-}
-
 /// The open callback is cancelled with what was due before.
-pub fn cancelled(callback: &Callback, reason: &str, at: DateTime<Utc>) -> Vec<Event> {
-    let (mut events, after) = settled(callback, at);
+pub fn cancelled(callback: &Callback, reason: &str, at: DateTime<Utc>, book: &PolicyBook) -> Vec<Event> {
+    let (mut events, after) = settled(callback, at, book);
     events.extend(cancel(&after, reason).unwrap_or_default());
     events
+}
+
+/// B7, O12: whom a complaint is about takes no part in its verification.
+fn not_recused(callback: &Callback, command: &Command) -> Result<(), Rejection> {
+    match (callback.kind.verification(), command.employee()) {
+        (Some(verified), Some(employee)) if verified.recused.iter().any(|recused| recused == employee) => {
+            Err(Rejection::Recused(verified.complaint.to_string()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn lease(
@@ -152,28 +143,6 @@ fn attempt(
     }
 }
 
-fn complete(
-    callback: &Callback,
-    employee: &str,
-    talk: &Talk,
-    suggestions: Option<&Private>,
-    answers: Option<&Private>,
-) -> Result<Vec<Event>, Rejection> {
-    held(callback, employee, "CompleteCallback")?;
-    Ok(vec![Event::CallbackCompleted(CallbackCompleted {
-        employee: employee.to_owned(),
-        case: callback.name.case().to_owned(),
-        solved: talk.solved,
-        attitude: codec::satisfaction_message(talk.attitude).into(),
-        overall: codec::satisfaction_message(talk.overall).into(),
-        score: talk.score,
-        suggestions: suggestions.cloned(),
-        charged: talk.charged,
-        answers: answers.cloned(),
-        ..CallbackCompleted::default()
-    })])
-}
-
 fn postpone(
     callback: &Callback,
     not_before: DateTime<Utc>,
@@ -197,10 +166,8 @@ fn cancel(callback: &Callback, reason: &str) -> Result<Vec<Event>, Rejection> {
     if !callback.is_open() {
         return Err(illegal(callback, "CancelCallback"));
     }
-    Ok(vec![Event::CallbackCancelled(CallbackCancelled {
-        reason: reason.to_owned(),
-        ..CallbackCancelled::default()
-    })])
+    let (complaint, round) = callback.complaint();
+    Ok(vec![Event::CallbackCancelled(CallbackCancelled { reason: reason.to_owned(), complaint, round })])
 }
 
 /// S3: the limit by the calendar in force, from the policies under which the clock began.
@@ -219,7 +186,7 @@ fn recompute(callback: &Callback, now: DateTime<Utc>, book: &PolicyBook) -> Resu
         hours: &book.hours(branch, began).value,
         calendar: &calendar,
     };
-    let Some(limits) = limits::by_calendar(callback.kind, began, rules) else { return Ok(Vec::new()) };
+    let Some(limits) = limits::by_calendar(&callback.kind, began, rules) else { return Ok(Vec::new()) };
     Ok(vec![Event::CallbackLimitMoved(CallbackLimitMoved {
         due: codec::timestamp(limits.due),
         provisional: limits.provisional,
@@ -228,7 +195,7 @@ fn recompute(callback: &Callback, now: DateTime<Utc>, book: &PolicyBook) -> Resu
 }
 
 /// B8: only the holder of the lease goes on.
-fn held(callback: &Callback, employee: &str, action: &'static str) -> Result<(), Rejection> {
+pub(super) fn held(callback: &Callback, employee: &str, action: &'static str) -> Result<(), Rejection> {
     match &callback.stage {
         Stage::Leased { employee: holder, .. } if holder == employee => Ok(()),
         Stage::Completed(_) | Stage::Cancelled { .. } => Err(illegal(callback, action)),

@@ -8,13 +8,12 @@ use shouwen_proto::{
     },
     r#type::v1::Private,
 };
-use shouwen_serving::{Sealer, private};
+use shouwen_serving::private;
 use shouwen_vault::{Subject, Vault};
 use sqlx::PgPool;
 
-use super::{submission, unavailable};
+use super::{malformed, reseal, submission, unavailable};
 use crate::{
-    api::{PHONE, SUBJECT},
     domain::{
         CallbackName, Command, codec,
         command::{Cause, Schedule},
@@ -64,15 +63,8 @@ impl FollowCalls {
     /// Seals anew what came in clear, under the contact's key (L10).
     async fn schedule(&self, call: &str, wanted: Wanted<'_>) -> Result<Submission<Command>, FollowError> {
         let subject = Subject::contact(call);
-        let aggregate = wanted.name.aggregate().0;
-        let sealer = Sealer { vault: &self.vault, subject: &subject, aggregate: &aggregate };
-        let texts = [(PHONE, private::clear(wanted.phone)), (SUBJECT, private::clear(wanted.subject))];
-        let [phone, about] = match sealer.seal(texts).await {
-            Ok(sealed) => sealed,
-            // The contact was erased meanwhile: nothing of it may be kept.
-            Err(failure) if failure.reason() == "DATA_ERASED" => [None, None],
-            Err(failure) => return Err(unavailable(failure)),
-        };
+        let [phone, about] =
+            reseal(&self.vault, &subject, &wanted.name, [wanted.phone, wanted.subject]).await?;
         Ok(submission(Command::Schedule(Box::new(Schedule {
             name: wanted.name,
             cause: wanted.cause,
@@ -136,8 +128,4 @@ fn owes_after_hours(ended: &CallEnded) -> bool {
             | CallOutcome::SystemFailure)
     );
     owed && ended.outside_working_hours && !private::clear(ended.phone.as_ref()).is_empty()
-}
-
-fn malformed(error: impl std::fmt::Display) -> FollowError {
-    FollowError::Malformed(error.to_string())
 }

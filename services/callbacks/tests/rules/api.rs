@@ -19,7 +19,7 @@ use tonic::{Code, Status};
 
 use crate::service::{BRANCH, Bed, at, clear, colleague, detail, handler, refused, request_id, request_of};
 
-fn completed(name: &str) -> CompleteCallbackRequest {
+pub(crate) fn completed(name: &str) -> CompleteCallbackRequest {
     CompleteCallbackRequest {
         name: name.into(),
         solved: true,
@@ -89,8 +89,8 @@ async fn a_repeated_lease_is_answered_from_the_ledger_and_another_request_under_
     assert_eq!(replayed, first);
     let fresh = LeaseCallbackRequest { name: name.clone(), request_id: request_id() };
     assert_eq!(refused(bed.client().lease_callback(request_of(&replay, fresh)).await), "NOT_A_REPLAY");
-    // The lease, its end and the missed limit lie in between.
-    bed.next_types(3).await;
+    // The lease, its end and the missed limit, of which somebody was told, lie in between.
+    bed.next_types(4).await;
     let other = bed.promise("cases/1", "c2", "2026-05-06T16:00").await;
     let reused = LeaseCallbackRequest { name: other, ..request };
     assert_eq!(refused(bed.client().lease_callback(request_of(&zhang, reused)).await), "REQUEST_ID_REUSED");

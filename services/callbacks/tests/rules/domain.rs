@@ -3,10 +3,13 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use shouwen_calendar::Calendar;
 use shouwen_callbacks::domain::{
-    Callback, Command, Met, Rejection, Stage,
-    callback::{STEP_LEASE, STEP_LIMIT, Satisfaction, Talk},
+    Callback, Command, Met, Rejection, Stage, Verification,
+    callback::{STEP_LEASE, STEP_LIMIT},
     command::{Cause, Schedule, Tried},
-    evolve, schedule, transitions,
+    evolve, schedule,
+    settled::settled,
+    talk::{Measures, Satisfaction, Talk},
+    transitions,
 };
 use shouwen_policy::PolicyBook;
 use shouwen_proto::events::v1::callbacks_event::Event;
@@ -25,6 +28,14 @@ pub(crate) struct Bench {
 
 pub(crate) const ZHANG: &str = "employees/zhang";
 pub(crate) const LI: &str = "employees/li";
+/// Whom the complaints of these tests are about.
+pub(crate) const WANG: &str = "employees/wang";
+
+/// A complaint that is verified.
+pub(crate) fn about(complaint: &str, round: i32, recused: &[&str]) -> Verification {
+    let recused = recused.iter().map(|employee| (*employee).to_owned()).collect();
+    Verification { complaint: complaint.parse().unwrap(), round, recused }
+}
 
 impl Bench {
     pub(crate) fn begun(name: &str, cause: Cause, began: DateTime<Utc>) -> Self {
@@ -52,6 +63,12 @@ impl Bench {
     fn missed(began: &str) -> Self {
         let cause = Cause::MissedCall { call: "calls/c".into(), caller_key: vec![7] };
         Self::begun("branches/b1/callbacks/c", cause, at(began))
+    }
+
+    /// A complaint about Wang, handled at a time.
+    pub(crate) fn verification(handled: &str) -> Self {
+        let cause = Cause::Verification(about("cases/1/complaints/c", 1, &[WANG]));
+        Self::begun("branches/b1/callbacks/c-1", cause, at(handled))
     }
 
     fn after_hours(began: &str) -> Self {
@@ -87,23 +104,44 @@ impl Bench {
     }
 
     pub(crate) fn complete(&mut self, now: DateTime<Utc>, employee: &str) -> Result<Vec<Event>, Rejection> {
-        let talk = Talk {
-            solved: true,
+        let command = self.completion(employee);
+        self.tell(now, &command)
+    }
+
+    /// The talk took place, and the client is content.
+    pub(crate) fn completion(&self, employee: &str) -> Command {
+        Command::Complete {
+            callback: self.id(),
+            employee: employee.into(),
+            talk: self.talk(true),
+            suggestions: None,
+            answers: None,
+        }
+    }
+
+    /// The recorded result was wrong.
+    pub(crate) fn superseding(&self, employee: &str, solved: bool) -> Command {
+        let (callback, talk) = (self.id(), self.talk(solved));
+        Command::Supersede { callback, employee: employee.into(), talk, reason: "heard wrongly".into() }
+    }
+
+    /// With everything that the kind asks for.
+    pub(crate) fn talk(&self, solved: bool) -> Talk {
+        Talk {
+            solved,
             attitude: Some(Satisfaction::Satisfied),
             overall: Some(Satisfaction::Neutral),
             score: 9,
             charged: false,
-        };
-        let callback = self.id();
-        let (suggestions, answers) = (None, None);
-        self.tell(now, &Command::Complete { callback, employee: employee.into(), talk, suggestions, answers })
+            measures: self.callback.kind.verification().map(|_| Measures::CarriedOut),
+        }
     }
 
     pub(crate) fn id(&self) -> shouwen_engine::AggregateId {
         self.callback.name.aggregate()
     }
 
-    fn steps(&self) -> Vec<&'static str> {
+    pub(crate) fn steps(&self) -> Vec<&'static str> {
         self.callback.deadlines().iter().map(|deadline| deadline.step).collect()
     }
 }
@@ -210,10 +248,11 @@ fn b8_a_lease_is_one_employees_until_it_ends() {
     );
     // At its end it is lost, whether or not the sweeper was there.
     let events = bench.lease(at("2026-05-06T10:30"), LI).unwrap();
-    assert!(
-        matches!(&events[..], [_, Event::CallbackReleased(lost), Event::CallbackLeased(_)] if lost.reason == "expired")
-            || matches!(&events[..], [Event::CallbackReleased(_), _, Event::CallbackLeased(_)])
-    );
+    assert!(matches!(
+        &events[..],
+        [Event::CallbackLimitMissed(_), Event::CallbackEscalated(_), Event::CallbackReleased(lost), Event::CallbackLeased(_)]
+            if lost.reason == "expired"
+    ));
     assert_eq!(bench.complete(at("2026-05-06T10:31"), ZHANG), Err(Rejection::NotLeased));
 }
 
@@ -233,7 +272,10 @@ fn b1_the_limit_is_missed_once_and_before_what_happens_at_its_very_instant() {
     let mut bench = Bench::promised("2026-05-07T10:00", false);
     bench.lease(at("2026-05-07T10:14"), ZHANG).unwrap();
     let events = bench.attempt(at("2026-05-07T10:15"), ZHANG, Tried::Unreached(Met::Busy)).unwrap();
-    assert!(matches!(&events[..], [Event::CallbackLimitMissed(_), Event::AttemptRecorded(_)]));
+    assert!(matches!(
+        &events[..],
+        [Event::CallbackLimitMissed(_), Event::CallbackEscalated(_), Event::AttemptRecorded(_)]
+    ));
     assert!(bench.callback.missed && bench.steps().is_empty());
     let mut kept = Bench::promised("2026-05-07T10:00", false);
     kept.lease(at("2026-05-07T10:00"), ZHANG).unwrap();
@@ -275,6 +317,7 @@ fn b6_after_the_policys_attempts_a_lead_decides() {
     assert_eq!(bench.lease(at("2026-05-08T14:00"), ZHANG), Err(Rejection::LeadDecides));
     let postpone = |not_before: &str| Command::Postpone {
         callback: bench.id(),
+        employee: LI.into(),
         not_before: at(not_before),
         reason: "on holiday until then".into(),
     };
@@ -289,7 +332,8 @@ fn b6_after_the_policys_attempts_a_lead_decides() {
 fn b6_a_lead_gives_a_callback_up_only_while_it_is_open() {
     let mut bench = Bench::missed("2026-05-06T10:00");
     assert_eq!(bench.callback.keys().len(), 1);
-    let cancel = Command::Cancel { callback: bench.id(), reason: "number does not exist".into() };
+    let cancel =
+        Command::Cancel { callback: bench.id(), employee: LI.into(), reason: "number does not exist".into() };
     bench.tell(at("2026-05-06T10:05"), &cancel).unwrap();
     assert!(bench.callback.keys().is_empty() && bench.steps().is_empty());
     let again = bench.tell(at("2026-05-06T10:06"), &cancel);
@@ -323,8 +367,16 @@ fn p1_a_policy_that_is_not_known_stops_the_decision_not_the_callback() {
 fn b8_what_was_due_during_an_outage_happens_in_order() {
     let mut bench = Bench::promised("2026-05-07T10:00", false);
     bench.lease(at("2026-05-07T10:05"), ZHANG).unwrap();
-    let later = at("2026-05-07T10:05") + TimeDelta::hours(1);
-    let (events, after) = transitions::settled(&bench.callback, later);
-    assert!(matches!(&events[..], [Event::CallbackLimitMissed(_), Event::CallbackReleased(_)]));
+    let later = at("2026-05-07T10:05") + TimeDelta::hours(2);
+    let (events, after) = settled(&bench.callback, later, &bench.book);
+    assert!(matches!(
+        &events[..],
+        [
+            Event::CallbackLimitMissed(_),
+            Event::CallbackEscalated(_),
+            Event::CallbackReleased(_),
+            Event::CallbackEscalated(_)
+        ]
+    ));
     assert!(after.missed && after.stage == Stage::Waiting);
 }

@@ -249,7 +249,10 @@ async fn s3_open_limits_are_recomputed_when_the_calendar_changes() {
     .await;
     assert_eq!(bed.next_types(2).await, ["callback_scheduled", "callback_scheduled"]);
     bed.advance("2026-12-31T18:00").await;
-    assert_eq!(bed.next_types(1).await, ["callback_limit_missed"]);
+    assert_eq!(
+        bed.next_types(3).await,
+        ["callback_limit_missed", "callback_escalated", "callback_escalated"]
+    );
     // On New Year's Eve after hours: the next working day lies in a year without data.
     bed.call_event("calls/f", ended(CallOutcome::AnswerOwed, true)).await;
     let (_, event) = bed.next().await;

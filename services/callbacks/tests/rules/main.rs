@@ -2,7 +2,10 @@
 
 mod api;
 mod domain;
+mod escalation;
 mod follow;
 mod lease;
 mod properties;
+mod results;
 mod service;
+mod verification;

@@ -18,9 +18,9 @@ use shouwen_proto::{
         Callback, LeaseCallbackRequest, LeaseCallbackResponse, callback_service_client::CallbackServiceClient,
     },
     events::v1::{
-        CallsEvent, Cursor, Event, OwnershipEvent, WatchRequest, WatchResponse, callbacks_event, calls_event,
-        event::Body, event_feed_client::EventFeedClient, event_feed_server, ownership_event,
-        watch_response::Item,
+        CallsEvent, ComplaintsEvent, Cursor, Event, OwnershipEvent, WatchRequest, WatchResponse,
+        callbacks_event, calls_event, complaints_event, event::Body, event_feed_client::EventFeedClient,
+        event_feed_server, ownership_event, watch_response::Item,
     },
     r#type::v1::{Private, private::Form},
 };
@@ -120,6 +120,7 @@ pub(crate) struct Bed {
     pub(crate) pool: PgPool,
     pub(crate) calls: TestFeed,
     pub(crate) ownership: TestFeed,
+    pub(crate) complaints: TestFeed,
     keyring: String,
     config: DatabaseConfig,
     /// Events of the service's own ledger that the test has not seen yet.
@@ -143,17 +144,29 @@ impl Bed {
             .await
             .unwrap();
         clock::simulate_from(&pool, at(start)).await.unwrap();
-        let (calls, ownership) = (TestFeed::new("calls"), TestFeed::new("ownership"));
+        let [calls, ownership, complaints] = ["calls", "ownership", "complaints"].map(TestFeed::new);
         let rng = ring::rand::SystemRandom::new();
         let keyring = Keyring::generate(&rng).unwrap().to_file_text().to_string();
-        let first = replica(&pool, &config, &keyring, &calls, &ownership).await;
+        let first = replica(&pool, &config, &keyring, [&ownership, &calls, &complaints]).await;
         let own = Box::pin(shouwen_engine::feed::watch(&first.service.engine, 0));
-        Self { first, pool, calls, ownership, keyring, config, own, unseen: [].into(), _database: database }
+        Self {
+            first,
+            pool,
+            calls,
+            ownership,
+            complaints,
+            keyring,
+            config,
+            own,
+            unseen: [].into(),
+            _database: database,
+        }
     }
 
     /// Another replica over the same schema, following the same feeds.
     pub(crate) async fn another(&self) -> Replica {
-        replica(&self.pool, &self.config, &self.keyring, &self.calls, &self.ownership).await
+        let feeds = [&self.ownership, &self.calls, &self.complaints];
+        replica(&self.pool, &self.config, &self.keyring, feeds).await
     }
 
     pub(crate) fn client(&self) -> CallbackServiceClient<Routes> {
@@ -179,6 +192,17 @@ impl Bed {
     pub(crate) async fn ownership_event(&self, aggregate: &str, event: ownership_event::Event) {
         let now = self.now().await;
         self.ownership.push(aggregate, now, Body::Ownership(OwnershipEvent { event: Some(event) }));
+    }
+
+    /// An event of complaints, now.
+    pub(crate) async fn complaint_event(&self, complaint: &str, event: complaints_event::Event) {
+        let now = self.now().await;
+        self.complaints.push(complaint, now, Body::Complaints(ComplaintsEvent { event: Some(event) }));
+    }
+
+    /// The same with an earlier time: the follower is late.
+    pub(crate) fn complaint_event_at(&self, complaint: &str, time: &str, event: complaints_event::Event) {
+        self.complaints.push(complaint, at(time), Body::Complaints(ComplaintsEvent { event: Some(event) }));
     }
 
     /// Moves the clock, stopping at every deadline on the way.
@@ -259,8 +283,7 @@ async fn replica(
     pool: &PgPool,
     config: &DatabaseConfig,
     keyring: &str,
-    calls: &TestFeed,
-    ownership: &TestFeed,
+    [ownership, calls, complaints]: [&TestFeed; 3],
 ) -> Replica {
     let stop = CancellationToken::new();
     let service = Service::start(Dependencies {
@@ -271,7 +294,11 @@ async fn replica(
         clock: MachineClock::system(),
         options: Options::default(),
         stop: stop.clone(),
-        feeds: Feeds { ownership: ownership.source(), calls: calls.source() },
+        feeds: Feeds {
+            ownership: ownership.source(),
+            calls: calls.source(),
+            complaints: complaints.source(),
+        },
     })
     .await
     .unwrap();

@@ -1,0 +1,228 @@
+//! Results are superseded, never edited (C11): who may, what stays visible, what the ledger tells.
+
+use futures_util::future::join_all;
+use shouwen_callbacks::domain::Rejection;
+use shouwen_proto::{
+    access::v1::CallContext,
+    callbacks::v1::{
+        Callback, CancelCallbackRequest, CompleteCallbackRequest, SupersedeResultRequest, callback::State,
+    },
+    events::v1::callbacks_event,
+    r#type::v1::{MeasuresFound, Satisfaction},
+};
+use tonic::{Code, Status};
+
+use crate::{
+    api::completed,
+    domain::{Bench, LI, WANG, ZHANG, at},
+    service::{Bed, colleague, detail, handler, refused, request_id, request_of},
+    verification::{NAME, verifying},
+};
+
+fn superseding(name: &str, measures: MeasuresFound) -> SupersedeResultRequest {
+    SupersedeResultRequest {
+        name: name.into(),
+        reason: "the recording says otherwise".into(),
+        solved: false,
+        attitude: Satisfaction::Neutral.into(),
+        overall: Satisfaction::Dissatisfied.into(),
+        score: 2,
+        charged: true,
+        measures: measures.into(),
+        request_id: request_id(),
+    }
+}
+
+async fn supersede(
+    bed: &Bed,
+    who: &CallContext,
+    request: SupersedeResultRequest,
+) -> Result<Callback, Status> {
+    bed.client().supersede_result(request_of(who, request)).await.map(tonic::Response::into_inner)
+}
+
+/// A verification that Zhang, who is a lead too, has completed.
+async fn verified() -> Bed {
+    let mut bed = verifying().await;
+    let zhang = colleague("zhang");
+    bed.lease(&zhang, NAME).await.unwrap();
+    let done = CompleteCallbackRequest { measures: MeasuresFound::CarriedOut.into(), ..completed(NAME) };
+    bed.client().complete_callback(request_of(&zhang, done)).await.unwrap();
+    bed.next_types(2).await;
+    bed
+}
+
+#[tokio::test]
+async fn c11_a_superseded_result_stays_visible_beside_the_one_that_stands() {
+    let mut bed = verified().await;
+    let request = superseding(NAME, MeasuresFound::WithoutEffect);
+    let shown = supersede(&bed, &colleague("li"), request.clone()).await.unwrap();
+    assert_eq!(shown.state(), State::Completed);
+    let standing = shown.result.clone().unwrap();
+    assert_eq!((standing.solved, standing.score, standing.charged), (false, 2, true));
+    assert_eq!(
+        (standing.overall(), standing.measures()),
+        (Satisfaction::Dissatisfied, MeasuresFound::WithoutEffect)
+    );
+    assert_eq!((standing.employee.as_str(), standing.superseded_reason.as_str()), ("employees/li", ""));
+    let [former] = &shown.superseded_results[..] else { panic!("{shown:?}") };
+    assert_eq!((former.solved, former.measures()), (true, MeasuresFound::CarriedOut));
+    assert_eq!(
+        (former.employee.as_str(), former.superseded_reason.as_str()),
+        ("employees/zhang", "the recording says otherwise")
+    );
+    assert_eq!(
+        supersede(&bed, &colleague("li"), request).await.unwrap(),
+        shown,
+        "repeating answers the same"
+    );
+    let (row, event) = bed.next().await;
+    let callbacks_event::Event::CallbackResultSuperseded(event) = event else { panic!("{event:?}") };
+    assert_eq!((row.case_name.as_str(), event.reason.as_str()), ("cases/1", "the recording says otherwise"));
+    let result = event.result.unwrap();
+    assert_eq!((result.complaint.as_str(), result.round), ("cases/1/complaints/k1", 1));
+    assert_eq!((result.case.as_str(), result.employee.as_str()), ("cases/1", "employees/li"));
+    assert_eq!(result.measures(), MeasuresFound::WithoutEffect);
+
+    // The one who was corrected may correct in turn; everything stays, oldest first.
+    let again = supersede(&bed, &colleague("zhang"), superseding(NAME, MeasuresFound::NotCarriedOut)).await;
+    let again = again.unwrap();
+    let former: Vec<&str> = again.superseded_results.iter().map(|result| result.employee.as_str()).collect();
+    assert_eq!(former, ["employees/zhang", "employees/li"]);
+    assert_eq!(again.superseded_results[0], shown.superseded_results[0]);
+    assert_eq!(again, bed.get(&colleague("wu"), NAME).await.unwrap());
+}
+
+#[tokio::test]
+async fn c11_it_takes_a_second_person_who_is_not_recused() {
+    let mut bed = verified().await;
+    let own = supersede(&bed, &colleague("zhang"), superseding(NAME, MeasuresFound::CarriedOut)).await;
+    let status = own.unwrap_err();
+    assert_eq!(
+        (status.code(), detail(&status, "employee")),
+        (Code::PermissionDenied, "employees/zhang".into())
+    );
+    assert_eq!(refused(Err::<(), _>(status)), "SECOND_PERSON_REQUIRED");
+    let recused = supersede(&bed, &colleague("wang"), superseding(NAME, MeasuresFound::CarriedOut)).await;
+    assert_eq!(refused(recused), "RECUSED");
+    let elsewhere =
+        CallContext { branch: "branches/b2".into(), branches: vec!["branches/b2".into()], ..colleague("wu") };
+    let refusal = supersede(&bed, &elsewhere, superseding(NAME, MeasuresFound::CarriedOut)).await;
+    assert_eq!(refused(refusal), "BRANCH_OUT_OF_REACH");
+    let unknown = superseding("branches/b1/callbacks/none", MeasuresFound::CarriedOut);
+    assert_eq!(refused(supersede(&bed, &colleague("li"), unknown).await), "CALLBACK_NOT_FOUND");
+    for (reason, bad) in [
+        ("MEASURES_REQUIRED", superseding(NAME, MeasuresFound::Unspecified)),
+        (
+            "FIELD_INVALID",
+            SupersedeResultRequest { reason: " ".into(), ..superseding(NAME, MeasuresFound::CarriedOut) },
+        ),
+        (
+            "FIELD_INVALID",
+            SupersedeResultRequest { score: 11, ..superseding(NAME, MeasuresFound::CarriedOut) },
+        ),
+        (
+            "FIELD_INVALID",
+            SupersedeResultRequest { overall: 0, ..superseding(NAME, MeasuresFound::CarriedOut) },
+        ),
+        (
+            "REQUEST_ID_REQUIRED",
+            SupersedeResultRequest {
+                request_id: String::new(),
+                ..superseding(NAME, MeasuresFound::CarriedOut)
+            },
+        ),
+    ] {
+        assert_eq!(refused(supersede(&bed, &colleague("li"), bad).await), reason);
+    }
+    // Refusals left no trace: the next event is that of the first accepted one.
+    supersede(&bed, &colleague("li"), superseding(NAME, MeasuresFound::CarriedOut)).await.unwrap();
+    assert_eq!(bed.next().await.0.version, 4);
+}
+
+#[tokio::test]
+async fn c11_only_a_recorded_result_is_superseded() {
+    let bed = verifying().await;
+    let li = colleague("li");
+    let early = supersede(&bed, &li, superseding(NAME, MeasuresFound::CarriedOut)).await.unwrap_err();
+    assert_eq!((early.code(), detail(&early, "state")), (Code::FailedPrecondition, "WAITING".into()));
+    assert_eq!(refused(Err::<(), _>(early)), "NOT_COMPLETED");
+    let cancel =
+        CancelCallbackRequest { name: NAME.into(), reason: "abroad".into(), request_id: request_id() };
+    bed.client().cancel_callback(request_of(&li, cancel)).await.unwrap();
+    let late = supersede(&bed, &li, superseding(NAME, MeasuresFound::CarriedOut)).await;
+    assert_eq!(refused(late), "NOT_COMPLETED");
+}
+
+#[tokio::test]
+async fn c11_the_result_of_any_other_callback_is_superseded_the_same_way() {
+    let mut bed = Bed::at("2026-05-06T15:00").await;
+    let name = bed.promise("cases/1", "c1", "2026-05-06T15:00").await;
+    let (zhang, li) = (handler("zhang", "cases/1", 1), handler("li", "cases/1", 1));
+    bed.lease(&zhang, &name).await.unwrap();
+    bed.client().complete_callback(request_of(&zhang, completed(&name))).await.unwrap();
+    let asked = supersede(&bed, &li, superseding(&name, MeasuresFound::CarriedOut)).await;
+    assert_eq!(refused(asked), "FIELD_INVALID");
+    let shown = supersede(&bed, &li, superseding(&name, MeasuresFound::Unspecified)).await.unwrap();
+    assert_eq!((shown.result.unwrap().score, shown.superseded_results[0].score), (2, 3));
+    bed.next_types(2).await;
+    let callbacks_event::Event::CallbackResultSuperseded(event) = bed.next().await.1 else { panic!() };
+    let result = event.result.unwrap();
+    assert_eq!((result.case.as_str(), result.complaint.as_str(), result.round), ("cases/1", "", 0));
+}
+
+#[tokio::test]
+async fn c11_of_many_leads_at_once_no_result_is_lost() {
+    let bed = verified().await;
+    let another = bed.another().await;
+    let answers = join_all((0..16).map(|number| {
+        let mut client = if number % 2 == 0 { bed.client() } else { another.client.clone() };
+        let request = superseding(NAME, MeasuresFound::CarriedOut);
+        let who = colleague(&format!("lead{number}"));
+        async move { client.supersede_result(request_of(&who, request)).await }
+    }))
+    .await;
+    assert!(answers.iter().all(Result::is_ok));
+    let shown = bed.get(&colleague("li"), NAME).await.unwrap();
+    let mut recorded: Vec<String> =
+        shown.superseded_results.iter().chain(&shown.result).map(|result| result.employee.clone()).collect();
+    assert_eq!(recorded[0], "employees/zhang");
+    recorded.sort();
+    recorded.dedup();
+    assert_eq!(recorded.len(), 17);
+}
+
+#[test]
+fn c11_who_recorded_the_standing_result_counts_not_who_recorded_the_first() {
+    let mut bench = Bench::verification("2026-05-06T15:00");
+    let now = at("2026-05-06T15:00");
+    bench.lease(now, ZHANG).unwrap();
+    bench.complete(now, ZHANG).unwrap();
+    for (employee, refusal) in [
+        (ZHANG, Some(Rejection::SecondPersonRequired(ZHANG.into()))),
+        (LI, None),
+        (LI, Some(Rejection::SecondPersonRequired(LI.into()))),
+        (ZHANG, None),
+        (WANG, Some(Rejection::Recused("cases/1/complaints/c".into()))),
+    ] {
+        let command = bench.superseding(employee, false);
+        assert_eq!(bench.tell(now, &command).err(), refusal);
+    }
+}
+
+#[test]
+fn c11_a_result_that_an_earlier_release_stored_is_its_last_callers() {
+    let mut bench = Bench::promised("2026-05-07T10:00", false);
+    bench.lease(at("2026-05-07T10:00"), ZHANG).unwrap();
+    bench.complete(at("2026-05-07T10:01"), ZHANG).unwrap();
+    let mut stored = serde_json::to_value(&bench.callback).unwrap();
+    for (within, new) in [("stage", "employee"), ("stage", "superseded"), ("stage", "measures")] {
+        assert!(stored[within].as_object_mut().unwrap().remove(new).is_some());
+    }
+    assert!(stored.as_object_mut().unwrap().remove("escalation").is_some());
+    bench.callback = serde_json::from_value(stored).unwrap();
+    let own = bench.superseding(ZHANG, false);
+    assert_eq!(bench.tell(at("2026-05-07T11:00"), &own), Err(Rejection::SecondPersonRequired(ZHANG.into())));
+    let others = bench.superseding(LI, false);
+    assert!(bench.tell(at("2026-05-07T11:00"), &others).is_ok());
+}
