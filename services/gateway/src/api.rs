@@ -4,6 +4,7 @@ pub mod cases;
 pub mod failures;
 pub mod feed;
 pub mod filter;
+mod identify;
 pub mod messages;
 pub mod policies;
 pub mod receipt;

@@ -5,14 +5,17 @@
 pub mod action;
 pub mod case;
 pub mod command;
+mod complaints;
 pub mod contact;
 pub mod deadlines;
 mod draft;
+mod escalation;
 pub mod evolve;
 pub mod follow_up;
 pub mod known;
 pub mod merge;
 pub mod policies;
+mod recusal;
 pub mod rejection;
 pub mod roster;
 

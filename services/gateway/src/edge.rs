@@ -42,6 +42,7 @@ use tower::{BoxError, Service};
 pub use backends::BackendConfigError;
 pub use config::{BackendConfig, EdgeConfig, EdgeLimits, TokenConfig};
 pub use owners::Owners;
+pub(crate) use refusal::backend_unavailable;
 
 use backends::Backends;
 use cases::Judge;

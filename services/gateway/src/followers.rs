@@ -2,6 +2,8 @@
 
 pub mod callbacks;
 pub mod calls;
+pub mod clients;
+pub mod complaints;
 
 use shouwen_engine::{Actor, Submission};
 

@@ -3,6 +3,7 @@
 //! `edge` knows no method and no rule of the business; `domain` knows nothing of transport or SQL; `api`, `store` and `followers` translate.
 
 pub mod api;
+mod directory;
 pub mod domain;
 pub mod edge;
 pub mod followers;
@@ -11,5 +12,6 @@ mod store;
 
 mod service;
 
+pub use directory::Directory;
 pub use ownership::Ownership;
 pub use service::{Dependencies, Feeds, Service, StartError, bootstrap, schema};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use shouwen_access::page_token::PageTokens;
 use shouwen_engine::{
-    Actor, Domain as _, Engine, FeedSource, Options, Submission, SubmitError,
+    Actor, Domain as _, Engine, FeedSource, Follow, Options, Submission, SubmitError,
     feed::{self, FeedItem},
     ledger::LedgerRow,
     provision::Schema,
@@ -30,11 +30,14 @@ use tonic::service::Routes;
 
 use crate::{
     api::{cases::CaseServer, policies::PolicyServer, roster::RosterServer},
+    directory::Directory,
     domain::{
         Command, Mutants, OwnershipDomain, Rejection, RosterState,
         roster::{BOOTSTRAP_BRANCH, Employee, RosterCommand},
     },
-    followers::{callbacks::FollowCallbacks, calls::FollowCalls},
+    followers::{
+        callbacks::FollowCallbacks, calls::FollowCalls, clients::FollowClients, complaints::FollowComplaints,
+    },
     ownership::Ownership,
     store,
 };
@@ -60,6 +63,8 @@ pub struct Dependencies {
     pub options: Options,
     pub stop: CancellationToken,
     pub feeds: Feeds,
+    /// Where clients are found by phone, identity number or capital account.
+    pub directory: Directory,
     pub mutants: Mutants,
 }
 
@@ -67,6 +72,8 @@ pub struct Dependencies {
 pub struct Feeds {
     pub calls: FeedSource,
     pub callbacks: FeedSource,
+    pub complaints: FeedSource,
+    pub clients: FeedSource,
 }
 
 /// Why the service did not start.
@@ -86,7 +93,8 @@ pub struct Service {
 impl Service {
     /// Loads the snapshots, starts engine, sweeper, upkeep and followers.
     pub async fn start(dependencies: Dependencies) -> Result<Self, StartError> {
-        let Dependencies { pool, connect, vault, pages, clock, options, stop, feeds, mutants } = dependencies;
+        let Dependencies { pool, connect, vault, pages, clock, options, stop, feeds, directory, mutants } =
+            dependencies;
         let known = store::known::load_at_start(&pool).await?;
         let domain = Arc::new(OwnershipDomain::knowing(known, mutants));
         let engine = Engine::start(domain, pool, connect, clock.clone(), options, stop.clone()).await?;
@@ -94,17 +102,17 @@ impl Service {
         engine.keep_up();
         tokio::spawn(learn(engine.clone(), stop));
 
-        let (calls, callbacks) = (Arc::new(FollowCalls), Arc::new(FollowCallbacks));
-        engine.follow(Arc::clone(&calls), Arc::clone(&feeds.calls));
-        engine.follow(Arc::clone(&callbacks), Arc::clone(&feeds.callbacks));
-        let followed: Vec<Box<dyn ParkedFeed>> = vec![
-            Box::new(Followed { engine: engine.clone(), follow: calls, source: feeds.calls }),
-            Box::new(Followed { engine: engine.clone(), follow: callbacks, source: feeds.callbacks }),
+        let followed = vec![
+            followed(&engine, FollowCalls, feeds.calls),
+            followed(&engine, FollowCallbacks, feeds.callbacks),
+            followed(&engine, FollowComplaints, feeds.complaints),
+            followed(&engine, FollowClients, feeds.clients),
         ];
 
         let ownership = Ownership::new(engine.clone(), vault.clone(), clock);
         let routes = Routes::new(CaseServiceServer::new(CaseServer {
             ownership: ownership.clone(),
+            directory,
             pages: pages.clone(),
         }))
         .add_service(RosterServiceServer::new(RosterServer {
@@ -125,6 +133,17 @@ impl Service {
     pub fn routes(&self) -> Routes {
         self.routes.clone()
     }
+}
+
+/// Follows a feed; what is parked of it is shown to operators.
+fn followed<F: Follow<OwnershipDomain>>(
+    engine: &Engine<OwnershipDomain>,
+    follow: F,
+    source: FeedSource,
+) -> Box<dyn ParkedFeed> {
+    let follow = Arc::new(follow);
+    engine.follow(Arc::clone(&follow), Arc::clone(&source));
+    Box::new(Followed { engine: engine.clone(), follow, source })
 }
 
 fn calendar(engine: &Engine<OwnershipDomain>) -> CalendarState {

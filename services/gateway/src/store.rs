@@ -1,6 +1,7 @@
 //! SQL of schema `ownership`: load many and save many for the engine, and the reads of the API.
 
 pub(crate) mod cases;
+pub(crate) mod clients;
 pub(crate) mod known;
 pub(crate) mod reach;
 pub(crate) mod roster;

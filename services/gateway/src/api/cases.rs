@@ -6,8 +6,9 @@ use shouwen_access::{
     Caller, Failure,
     page_token::{PageTokens, Query},
 };
-use shouwen_engine::{AggregateId, Outcome};
+use shouwen_engine::{AggregateId, Outcome, SubmitError};
 use shouwen_proto::{
+    access::v1::Capacity,
     events::v1::{CloseKind, Cursor},
     ownership::v1::{
         AcceptOfferRequest, BatchGetCasesRequest, BatchGetCasesResponse, BeginOverrideRequest, Case,
@@ -25,10 +26,12 @@ use shouwen_vault::Subject;
 use tonic::{Request, Response, Status};
 
 use super::{
-    bounded, case_id, contact_id, cut, employee, filter, messages, page_size, parent, reach, receipt,
-    required, within_reach,
+    bounded, case_id, contact_id, cut, employee, failures, filter,
+    identify::{self, Named},
+    messages, page_size, parent, reach, receipt, required, within_reach,
 };
 use crate::{
+    directory::Directory,
     domain::{
         Command, State,
         command::{Action, CaseCommand, Claim, ContactCommand},
@@ -40,6 +43,7 @@ use crate::{
 /// Serves cases.
 pub struct CaseServer {
     pub ownership: Ownership,
+    pub directory: Directory,
     pub pages: PageTokens,
 }
 
@@ -58,7 +62,19 @@ impl CaseServer {
         let mut submission = call.submission(command);
         submission.fence = None;
         let outcome = call.submit(&self.ownership.engine, submission).await?;
-        Ok(Response::new(answer(outcome)?))
+        Ok(Response::new(self.answer(outcome).await?))
+    }
+
+    /// The case as the answer to a call, with its client's file.
+    async fn answer(&self, outcome: Outcome<State>) -> Result<Case, Failure> {
+        let Some(State::Case(state)) = outcome.state else { return Err(Failure::internal()) };
+        let filed = match &state.client {
+            Some(client) => store::clients::filed(self.ownership.engine.pool(), client)
+                .await
+                .map_err(|error| refusal::database(&error))?,
+            None => false,
+        };
+        Ok(messages::case(&outcome.primary.0, outcome.version, &state, filed))
     }
 
     /// Seals a text that belongs to a case under the contact that opened it.
@@ -83,13 +99,6 @@ impl CaseServer {
             .await
             .map_err(|error| refusal::database(&error))?;
         rows.into_iter().next().ok_or_else(|| Failure::not_found("case", name))
-    }
-}
-
-fn answer(outcome: Outcome<State>) -> Result<Case, Failure> {
-    match outcome.state {
-        Some(State::Case(state)) => Ok(messages::case(&outcome.primary.0, outcome.version, &state)),
-        _ => Err(Failure::internal()),
     }
 }
 
@@ -119,7 +128,7 @@ impl case_service_server::CaseService for CaseServer {
             touch: None,
         }));
         let outcome = call.submit(&self.ownership.engine, call.submission(command)).await?;
-        let case = answer(outcome)?;
+        let case = self.answer(outcome).await?;
         let first_responder = case.first_responder == me;
         Ok(Response::new(ClaimResponse { case: Some(case), first_responder }))
     }
@@ -130,25 +139,30 @@ impl case_service_server::CaseService for CaseServer {
     ) -> Result<Response<Case>, Status> {
         let call = Call::mutation(&request, "IdentifyClient", &request.get_ref().request_id)?;
         let message = request.into_inner();
-        let client = ownership::client(&message.client)?
-            .ok_or_else(|| Failure::field_invalid("client", "must not be empty", "不能为空"))?;
+        let by = call.caller.require_employee()?.to_string();
+        let contact = contact_id("contact", &message.contact)?;
         let topic = if message.topic.is_empty() { None } else { Some(ownership::topic(&message.topic)?) };
-        let command = Command::Contact(ContactCommand::Identify {
-            contact: contact_id("contact", &message.contact)?,
-            client,
-            topic,
-            by: call.caller.require_employee()?.to_string(),
-        });
+        let client = match identify::parse(&message)? {
+            Named::Id(client) => client,
+            Named::Sought(sought) => {
+                // What was identified once stays so, whatever the clients service says by now, and also while it is away.
+                if let Some(former) = former(&call, &self.ownership).await? {
+                    return Ok(Response::new(self.answer(former).await?));
+                }
+                self.directory.resolve(sought).await?
+            }
+        };
+        let command = Command::Contact(ContactCommand::Identify { contact, client, topic, by });
         let mut submission = call.submission(command);
         submission.fence = None;
         let outcome = call.submit(&self.ownership.engine, submission).await?;
-        Ok(Response::new(answer(outcome)?))
+        Ok(Response::new(self.answer(outcome).await?))
     }
 
     async fn get_case(&self, request: Request<GetCaseRequest>) -> Result<Response<Case>, Status> {
         let name = case_id("name", &request.get_ref().name)?;
         let row = self.case(&name.0).await?;
-        Ok(Response::new(messages::case(&row.id, row.version, &row.state.0)))
+        Ok(Response::new(messages::case(&row.id, row.version, &row.state.0, row.filed)))
     }
 
     async fn batch_get_cases(
@@ -172,7 +186,7 @@ impl case_service_server::CaseService for CaseServer {
         for id in &ids {
             let row = known.get(id.as_str()).ok_or_else(|| Failure::not_found("case", id.clone()))?;
             within_reach(&caller, &row.state.branch)?;
-            cases.push(messages::case(id, row.version, &row.state.0));
+            cases.push(messages::case(id, row.version, &row.state.0, row.filed));
         }
         Ok(Response::new(BatchGetCasesResponse { cases }))
     }
@@ -203,7 +217,8 @@ impl case_service_server::CaseService for CaseServer {
             .last()
             .filter(|_| more)
             .map_or_else(String::new, |last| self.pages.issue(&query, last.id.as_bytes()));
-        let cases = rows.iter().map(|row| messages::case(&row.id, row.version, &row.state.0)).collect();
+        let cases =
+            rows.iter().map(|row| messages::case(&row.id, row.version, &row.state.0, row.filed)).collect();
         Ok(Response::new(ListCasesResponse { cases, next_page_token }))
     }
 
@@ -327,7 +342,7 @@ impl case_service_server::CaseService for CaseServer {
             service: "ownership".to_owned(),
             cursor: Some(Cursor { incarnation: head.incarnation.to_string(), position: head.position }),
         });
-        for feed in ["calls", "callbacks"] {
+        for feed in ["calls", "callbacks", "complaints", "clients"] {
             let cursor = shouwen_engine::follower::cursor(&self.ownership.engine, feed)
                 .await
                 .map_err(|error| refusal::database(&error))?;
@@ -354,6 +369,16 @@ impl case_service_server::CaseService for CaseServer {
             .map_err(|error| refusal::database(&error))?
             .ok_or_else(|| Failure::not_found("case", name.0))?;
         Ok(Response::new(receipt::receipt(&found.id, &found.state, &self.ownership.roster(), language)))
+    }
+}
+
+/// The result of an earlier call with the same request id, if there was one.
+async fn former(call: &Call, ownership: &Ownership) -> Result<Option<Outcome<State>>, Failure> {
+    let Some(request) = &call.request else { return Ok(None) };
+    match ownership.engine.replay(request).await {
+        Ok(former) => Ok(Some(former)),
+        Err(SubmitError::NotAReplay) if call.caller.capacity != Capacity::Replay => Ok(None),
+        Err(refused) => Err(failures::failure(refused)),
     }
 }
 

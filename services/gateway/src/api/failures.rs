@@ -41,6 +41,27 @@ fn responsible(failure: Failure, who: &Responsible) -> Failure {
         .resource("case", who.case.clone())
 }
 
+/// Nobody in the clients service is found by what was given; it is not repeated here, being personal data.
+pub(crate) fn client_not_found() -> Failure {
+    Failure::new(
+        Code::NotFound,
+        "CLIENT_NOT_FOUND",
+        "No client is found by this; check it with the client, or name the client by the CRM's id.",
+        "未找到匹配的客户，请与客户核对，或直接填写客户编号。",
+    )
+}
+
+/// Several clients share it.
+pub(crate) fn client_ambiguous(count: usize) -> Failure {
+    Failure::new(
+        Code::FailedPrecondition,
+        "CLIENT_AMBIGUOUS",
+        format!("{count} clients are found by this; ask for the identity number or a capital account, or name the client."),
+        format!("匹配到 {count} 位客户，请改用证件号码或资金账号，或直接填写客户编号。"),
+    )
+    .with("count", count)
+}
+
 impl From<Rejection> for Failure {
     fn from(rejection: Rejection) -> Self {
         match rejection {
@@ -119,6 +140,22 @@ impl From<Rejection> for Failure {
                 format!("`{employee}` 正在代为处理该事项，请待其结束。"),
             )
             .with("employee", employee),
+            Rejection::ComplaintOpen { case, complaint } => Self::new(
+                Code::FailedPrecondition,
+                "COMPLAINT_OPEN",
+                format!("`{complaint}` is still open; the case ends with its complaints, so settle that first."),
+                format!("投诉 `{complaint}` 尚未办结，请先办结投诉，事项随之结束。"),
+            )
+            .with("case", case)
+            .with("complaint", complaint),
+            Rejection::Recused { case, complaint } => Self::new(
+                Code::PermissionDenied,
+                "RECUSED",
+                format!("`{complaint}` is about you, so you take no part in this case; leave it to who is responsible."),
+                format!("投诉 `{complaint}` 涉及您本人，您须回避，请由责任人处理。"),
+            )
+            .with("case", case)
+            .with("complaint", complaint),
             Rejection::NoOverride(case) => Self::new(
                 Code::FailedPrecondition,
                 "NO_OVERRIDE",

@@ -16,7 +16,8 @@ use crate::{
     store::timeline,
 };
 
-pub(crate) fn case(name: &str, version: i64, state: &CaseState) -> Case {
+/// `filed`: the clients service has a file of the case's client.
+pub(crate) fn case(name: &str, version: i64, state: &CaseState, filed: bool) -> Case {
     let mut message = Case {
         name: name.to_owned(),
         etag: version.to_string(),
@@ -52,7 +53,10 @@ pub(crate) fn case(name: &str, version: i64, state: &CaseState) -> Case {
         close_reason: String::new(),
         reopen_count: state.reopenings,
         open_complaints: state.open_complaints().map(|complaint| complaint.name.clone()).collect(),
-        client_file: String::new(),
+        client_file: match &state.client {
+            Some(client) if filed => format!("clients/{client}"),
+            _ => String::new(),
+        },
         recused: state.recused().into_iter().map(str::to_owned).collect(),
     };
     match &state.phase {

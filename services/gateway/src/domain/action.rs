@@ -86,6 +86,7 @@ pub fn decide(
         Action::Confirm { satisfied: true, reason } => {
             responsible(&case, by)?;
             live(&case, "confirm satisfaction")?;
+            no_complaint(&case)?;
             case.close(CloseKind::Satisfied, reason);
         }
         Action::Confirm { satisfied: false, reason } => {
@@ -97,6 +98,7 @@ pub fn decide(
         }
         Action::Close { kind, reason } => {
             live(&case, "close")?;
+            no_complaint(&case)?;
             case.close(*kind, reason);
         }
         Action::Reopen { reason } => {
@@ -118,6 +120,16 @@ fn live(case: &Draft<'_>, action: &'static str) -> Result<(), Refusal<Rejection>
     if case.is_live() { Ok(()) } else { Err(case.illegal(action)) }
 }
 
+/// A case does not end before its complaints (O8).
+fn no_complaint(case: &Draft<'_>) -> Result<(), Refusal<Rejection>> {
+    match case.open_complaints().next() {
+        None => Ok(()),
+        Some(open) => {
+            Err(Rejection::ComplaintOpen { case: case.id.0.clone(), complaint: open.name.clone() }.into())
+        }
+    }
+}
+
 fn begin_override(
     case: &mut Draft<'_>,
     by: &str,
@@ -126,6 +138,10 @@ fn begin_override(
     snapshot: &Snapshot,
 ) -> Result<(), Refusal<Rejection>> {
     live(case, "override")?;
+    if let Some(complaint) = case.complaint_about(by) {
+        let complaint = complaint.name.clone();
+        return Err(Rejection::Recused { case: case.id.0.clone(), complaint }.into());
+    }
     if let Some(running) = &case.overriding {
         if running.employee == by {
             return Ok(());
@@ -150,6 +166,7 @@ fn receiver(snapshot: &Snapshot, case: &CaseState, to: &str) -> Result<(), Refus
         Some(employee) if !employee.active => "is not active",
         Some(employee) if !employee.serves_clients() => "serves no clients",
         Some(_) if case.handler == to => "is the handler already",
+        Some(_) if case.is_recused(to) => "is complained about in this case (O12)",
         Some(_) => return Ok(()),
     };
     Err(Rejection::ReceiverInvalid { employee: to.to_owned(), problem }.into())

@@ -105,6 +105,12 @@ pub struct Clock {
     /// How high a missed limit has gone (O10), a number of `shouwen.type.v1.EscalationLevel`.
     #[serde(default)]
     pub escalation: i32,
+    /// When it goes one level higher; `None` before the limit, and at the top.
+    #[serde(default)]
+    pub escalates: Option<DateTime<Utc>>,
+    /// Version of the policy by which it does.
+    #[serde(default)]
+    pub escalation_policy: String,
 }
 
 /// A complaint of the case.
@@ -164,14 +170,24 @@ impl CaseState {
         self.clocks.last().filter(|clock| self.phase == Phase::Open && clock.met.is_none())
     }
 
-    /// Complaints that have not ended yet.
+    /// Complaints that have not ended yet; those of a merged case hang under the survivor.
     pub fn open_complaints(&self) -> impl Iterator<Item = &Complaint> {
-        self.complaints.iter().filter(|complaint| complaint.open)
+        let merged = matches!(self.phase, Phase::Merged { .. });
+        self.complaints.iter().filter(move |complaint| complaint.open && !merged)
     }
 
-    /// Whether an open complaint is about the employee (O12).
+    /// Whether the case has to wait for a complaint's end.
+    pub fn has_open_complaint(&self) -> bool {
+        self.open_complaints().next().is_some()
+    }
+
+    /// An open complaint that is about the employee (O12).
+    pub fn complaint_about(&self, employee: &str) -> Option<&Complaint> {
+        self.open_complaints().find(|complaint| complaint.recused.iter().any(|recused| recused == employee))
+    }
+
     pub fn is_recused(&self, employee: &str) -> bool {
-        self.open_complaints().any(|complaint| complaint.recused.iter().any(|recused| recused == employee))
+        self.complaint_about(employee).is_some()
     }
 
     /// Whom the open complaints are about, by name (O12).
@@ -222,6 +238,8 @@ pub fn clock(snapshot: &Snapshot, policy: &str, at: DateTime<Utc>, now: DateTime
         provisional: due.provisional,
         calendar: calendar.version().to_owned(),
         escalation: EscalationLevel::Unspecified.into(),
+        escalates: None,
+        escalation_policy: String::new(),
     }
 }
 

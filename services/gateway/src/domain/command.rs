@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use shouwen_engine::{AggregateId, Footprint, Key};
 use shouwen_policy::Propose;
 use shouwen_proto::{
-    events::v1::{CallOutcome, CloseKind},
+    events::v1::{CallOutcome, CloseKind, ComplaintEnd},
     r#type::v1::{CallbackKind, Private},
 };
 
@@ -105,20 +105,47 @@ pub enum FollowUp {
         by: String,
         outcome: CallOutcome,
     },
+    /// `callback` is the full name.
     Promised {
         case: AggregateId,
         callback: String,
         kind: CallbackKind,
         due: DateTime<Utc>,
     },
+    /// The time of a promise was recomputed (S3). Here and below, callbacks are meant by the part behind `callbacks/`.
+    PromiseMoved {
+        case: AggregateId,
+        callback: String,
+        due: DateTime<Utc>,
+    },
+    /// A callback has its result, also in place of a former one (B5, C11).
     CallbackCompleted {
         case: AggregateId,
         callback: String,
         satisfied: bool,
     },
-    CallbackCancelled {
+    /// A promise was kept or given up, and nothing else follows from it here: what a verification means is said by its complaint.
+    PromiseOver {
         case: AggregateId,
         callback: String,
+    },
+    /// A complaint was filed about these employees.
+    ComplaintOpened {
+        case: AggregateId,
+        complaint: String,
+        about: Vec<String>,
+    },
+    /// A complaint is handled anew (C10).
+    ComplaintReopened {
+        case: AggregateId,
+        complaint: String,
+        reason: String,
+    },
+    ComplaintEnded {
+        case: AggregateId,
+        complaint: String,
+        end: ComplaintEnd,
+        reason: String,
     },
 }
 
@@ -131,6 +158,8 @@ pub enum Step {
     Override,
     /// The answer's limit has passed (K15).
     Answer,
+    /// A missed limit goes one level higher (O10).
+    Escalation,
 }
 
 /// What an unlocked read found about the cases and contacts that commands name.
@@ -182,8 +211,12 @@ impl Command {
                 FollowUp::Due { case, .. }
                 | FollowUp::Recompute(case)
                 | FollowUp::Promised { case, .. }
+                | FollowUp::PromiseMoved { case, .. }
                 | FollowUp::CallbackCompleted { case, .. }
-                | FollowUp::CallbackCancelled { case, .. },
+                | FollowUp::PromiseOver { case, .. }
+                | FollowUp::ComplaintOpened { case, .. }
+                | FollowUp::ComplaintReopened { case, .. }
+                | FollowUp::ComplaintEnded { case, .. },
             ) => Some(case),
             _ => None,
         }

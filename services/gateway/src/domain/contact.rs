@@ -189,7 +189,7 @@ fn identify(
         }
         if let Some(open) = world.key_holder(&key) {
             let mut survivor = Draft::of(world, open, context, snapshot)?;
-            survivor.absorb(&mut case);
+            survivor.absorb(&mut case, snapshot);
             let joined = ContactJoined { contact: contact.0.clone(), case: open.0.clone() };
             let mut events: Vec<_> = case.events().chain(survivor.events()).collect();
             events.push((contact.clone(), Event::ContactJoined(joined)));
@@ -219,7 +219,8 @@ fn void_touch(
     }
     let mut case = Draft::of(world, &named, context, snapshot)?;
     let provisional = case.client.is_none() || case.version == 1;
-    if known.first_responder && provisional && case.is_live() && case.contact == contact.0 {
+    let unconcerned = case.complaints.is_empty();
+    if known.first_responder && provisional && unconcerned && case.is_live() && case.contact == contact.0 {
         case.void(reason);
         events.extend(case.events());
     }

@@ -1,19 +1,20 @@
-//! The deadlines of a case: an offer expires (O4), an override ends (O7), the answer's limit passes (K15, O10).
+//! The deadlines of a case: an offer expires (O4), an override ends (O7), the answer's limit passes (K15) and goes higher level by level (O10).
 
 use chrono::{DateTime, Utc};
 use shouwen_engine::{Deadline, DueDeadline};
-use shouwen_proto::events::v1::{LimitMissed, OfferExpired, OverrideEnded, ownership_event::Event};
-use shouwen_serving::timestamps::to_proto;
+use shouwen_proto::events::v1::{OfferExpired, OverrideEnded, ownership_event::Event};
 
 use super::{
-    Mutants,
+    Mutants, Snapshot,
     case::CaseState,
     command::{Command, FollowUp, Step},
+    escalation,
 };
 
 const OFFER: &str = "offer";
 const OVERRIDE: &str = "override";
 const ANSWER: &str = "answer";
+const ESCALATION: &str = "escalation";
 
 pub fn of_case(case: &CaseState, mutants: Mutants) -> Vec<Deadline> {
     let mut deadlines = Vec::new();
@@ -33,42 +34,47 @@ pub fn of_case(case: &CaseState, mutants: Mutants) -> Vec<Deadline> {
     if let Some(running) = &case.overriding {
         deadlines.push(plain(OVERRIDE, running.expires));
     }
-    if let Some(clock) = case.running_clock().filter(|clock| !clock.missed) {
-        deadlines.push(Deadline {
-            calendar: clock.calendar.clone(),
-            provisional: clock.provisional,
-            ..plain(ANSWER, clock.due)
-        });
+    if let Some(clock) = case.running_clock() {
+        if !clock.missed {
+            deadlines.push(Deadline {
+                calendar: clock.calendar.clone(),
+                provisional: clock.provisional,
+                ..plain(ANSWER, clock.due)
+            });
+        } else if let Some(due) = clock.escalates {
+            deadlines.push(Deadline { policy: clock.escalation_policy.clone(), ..plain(ESCALATION, due) });
+        }
     }
     deadlines
 }
 
-/// The steps whose time has come at a moment, in order. A limit is over at its very instant.
-pub(super) fn passed(case: &CaseState, at: DateTime<Utc>, mutants: Mutants) -> Vec<Step> {
-    let mut passed = of_case(case, mutants);
-    passed.retain(|deadline| deadline.due <= at);
-    passed.sort_by_key(|deadline| deadline.due);
-    passed.into_iter().map(|deadline| step(deadline.step)).collect()
+/// The first step whose time has come at a moment. A limit is over at its very instant.
+pub(super) fn passed(case: &CaseState, at: DateTime<Utc>, mutants: Mutants) -> Option<Step> {
+    let passed = of_case(case, mutants).into_iter().filter(|deadline| deadline.due <= at);
+    passed.min_by_key(|deadline| deadline.due).map(|deadline| step(deadline.step))
 }
 
 /// What happens at a step; nothing where the state holds no such deadline.
-pub(super) fn event(case: &CaseState, step: Step) -> Option<Event> {
+pub(super) fn events(case: &CaseState, step: Step, snapshot: &Snapshot) -> Vec<Event> {
     match step {
         Step::Offer => {
-            let offer = case.offer.as_ref()?;
-            Some(Event::OfferExpired(OfferExpired { offer: offer.id.clone() }))
+            let expired = |id: &str| Event::OfferExpired(OfferExpired { offer: id.to_owned() });
+            case.offer.iter().map(|offer| expired(&offer.id)).collect()
         }
         Step::Override => {
-            let running = case.overriding.as_ref()?;
-            Some(Event::OverrideEnded(OverrideEnded {
-                employee: running.employee.clone(),
-                epoch: case.epoch + 1,
-                expired: true,
-            }))
+            let ended = |employee: &str| {
+                let employee = employee.to_owned();
+                Event::OverrideEnded(OverrideEnded { employee, epoch: case.epoch + 1, expired: true })
+            };
+            case.overriding.iter().map(|running| ended(&running.employee)).collect()
         }
         Step::Answer => {
-            let clock = case.running_clock().filter(|clock| !clock.missed)?;
-            Some(Event::LimitMissed(LimitMissed { due: Some(to_proto(clock.due)) }))
+            let clock = case.running_clock().filter(|clock| !clock.missed);
+            clock.map(|clock| escalation::missed(clock, &case.branch, snapshot)).unwrap_or_default()
+        }
+        Step::Escalation => {
+            let clock = case.running_clock().filter(|clock| clock.missed);
+            clock.and_then(|clock| escalation::climbed(clock, &case.branch, snapshot)).into_iter().collect()
         }
     }
 }
@@ -82,6 +88,7 @@ fn step(name: &str) -> Step {
     match name {
         OFFER => Step::Offer,
         OVERRIDE => Step::Override,
+        ESCALATION => Step::Escalation,
         _ => Step::Answer,
     }
 }

@@ -16,7 +16,7 @@ use shouwen_serving::timestamps::to_proto;
 use super::{
     Snapshot, State,
     case::{self, CaseState},
-    deadlines, evolve,
+    deadlines, evolve, recusal,
     rejection::{Rejection, Responsible},
 };
 
@@ -56,8 +56,12 @@ impl<'a> Draft<'a> {
             events: Vec::new(),
             passed: 0,
         };
-        for step in deadlines::passed(&draft.state, context.at, snapshot.mutants) {
-            if let Some(event) = deadlines::event(&draft.state, step) {
+        while let Some(step) = deadlines::passed(&draft.state, context.at, snapshot.mutants) {
+            let events = deadlines::events(&draft.state, step, snapshot);
+            if events.is_empty() {
+                break;
+            }
+            for event in events {
                 draft.then(event);
                 draft.passed += 1;
             }
@@ -125,11 +129,13 @@ impl<'a> Draft<'a> {
             answer_due: Some(to_proto(clock.due)),
             provisional: clock.provisional,
             calendar_version: clock.calendar,
+            answer_from: Some(to_proto(clock.started)),
         }));
     }
 
-    /// Takes another case in, which becomes a redirect to this one: who answered there assists here, and what was promised there is owed here.
-    pub(super) fn absorb(&mut self, other: &mut Draft<'_>) {
+    /// Takes another case in, which becomes a redirect to this one: who answered there assists here, what was promised there is owed here, and what was
+    /// complained about there hangs under this one.
+    pub(super) fn absorb(&mut self, other: &mut Draft<'_>, snapshot: &Snapshot) {
         other.settle();
         let epoch = other.epoch + 1;
         other.then(Event::CaseMerged(CaseMerged { into: self.id.0.clone(), epoch }));
@@ -148,6 +154,9 @@ impl<'a> Draft<'a> {
                 kind: promise.kind,
                 due: Some(to_proto(promise.due)),
             }));
+        }
+        for complaint in other.complaints.iter().filter(|complaint| complaint.open) {
+            recusal::open(self, &complaint.name, &complaint.recused, snapshot);
         }
     }
 

@@ -152,6 +152,8 @@ fn clock(started: DateTime<Utc>, due: Option<&Timestamp>, provisional: bool, cal
         provisional,
         calendar: calendar.to_owned(),
         escalation: EscalationLevel::Unspecified.into(),
+        escalates: None,
+        escalation_policy: String::new(),
     }
 }
 
@@ -215,16 +217,18 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
             case.phase = Phase::Open;
             case.reopenings += 1;
             let due = reopened.answer_due.as_ref();
-            case.clocks.push(clock(at, due, reopened.provisional, &reopened.calendar_version));
+            let started = time(reopened.answer_from.as_ref(), at);
+            case.clocks.push(clock(started, due, reopened.provisional, &reopened.calendar_version));
         }
         Event::CaseVoided(voided) => {
             case.phase = Phase::Void { reason: voided.reason.clone() };
             case.epoch = voided.epoch;
             case.offer = None;
         }
-        Event::LimitMissed(_) => {
+        Event::LimitMissed(missed) => {
             if let Some(clock) = case.clocks.last_mut() {
                 clock.missed = true;
+                clock.escalation_policy.clone_from(&missed.policy_version);
             }
         }
         Event::LimitMoved(moved) => {
@@ -256,6 +260,7 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
         Event::LimitEscalated(escalated) => {
             if let Some(clock) = case.clocks.last_mut() {
                 clock.escalation = escalated.level;
+                clock.escalates = escalated.next_due.as_ref().and_then(from_proto);
             }
         }
         Event::ComplaintOpened(opened) => {

@@ -1,17 +1,17 @@
-//! What follows by itself: deadlines, ended contacts, callbacks' results, new calendars. Never refused for the state it finds: what does not apply any
+//! What follows by itself: deadlines, ended contacts, callbacks' results, complaints, new calendars. Never refused for the state it finds: what does not apply any
 //! more changes nothing.
 
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
 use shouwen_proto::events::v1::{
-    CallOutcome, CloseKind, LimitMoved, PromiseNoted, PromiseSettled, ownership_event::Event,
+    CallOutcome, CloseKind, LimitMoved, PromiseMoved, PromiseNoted, PromiseSettled, ownership_event::Event,
 };
 use shouwen_serving::timestamps::to_proto;
 
 use super::{
     Snapshot, State,
-    case::{self, CaseState, Phase},
+    case::{self, CaseState, Phase, Promise},
     command::FollowUp,
-    contact, deadlines,
+    complaints, contact, deadlines,
     draft::Draft,
     merge,
     rejection::Rejection,
@@ -25,7 +25,7 @@ pub fn decide(
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     match command {
         FollowUp::Due { case, step } => {
-            Ok(Decision::on(case.clone(), deadlines::event(case::find(world, case)?, *step)))
+            Ok(Decision::on(case.clone(), deadlines::events(case::find(world, case)?, *step, snapshot)))
         }
         FollowUp::Recompute(id) => {
             Ok(Decision::on(id.clone(), recomputed(case::find(world, id)?, context, snapshot)))
@@ -33,10 +33,30 @@ pub fn decide(
         FollowUp::CallEnded { contact, by, outcome } => {
             call_ended(world, (contact, *outcome), by, context, snapshot)
         }
-        FollowUp::Promised { case, callback, kind, due } => {
-            let Some(mut case) = known(world, case, context, snapshot)? else {
-                return Ok(Decision::nothing(case.clone()));
-            };
+        FollowUp::Promised { case, .. }
+        | FollowUp::PromiseMoved { case, .. }
+        | FollowUp::PromiseOver { case, .. }
+        | FollowUp::CallbackCompleted { case, .. }
+        | FollowUp::ComplaintOpened { case, .. }
+        | FollowUp::ComplaintReopened { case, .. }
+        | FollowUp::ComplaintEnded { case, .. } => match known(world, case, context, snapshot)? {
+            Some(draft) => told(world, case, draft, command, context, snapshot),
+            None => Ok(Decision::nothing(case.clone())),
+        },
+    }
+}
+
+/// What another service told about a case. `named` is the case as that service names it, `case` the one that this leads to.
+fn told(
+    world: &World<'_, State>,
+    named: &AggregateId,
+    mut case: Draft<'_>,
+    command: &FollowUp,
+    context: &DecideContext<'_>,
+    snapshot: &Snapshot,
+) -> Result<Decision<Event>, Refusal<Rejection>> {
+    match command {
+        FollowUp::Promised { callback, kind, due, .. } => {
             if !case.promises.iter().any(|promise| promise.callback == *callback) {
                 case.then(Event::PromiseNoted(PromiseNoted {
                     callback: callback.clone(),
@@ -44,23 +64,30 @@ pub fn decide(
                     due: Some(to_proto(*due)),
                 }));
             }
-            Ok(case.decided())
         }
-        FollowUp::CallbackCancelled { case, callback } => {
-            let Some(mut case) = known(world, case, context, snapshot)? else {
-                return Ok(Decision::nothing(case.clone()));
-            };
+        FollowUp::PromiseMoved { callback, due, .. } => {
+            if let Some(promise) = promise(&case, callback).filter(|promise| promise.due != *due) {
+                let moved = PromiseMoved { callback: promise.callback.clone(), due: Some(to_proto(*due)) };
+                case.then(Event::PromiseMoved(moved));
+            }
+        }
+        FollowUp::PromiseOver { callback, .. } => settle(&mut case, callback),
+        FollowUp::CallbackCompleted { callback, satisfied, .. } => {
             settle(&mut case, callback);
-            Ok(case.decided())
+            return completed(world, case, *satisfied, context, snapshot);
         }
-        FollowUp::CallbackCompleted { case, callback, satisfied } => {
-            let Some(mut case) = known(world, case, context, snapshot)? else {
-                return Ok(Decision::nothing(case.clone()));
-            };
-            settle(&mut case, callback);
-            completed(world, case, *satisfied, context, snapshot)
+        FollowUp::ComplaintOpened { complaint, about, .. } => {
+            return complaints::opened(world, named, case, (complaint, about), context, snapshot);
         }
+        FollowUp::ComplaintReopened { complaint, reason, .. } => {
+            return complaints::reopened(world, named, case, (complaint, reason), context, snapshot);
+        }
+        FollowUp::ComplaintEnded { complaint, end, reason, .. } => {
+            return Ok(complaints::ended(case, complaint, *end, reason));
+        }
+        FollowUp::Due { .. } | FollowUp::Recompute(_) | FollowUp::CallEnded { .. } => {}
     }
+    Ok(case.decided())
 }
 
 /// The case or its survivor; `None` where it is not known here.
@@ -77,9 +104,9 @@ fn known<'a>(
     }
 }
 
-/// S3: the running clock by the calendar in force now; what the data say about its days holds for it, too, however long ago it started.
+/// S3: the running clock, unless it is missed already, by the calendar in force now; what the data say about its days holds for it, too, however long ago it started.
 fn recomputed(state: &CaseState, context: &DecideContext<'_>, snapshot: &Snapshot) -> Option<Event> {
-    let running = state.running_clock()?;
+    let running = state.running_clock().filter(|clock| !clock.missed)?;
     let fresh = case::clock(snapshot, &state.policy, running.started, context.now);
     (fresh.calendar != running.calendar || fresh.due != running.due).then(|| {
         Event::LimitMoved(LimitMoved {
@@ -103,12 +130,16 @@ fn call_ended(
     let mut case = Draft::of(world, &merge::case_of(world, &known.case)?, context, snapshot)?;
     match outcome {
         // K19, O8: an answer given at once and confirmed clear is satisfaction; who only assists decides nothing (O6).
-        CallOutcome::AnsweredClear if case.is_live() && case.may_decide(by) => {
+        // What was complained about ends with the complaint.
+        CallOutcome::AnsweredClear if case.is_live() && case.may_decide(by) && !case.has_open_complaint() => {
             case.close(CloseKind::Satisfied, "answered at once and confirmed clear");
         }
         // K12: a contact without a concern leaves no case.
         CallOutcome::WrongNumber | CallOutcome::Silent | CallOutcome::Private
-            if case.is_live() && case.client.is_none() && case.contact == contact.0 =>
+            if case.is_live()
+                && case.client.is_none()
+                && case.contact == contact.0
+                && case.complaints.is_empty() =>
         {
             let name = outcome.as_str_name();
             case.void(&name.strip_prefix("CALL_OUTCOME_").unwrap_or(name).to_ascii_lowercase());
@@ -118,9 +149,18 @@ fn call_ended(
     Ok(case.decided())
 }
 
+/// The promise that is still to be kept by the callback with this id: named below the case or, for a verification, below the unit that makes it.
+fn promise<'a>(case: &'a CaseState, callback: &str) -> Option<&'a Promise> {
+    let is_it = |promise: &&Promise| {
+        !promise.settled && promise.callback.rsplit_once('/').is_some_and(|(_, id)| id == callback)
+    };
+    case.promises.iter().find(is_it)
+}
+
 fn settle(case: &mut Draft<'_>, callback: &str) {
-    if case.promises.iter().any(|promise| promise.callback == callback && !promise.settled) {
-        case.then(Event::PromiseSettled(PromiseSettled { callback: callback.to_owned() }));
+    if let Some(promise) = promise(case, callback) {
+        let settled = PromiseSettled { callback: promise.callback.clone() };
+        case.then(Event::PromiseSettled(settled));
     }
 }
 
@@ -134,6 +174,8 @@ fn completed(
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     const DISSATISFIED: &str = "dissatisfied or unsolved at the callback";
     match case.phase {
+        // What was complained about ends with the complaint.
+        Phase::Open | Phase::AwaitingSatisfaction if satisfied && case.has_open_complaint() => {}
         Phase::Open | Phase::AwaitingSatisfaction if satisfied => {
             case.close(CloseKind::Satisfied, "satisfied at the callback");
         }

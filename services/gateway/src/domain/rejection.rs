@@ -40,6 +40,12 @@ pub enum Rejection {
     ReceiverInvalid { employee: String, problem: &'static str },
     #[error("OVERRIDE_RUNNING {0}")]
     OverrideRunning(String),
+    /// The case does not end before its complaints.
+    #[error("COMPLAINT_OPEN {case} {complaint}")]
+    ComplaintOpen { case: String, complaint: String },
+    /// An open complaint of the case is about who acts (O12).
+    #[error("RECUSED {case} {complaint}")]
+    Recused { case: String, complaint: String },
     #[error("NO_OVERRIDE {0}")]
     NoOverride(String),
     /// An entry of the roster: field and what is wrong with it.

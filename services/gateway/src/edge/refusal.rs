@@ -213,7 +213,7 @@ pub(super) fn token_expired() -> Failure {
     )
 }
 
-pub(super) fn backend_unavailable(service: &str) -> Failure {
+pub(crate) fn backend_unavailable(service: &str) -> Failure {
     Failure::new(
         Code::Unavailable,
         "BACKEND_UNAVAILABLE",

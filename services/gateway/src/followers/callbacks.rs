@@ -1,8 +1,11 @@
-//! Following callbacks: what was promised shows on the case, and a result closes or reopens it (B5).
+//! Following callbacks: what was promised shows on the case, and a result closes or reopens it (B5). The result of a complaint's verification is left to
+//! the complaint (C9).
 
+use chrono::{DateTime, Utc};
+use prost_types::Timestamp;
 use shouwen_engine::{AggregateId, Follow, FollowError, Submission};
 use shouwen_proto::{
-    events::v1::{Event, callbacks_event, event::Body},
+    events::v1::{CallbackCompleted, Event, callbacks_event, event::Body},
     r#type::v1::{CallbackKind, Satisfaction},
 };
 use shouwen_serving::timestamps;
@@ -22,41 +25,63 @@ impl Follow<OwnershipDomain> for FollowCallbacks {
     async fn command(&self, event: &Event) -> Result<Option<Submission<Command>>, FollowError> {
         let Some(Body::Callbacks(body)) = &event.body else { return Ok(None) };
         let Some(id) = event.aggregate.strip_prefix("callbacks/") else { return Ok(None) };
-        // The case as the callback names it: what hangs under a merged case keeps its name.
-        let callback = |case: &str| format!("{case}/callbacks/{id}");
+        let callback = id.to_owned();
         Ok(match &body.event {
             Some(callbacks_event::Event::CallbackScheduled(scheduled)) if !scheduled.case.is_empty() => {
-                let due = scheduled
-                    .due
-                    .as_ref()
-                    .and_then(timestamps::from_proto)
-                    .ok_or_else(|| FollowError::Malformed("a callback without a limit".to_owned()))?;
-                Some(follow_up(FollowUp::Promised {
+                Some(FollowUp::Promised {
                     case: AggregateId(scheduled.case.clone()),
-                    callback: callback(&scheduled.case),
+                    // As it is named: what hangs under a merged case keeps its name, and a verification is named below the unit that makes it.
+                    callback: scheduled.callback.clone(),
                     kind: CallbackKind::try_from(scheduled.kind).unwrap_or_default(),
-                    due,
-                }))
+                    due: due(scheduled.due.as_ref())?,
+                })
             }
-            Some(callbacks_event::Event::CallbackCompleted(completed)) if !completed.case.is_empty() => {
-                let satisfied = completed.solved && completed.overall() != Satisfaction::Dissatisfied;
-                Some(follow_up(FollowUp::CallbackCompleted {
-                    case: AggregateId(completed.case.clone()),
-                    callback: callback(&completed.case),
-                    satisfied,
-                }))
-            }
-            Some(callbacks_event::Event::CallbackCancelled(_)) if !event.case.is_empty() => {
-                Some(follow_up(FollowUp::CallbackCancelled {
+            Some(callbacks_event::Event::CallbackLimitMoved(moved)) if !event.case.is_empty() => {
+                Some(FollowUp::PromiseMoved {
                     case: AggregateId(event.case.clone()),
-                    callback: callback(&event.case),
-                }))
+                    callback,
+                    due: due(moved.due.as_ref())?,
+                })
+            }
+            Some(callbacks_event::Event::CallbackCompleted(completed)) => result(callback, completed),
+            // C11: what stands now counts, whatever the former result led to.
+            Some(callbacks_event::Event::CallbackResultSuperseded(superseded)) => {
+                superseded.result.as_ref().and_then(|completed| result(callback, completed))
+            }
+            Some(callbacks_event::Event::CallbackCancelled(cancelled)) => {
+                let case = case_of(&cancelled.complaint).unwrap_or(&event.case);
+                (!case.is_empty())
+                    .then(|| FollowUp::PromiseOver { case: AggregateId(case.to_owned()), callback })
             }
             _ => None,
-        })
+        }
+        .map(follow_up))
     }
 
     async fn project(&self, connection: &mut PgConnection, events: &[Event]) -> sqlx::Result<()> {
         store::timeline::project(connection, Self::FEED, events).await
     }
+}
+
+/// B5; but what a verification found means something for its complaint, and only by that for the case.
+fn result(callback: String, completed: &CallbackCompleted) -> Option<FollowUp> {
+    if completed.case.is_empty() {
+        return None;
+    }
+    let case = AggregateId(completed.case.clone());
+    if !completed.complaint.is_empty() {
+        return Some(FollowUp::PromiseOver { case, callback });
+    }
+    let satisfied = completed.solved && completed.overall() != Satisfaction::Dissatisfied;
+    Some(FollowUp::CallbackCompleted { case, callback, satisfied })
+}
+
+/// `cases/{case}` of `cases/{case}/complaints/{complaint}`.
+fn case_of(complaint: &str) -> Option<&str> {
+    complaint.split_once("/complaints/").map(|(case, _)| case)
+}
+
+fn due(due: Option<&Timestamp>) -> Result<DateTime<Utc>, FollowError> {
+    due.and_then(timestamps::from_proto)
+        .ok_or_else(|| FollowError::Malformed("a callback without a limit".to_owned()))
 }

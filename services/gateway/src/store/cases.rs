@@ -1,7 +1,7 @@
 //! Reading cases for the API.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, types::Json};
+use sqlx::{PgPool, Postgres, QueryBuilder, types::Json};
 
 use crate::domain::{CaseState, ContactState};
 
@@ -10,12 +10,15 @@ pub(crate) struct CaseRow {
     pub(crate) id: String,
     pub(crate) version: i64,
     pub(crate) state: Json<CaseState>,
+    /// Whether its client has a file.
+    pub(crate) filed: bool,
 }
 
 pub(crate) async fn get(pool: &PgPool, ids: &[String]) -> sqlx::Result<Vec<CaseRow>> {
     sqlx::query_as!(
         CaseRow,
-        r#"select id, version, state as "state: Json<CaseState>" from cases where id = any($1)"#,
+        r#"select c.id as "id!", c.version as "version!", c.state as "state!: Json<CaseState>", f.client is not null as "filed!"
+           from cases c left join client_file f on f.client = c.client where c.id = any($1)"#,
         ids
     )
     .fetch_all(pool)
@@ -32,16 +35,32 @@ pub(crate) struct CaseFilter {
     pub(crate) phase: Option<String>,
 }
 
-/// Newest first, before the id given. One plan per shape of filter, since absent terms would hide the indexes.
+/// Newest first, before the id given. One plan per shape of filter, since absent terms would hide the indexes; one branch is compared with `=`, for only
+/// then does the index hold its cases in the order asked for.
 pub(crate) async fn list(
     pool: &PgPool,
     filter: &CaseFilter,
     before: Option<&str>,
     limit: i64,
 ) -> sqlx::Result<Vec<CaseRow>> {
-    let mut query = sqlx::QueryBuilder::new("select id, version, state from cases where true");
-    if let Some(branches) = &filter.branches {
-        query.push(" and branch = any(").push_bind(branches.clone()).push(")");
+    let mut query = listing(filter, before, limit);
+    let rows: Vec<(String, i64, Json<CaseState>, bool)> = query.build_query_as().fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|(id, version, state, filed)| CaseRow { id, version, state, filed }).collect())
+}
+
+fn listing(filter: &CaseFilter, before: Option<&str>, limit: i64) -> QueryBuilder<Postgres> {
+    let mut query = QueryBuilder::new(
+        "select c.id, c.version, c.state, f.client is not null
+         from cases c left join client_file f on f.client = c.client where true",
+    );
+    match filter.branches.as_deref() {
+        None => {}
+        Some([branch]) => {
+            query.push(" and c.branch = ").push_bind(branch.clone());
+        }
+        Some(branches) => {
+            query.push(" and c.branch = any(").push_bind(branches.to_vec()).push(")");
+        }
     }
     for (column, value) in [
         ("handler", &filter.handler),
@@ -50,15 +69,14 @@ pub(crate) async fn list(
         ("phase", &filter.phase),
     ] {
         if let Some(value) = value {
-            query.push(" and ").push(column).push(" = ").push_bind(value.clone());
+            query.push(" and c.").push(column).push(" = ").push_bind(value.clone());
         }
     }
     if let Some(before) = before {
-        query.push(" and id < ").push_bind(before.to_owned());
+        query.push(" and c.id < ").push_bind(before.to_owned());
     }
-    query.push(" order by id desc limit ").push_bind(limit);
-    let rows: Vec<(String, i64, Json<CaseState>)> = query.build_query_as().fetch_all(pool).await?;
-    Ok(rows.into_iter().map(|(id, version, state)| CaseRow { id, version, state }).collect())
+    query.push(" order by c.id desc limit ").push_bind(limit);
+    query
 }
 
 /// A contact whose first touch a backend has not taken yet.

@@ -64,7 +64,7 @@ async fn o10_a_limit_is_missed_at_its_instant_and_recorded_once() {
     let clock = running(&zhang, &name).await;
     assert!(clock.missed && clock.met_time.is_none());
     assert!(!running(&zhang, &in_time).await.missed);
-    assert_eq!(ground.events(&name).await, ["case_opened", "limit_missed"]);
+    assert_eq!(ground.events(&name).await[..3], ["case_opened", "limit_missed", "limit_escalated"]);
     assert_eq!(ground.count("limit_missed").await, 1);
     // Answered late: met and missed, both for good.
     zhang.resolve(&name).await.unwrap();
@@ -88,7 +88,8 @@ async fn o10_an_answer_after_the_limit_is_late_also_where_no_sweep_has_come_by()
     assert_eq!(resolved.state(), State::AwaitingSatisfaction);
     assert!(resolved.clocks[0].missed && resolved.clocks[0].met_time.is_some());
     office.engine.sweep_once().await.unwrap();
-    assert_eq!(ground.events(&name).await, ["case_opened", "limit_missed", "case_resolved"]);
+    let events = ["case_opened", "limit_missed", "limit_escalated", "case_resolved"];
+    assert_eq!(ground.events(&name).await, events);
 }
 
 #[tokio::test]
@@ -179,5 +180,6 @@ async fn s3_provisional_limits_move_by_a_recorded_event_when_the_calendar_arrive
     office.until(local(2027, 1, 5, 16, 59)).await;
     assert!(!running(&zhang, &provisional).await.missed);
     office.until(local(2027, 1, 5, 17, 0)).await;
-    assert_eq!(ground.events(&provisional).await, ["case_opened", "limit_moved", "limit_missed"]);
+    let events = ["case_opened", "limit_moved", "limit_missed", "limit_escalated"];
+    assert_eq!(ground.events(&provisional).await, events);
 }

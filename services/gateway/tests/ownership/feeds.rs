@@ -1,4 +1,4 @@
-//! The feeds of calls and callbacks as tests write them: a tiny `EventFeed` in the same process that serves what was pushed, in order, from any
+//! The feeds of the other services as tests write them: a tiny `EventFeed` in the same process that serves what was pushed, in order, from any
 //! position.
 
 use std::{
@@ -11,9 +11,12 @@ use futures_util::{Stream, StreamExt as _, stream};
 use shouwen_engine::FeedSource;
 use shouwen_proto::{
     events::v1::{
-        CallAnswered, CallEnded, CallOutcome, CallbackCancelled, CallbackCompleted, CallbackScheduled,
-        CallbacksEvent, CallsEvent, Cursor, Event, WatchRequest, WatchResponse, callbacks_event, calls_event,
-        event::Body, event_feed_client::EventFeedClient, event_feed_server, watch_response::Item,
+        CallAnswered, CallEnded, CallOutcome, CallbackCancelled, CallbackCompleted, CallbackLimitMoved,
+        CallbackResultSuperseded, CallbackScheduled, CallbacksEvent, CallsEvent, ClientsEvent,
+        ComplaintClosed, ComplaintDeclined, ComplaintEnd, ComplaintFiled, ComplaintReopened, ComplaintsEvent,
+        Cursor, Event, WatchRequest, WatchResponse, callbacks_event, calls_event, clients_event,
+        complaints_event, event::Body, event_feed_client::EventFeedClient, event_feed_server,
+        watch_response::Item,
     },
     r#type::v1::{CallbackKind, Satisfaction},
 };
@@ -43,6 +46,10 @@ impl Feed {
             let server = event_feed_server::EventFeedServer::new(feed.clone());
             Box::pin(async move { Ok(EventFeedClient::new(server).watch(request).await?.into_inner()) })
         })
+    }
+
+    pub(crate) fn service(&self) -> &'static str {
+        self.0.service
     }
 
     /// The position of the last event.
@@ -129,6 +136,118 @@ impl Feed {
         self.callback(at, "callback_completed", id, case, event);
     }
 
+    /// The limit of a callback was recomputed.
+    pub(crate) fn moved(&self, at: DateTime<Utc>, id: &str, case: &str, due: DateTime<Utc>) {
+        let moved = CallbackLimitMoved { due: Some(to_proto(due)), ..CallbackLimitMoved::default() };
+        let event = callbacks_event::Event::CallbackLimitMoved(moved);
+        self.callback(at, "callback_limit_moved", id, case, event);
+    }
+
+    /// Another result stands from now on.
+    pub(crate) fn superseded(&self, at: DateTime<Utc>, id: &str, case: &str, overall: Satisfaction) {
+        let result = CallbackCompleted {
+            case: case.to_owned(),
+            solved: true,
+            overall: overall.into(),
+            ..CallbackCompleted::default()
+        };
+        let superseded = CallbackResultSuperseded { reason: "wrong client".to_owned(), result: Some(result) };
+        let event = callbacks_event::Event::CallbackResultSuperseded(superseded);
+        self.callback(at, "callback_result_superseded", id, case, event);
+    }
+
+    /// A complaint is to be verified: named below the unit that does it, and of no case but by the event.
+    pub(crate) fn verification(&self, at: DateTime<Utc>, id: &str, case: &str, due: DateTime<Utc>) {
+        let scheduled = CallbackScheduled {
+            callback: format!("branches/b1/callbacks/{id}"),
+            kind: CallbackKind::Verification.into(),
+            case: case.to_owned(),
+            due: Some(to_proto(due)),
+            complaint: format!("{case}/complaints/cp-1"),
+            round: 1,
+            ..CallbackScheduled::default()
+        };
+        let event = callbacks_event::Event::CallbackScheduled(scheduled);
+        self.callback(at, "callback_scheduled", id, "", event);
+    }
+
+    /// The client said at the verification of a complaint whether they are satisfied.
+    pub(crate) fn verified(&self, at: DateTime<Utc>, id: &str, case: &str, overall: Satisfaction) {
+        let completed = CallbackCompleted {
+            case: case.to_owned(),
+            solved: true,
+            overall: overall.into(),
+            complaint: format!("{case}/complaints/cp-1"),
+            round: 1,
+            ..CallbackCompleted::default()
+        };
+        let event = callbacks_event::Event::CallbackCompleted(completed);
+        self.callback(at, "callback_completed", id, "", event);
+    }
+
+    /// The verification of a complaint was given up.
+    pub(crate) fn unverified(&self, at: DateTime<Utc>, id: &str, case: &str) {
+        let complaint = format!("{case}/complaints/cp-1");
+        let cancelled = CallbackCancelled { complaint, round: 1, ..CallbackCancelled::default() };
+        let event = callbacks_event::Event::CallbackCancelled(cancelled);
+        self.callback(at, "callback_cancelled", id, "", event);
+    }
+
+    fn complaint(&self, at: DateTime<Utc>, r#type: &str, complaint: &str, event: complaints_event::Event) {
+        let (case, id) = complaint.split_once("/complaints/").unwrap();
+        let body = Body::Complaints(ComplaintsEvent { event: Some(event) });
+        self.push(at, r#type, format!("complaints/{id}"), case, body);
+    }
+
+    /// A complaint about these employees was filed; `complaint` is the full name.
+    pub(crate) fn filed(&self, at: DateTime<Utc>, complaint: &str, about: &[&str]) {
+        let filed = ComplaintFiled {
+            complaint: complaint.to_owned(),
+            case: case_of(complaint),
+            complained_about: about.iter().map(|id| format!("employees/{id}")).collect(),
+            ..ComplaintFiled::default()
+        };
+        self.complaint(at, "complaint_filed", complaint, complaints_event::Event::ComplaintFiled(filed));
+    }
+
+    pub(crate) fn declined(&self, at: DateTime<Utc>, complaint: &str) {
+        let declined = ComplaintDeclined { case: case_of(complaint), ..ComplaintDeclined::default() };
+        let event = complaints_event::Event::ComplaintDeclined(declined);
+        self.complaint(at, "complaint_declined", complaint, event);
+    }
+
+    pub(crate) fn handled_anew(&self, at: DateTime<Utc>, complaint: &str, reason: &str) {
+        let reopened = ComplaintReopened {
+            reason: reason.to_owned(),
+            case: case_of(complaint),
+            ..ComplaintReopened::default()
+        };
+        let event = complaints_event::Event::ComplaintReopened(reopened);
+        self.complaint(at, "complaint_reopened", complaint, event);
+    }
+
+    pub(crate) fn complaint_closed(
+        &self,
+        at: DateTime<Utc>,
+        complaint: &str,
+        end: ComplaintEnd,
+        reason: &str,
+    ) {
+        let closed = ComplaintClosed {
+            end: end.into(),
+            reason: reason.to_owned(),
+            case: case_of(complaint),
+            ..ComplaintClosed::default()
+        };
+        self.complaint(at, "complaint_closed", complaint, complaints_event::Event::ComplaintClosed(closed));
+    }
+
+    /// What happened to a client's file.
+    pub(crate) fn client(&self, at: DateTime<Utc>, client: &str, case: &str, event: clients_event::Event) {
+        let body = Body::Clients(ClientsEvent { event: Some(event) });
+        self.push(at, "client_saved", format!("clients/{client}"), case, body);
+    }
+
     pub(crate) fn cancelled(&self, at: DateTime<Utc>, id: &str, case: &str) {
         let event = callbacks_event::Event::CallbackCancelled(CallbackCancelled::default());
         self.callback(at, "callback_cancelled", id, case, event);
@@ -141,6 +260,11 @@ impl Feed {
         let event = self.0.events.lock().unwrap()[position].clone();
         Some((Ok(WatchResponse { item: Some(Item::Event(event)) }), position + 1))
     }
+}
+
+/// `cases/{case}` of a complaint's name.
+fn case_of(complaint: &str) -> String {
+    complaint.split_once("/complaints/").unwrap().0.to_owned()
 }
 
 #[tonic::async_trait]

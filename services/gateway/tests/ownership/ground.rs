@@ -8,7 +8,7 @@ use shouwen_access::page_token::PageTokens;
 use shouwen_calendar::SHANGHAI;
 use shouwen_engine::{Options, clock, follower};
 use shouwen_gateway::{
-    Dependencies, Feeds, Service,
+    Dependencies, Directory, Feeds, Service,
     domain::{Mutants, OwnershipDomain},
 };
 use shouwen_runtime::clock::MachineClock;
@@ -22,7 +22,7 @@ use sqlx::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{desk::Desk, feeds::Feed};
+use crate::{desk::Desk, directory, feeds::Feed};
 
 /// Longer than anything here takes, shorter than anybody's patience.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,16 +31,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Ground {
     database: TestDatabase,
     keyring: Keyring,
-    calls: Feed,
-    callbacks: Feed,
+    feeds: [Feed; 4],
+    directory: Directory,
 }
 
 /// A running ownership service; it stops with the value.
 pub(crate) struct Office {
     service: Service,
     stop: CancellationToken,
-    calls: Feed,
-    callbacks: Feed,
+    feeds: [Feed; 4],
 }
 
 /// A moment in Shanghai: `local(2025, 9, 30, 10, 15)`.
@@ -76,7 +75,8 @@ impl Ground {
         })
         .await;
         let keyring = Keyring::generate(&SystemRandom::new()).unwrap();
-        Self { database, keyring, calls: Feed::new("calls"), callbacks: Feed::new("callbacks") }
+        let feeds = ["calls", "callbacks", "complaints", "clients"].map(Feed::new);
+        Self { database, keyring, feeds, directory: directory::nowhere() }
     }
 
     /// A database in which time stands still at `start`, and a service that knows the usual roster.
@@ -86,7 +86,17 @@ impl Ground {
 
     /// As [`Ground::at`], with a rule switched off.
     pub(crate) async fn with(start: DateTime<Utc>, mutants: Mutants) -> (Self, Office) {
-        let ground = Self::empty().await;
+        Self::empty().await.opened(start, mutants).await
+    }
+
+    /// As [`Ground::at`], with a clients service to ask.
+    pub(crate) async fn asking(start: DateTime<Utc>, directory: Directory) -> (Self, Office) {
+        let ground = Self { directory, ..Self::empty().await };
+        ground.opened(start, Mutants::default()).await
+    }
+
+    async fn opened(self, start: DateTime<Utc>, mutants: Mutants) -> (Self, Office) {
+        let ground = self;
         clock::simulate_from(&ground.pool(1).await, start).await.unwrap();
         let office = ground.office(still(), mutants).await;
         office.admin().import_usual().await;
@@ -112,6 +122,7 @@ impl Ground {
         let stop = CancellationToken::new();
         let pool = self.pool(8).await;
         let vault = Vault::new(pool.clone(), self.keyring.clone(), "ownership", 1000);
+        let [calls, callbacks, complaints, clients] = self.feeds.each_ref().map(Feed::source);
         let service = Service::start(Dependencies {
             pool,
             connect: self.connect(),
@@ -120,12 +131,13 @@ impl Ground {
             clock: MachineClock::system(),
             options,
             stop: stop.clone(),
-            feeds: Feeds { calls: self.calls.source(), callbacks: self.callbacks.source() },
+            feeds: Feeds { calls, callbacks, complaints, clients },
+            directory: self.directory.clone(),
             mutants,
         })
         .await
         .unwrap();
-        Office { service, stop, calls: self.calls.clone(), callbacks: self.callbacks.clone() }
+        Office { service, stop, feeds: self.feeds.clone() }
     }
 
     async fn superuser(&self) -> PgConnection {
@@ -211,7 +223,8 @@ impl Office {
 
     /// Waits until what the feeds hold has had its effect.
     pub(crate) async fn followed(&self) {
-        for (name, feed) in [("calls", &self.calls), ("callbacks", &self.callbacks)] {
+        for feed in &self.feeds {
+            let name = feed.service();
             until(name, PATIENCE, async || {
                 let cursor = follower::cursor(&self.engine, name).await.unwrap();
                 (cursor.position == feed.head()).then_some(())
@@ -230,12 +243,22 @@ impl Office {
 
     /// The feed of calls.
     pub(crate) fn calls(&self) -> &Feed {
-        &self.calls
+        &self.feeds[0]
     }
 
     /// The feed of callbacks.
     pub(crate) fn callbacks(&self) -> &Feed {
-        &self.callbacks
+        &self.feeds[1]
+    }
+
+    /// The feed of complaints.
+    pub(crate) fn complaints(&self) -> &Feed {
+        &self.feeds[2]
+    }
+
+    /// The feed of clients.
+    pub(crate) fn clients(&self) -> &Feed {
+        &self.feeds[3]
     }
 
     pub(crate) fn domain(&self) -> &OwnershipDomain {

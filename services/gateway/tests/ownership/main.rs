@@ -2,6 +2,7 @@
 //! are feeds that tests write themselves; where time matters the clock is simulated.
 
 mod desk;
+mod directory;
 mod feeds;
 mod ground;
 

@@ -1,0 +1,68 @@
+//! Whom a complaint is about takes no part in its case (被投诉人回避, O12): they answer for it no longer, handle it no longer, override it no longer, and
+//! neither give nor receive it.
+//!
+//! Where the firm has nobody else (no lead of the branch, nobody at HQ, no company leader who is active and not complained about), the person stays: a case
+//! without anybody responsible would be worse (O9), and the complaint itself is refused to them all the same, by the complaints service.
+
+use shouwen_proto::{
+    access::v1::Role,
+    events::v1::{
+        AccountabilityMoved, ComplaintOpened, OfferWithdrawn, OverrideEnded, ownership_event::Event,
+    },
+};
+
+use super::{Snapshot, case::CaseState, draft::Draft, roster::Roster};
+
+/// The complaint hangs under the case from now on, and whom it is about step back.
+pub(super) fn open(case: &mut Draft<'_>, complaint: &str, about: &[String], snapshot: &Snapshot) {
+    case.then(Event::ComplaintOpened(ComplaintOpened {
+        complaint: complaint.to_owned(),
+        recused: about.to_vec(),
+    }));
+    if let Some(offer) =
+        case.offer.as_ref().filter(|offer| case.is_recused(&offer.from) || case.is_recused(&offer.to))
+    {
+        let withdrawn = OfferWithdrawn { offer: offer.id.clone() };
+        case.then(Event::OfferWithdrawn(withdrawn));
+    }
+    if let Some(running) = case.overriding.as_ref().filter(|running| case.is_recused(&running.employee)) {
+        let employee = running.employee.clone();
+        let epoch = case.epoch + 1;
+        case.then(Event::OverrideEnded(OverrideEnded { employee, epoch, expired: false }));
+    }
+    if let Some((accountable, handler)) = successors(case, &snapshot.roster) {
+        let moved = AccountabilityMoved {
+            from: case.accountable.clone(),
+            accountable,
+            handler,
+            reason: "recused".to_owned(),
+            complaint: complaint.to_owned(),
+            epoch: case.epoch + 1,
+        };
+        case.then(Event::AccountabilityMoved(moved));
+    }
+}
+
+/// Who answers for the case and who handles it after a complaint; `None` where nothing changes. The accountability moves only from somebody who is
+/// complained about (O1); the work of a handler who is goes to who answers for the case.
+fn successors(case: &CaseState, roster: &Roster) -> Option<(String, String)> {
+    let accountable =
+        if case.is_recused(&case.accountable) { successor(case, roster)? } else { case.accountable.clone() };
+    let handler = if case.is_recused(&case.handler) { &accountable } else { &case.handler }.clone();
+    (accountable != case.accountable || handler != case.handler).then_some((accountable, handler))
+}
+
+/// The first by name of the branch's leads, else of HQ, else of the company leaders.
+fn successor(case: &CaseState, roster: &Roster) -> Option<String> {
+    let first = |role: Role, branch: Option<&str>| {
+        roster
+            .employees()
+            .filter(|employee| employee.active && employee.role_set().contains(role))
+            .filter(|employee| branch.is_none_or(|branch| employee.branch == branch))
+            .find(|employee| !case.is_recused(&employee.name))
+            .map(|employee| employee.name.clone())
+    };
+    first(Role::Lead, Some(&case.branch))
+        .or_else(|| first(Role::Hq, None))
+        .or_else(|| first(Role::CompanyLeader, None))
+}
