@@ -1,0 +1,223 @@
+//! SQL: complaints, policies, and what other services' feeds told of cases and clients.
+
+pub(crate) mod projections;
+
+use chrono::{DateTime, Utc};
+use shouwen_engine::{AggregateId, Loaded, Saved};
+use shouwen_policy::PolicyVersion;
+use sqlx::{PgConnection, PgExecutor, PgPool, types::Json};
+
+use crate::{
+    domain::{Complaint, State},
+    policies::StoredPolicy,
+};
+
+/// Which complaints a list shows; absent terms do not restrict.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ComplaintFilter {
+    /// Receiving units, `branches/{branch}`.
+    pub(crate) units: Option<Vec<String>>,
+    /// As stored, e.g. `filed`.
+    pub(crate) stage: Option<&'static str>,
+    pub(crate) client: Option<String>,
+    pub(crate) number: Option<String>,
+}
+
+/// One complaint by its aggregate id.
+pub(crate) async fn find(pool: &PgPool, id: &AggregateId) -> sqlx::Result<Option<Complaint>> {
+    let row =
+        sqlx::query_scalar!(r#"select state as "state: Json<Complaint>" from complaint where id = $1"#, id.0)
+            .fetch_optional(pool)
+            .await?;
+    Ok(row.map(|state| state.0))
+}
+
+/// Newest first, before the id given. One plan per shape of filter, since absent terms would hide the indexes.
+pub(crate) async fn list(
+    pool: &PgPool,
+    filter: &ComplaintFilter,
+    before: Option<&str>,
+    limit: i64,
+) -> sqlx::Result<Vec<Complaint>> {
+    let mut query = sqlx::QueryBuilder::new("select state from complaint where true");
+    match filter.units.as_deref() {
+        None => {}
+        Some([unit]) => {
+            query.push(" and receiving_unit = ").push_bind(unit.clone());
+        }
+        Some(units) => {
+            query.push(" and receiving_unit = any(").push_bind(units.to_vec()).push(")");
+        }
+    }
+    if let Some(stage) = filter.stage {
+        query.push(" and stage = ").push_bind(stage);
+    }
+    if let Some(client) = &filter.client {
+        // The partial index holds known clients only.
+        query.push(" and client <> '' and client = ").push_bind(client.clone());
+    }
+    if let Some(number) = &filter.number {
+        query.push(" and number = ").push_bind(number.clone());
+    }
+    if let Some(before) = before {
+        query.push(" and id < ").push_bind(before.to_owned());
+    }
+    query.push(" order by id desc limit ").push_bind(limit);
+    let rows: Vec<(Json<Complaint>,)> = query.build_query_as().fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|(state,)| state.0).collect())
+}
+
+/// The units of those complaints that have no number yet.
+pub(crate) async fn unnumbered(
+    connection: &mut PgConnection,
+    ids: &[String],
+) -> sqlx::Result<Vec<(AggregateId, String)>> {
+    let rows = sqlx::query!(
+        r#"select id, receiving_unit as "receiving_unit!" from complaint where id = any($1) and number is null"#,
+        ids
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (AggregateId(row.id), row.receiving_unit)).collect())
+}
+
+/// Business time, as the engine has it.
+pub(crate) async fn business_time(connection: &mut PgConnection) -> sqlx::Result<DateTime<Utc>> {
+    sqlx::query_scalar!(r#"select coalesce((select simulated_at from clock), clock_timestamp()) as "now!""#)
+        .fetch_one(connection)
+        .await
+}
+
+/// All policies.
+pub(crate) async fn policies(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<StoredPolicy>> {
+    let rows =
+        sqlx::query!(r#"select id, state as "state: Json<Option<PolicyVersion>>" from policy order by id"#)
+            .fetch_all(executor)
+            .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.state.0)).collect())
+}
+
+/// Loads complaints; locked by the engine before.
+pub(crate) async fn load_complaints(
+    connection: &mut PgConnection,
+    ids: &[String],
+) -> sqlx::Result<Vec<Loaded<State>>> {
+    let rows = sqlx::query!(
+        r#"select id, version, state as "state: Json<Complaint>" from complaint where id = any($1)"#,
+        ids
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (AggregateId(row.id), row.version, State::Complaint(Box::new(row.state.0))))
+        .collect())
+}
+
+/// Loads policies.
+pub(crate) async fn load_policies(
+    connection: &mut PgConnection,
+    ids: &[String],
+) -> sqlx::Result<Vec<Loaded<State>>> {
+    let rows = sqlx::query!(
+        r#"select id, version, state as "state: Json<Option<PolicyVersion>>" from policy where id = any($1)"#,
+        ids
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (AggregateId(row.id), row.version, State::Policy(row.state.0.map(Box::new))))
+        .collect())
+}
+
+/// Columns of rows to save.
+struct Columns<T> {
+    ids: Vec<String>,
+    before: Vec<i64>,
+    after: Vec<i64>,
+    states: Vec<Json<T>>,
+}
+
+impl<T> Columns<T> {
+    fn new() -> Self {
+        Self { ids: Vec::new(), before: Vec::new(), after: Vec::new(), states: Vec::new() }
+    }
+
+    fn push(&mut self, row: &Saved<State>, state: T) {
+        self.ids.push(row.id.0.clone());
+        self.before.push(row.before);
+        self.after.push(row.after);
+        self.states.push(Json(state));
+    }
+}
+
+/// Writes rows with their former version as guard; answers how many were written.
+pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
+    let mut new = Columns::new();
+    let mut changed = Columns::new();
+    let mut policies = Columns::new();
+    for row in rows {
+        match &row.state {
+            State::Complaint(complaint) if row.before == 0 => new.push(row, &**complaint),
+            State::Complaint(complaint) => changed.push(row, &**complaint),
+            State::Policy(version) => policies.push(row, version.as_deref()),
+        }
+    }
+    let mut written = 0;
+    if !new.ids.is_empty() {
+        written += insert_complaints(connection, &new).await?;
+    }
+    if !changed.ids.is_empty() {
+        written += update_complaints(connection, &changed).await?;
+    }
+    if !policies.ids.is_empty() {
+        written += insert_policies(connection, &policies).await?;
+    }
+    Ok(written)
+}
+
+async fn insert_complaints(connection: &mut PgConnection, rows: &Columns<&Complaint>) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        "insert into complaint (id, version, state)
+         select * from unnest($1::text[], $2::bigint[], $3::jsonb[]) on conflict (id) do nothing",
+        &rows.ids,
+        &rows.after,
+        &rows.states as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+async fn update_complaints(connection: &mut PgConnection, rows: &Columns<&Complaint>) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        "update complaint c set version = u.after, state = u.state
+         from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (id, before, after, state)
+         where c.id = u.id and c.version = u.before",
+        &rows.ids,
+        &rows.before,
+        &rows.after,
+        &rows.states as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// A policy version never changes once adopted.
+async fn insert_policies(
+    connection: &mut PgConnection,
+    rows: &Columns<Option<&PolicyVersion>>,
+) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        "insert into policy (id, version, state)
+         select * from unnest($1::text[], $2::bigint[], $3::jsonb[]) on conflict (id) do nothing",
+        &rows.ids,
+        &rows.after,
+        &rows.states as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
