@@ -5,7 +5,10 @@
 use std::collections::{HashSet, VecDeque};
 
 use sqlx::PgConnection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use crate::{
     batch::{self, BatchError, NoEffect, Verdict},
@@ -61,7 +64,7 @@ impl<D: Domain> Committer<D> {
                     Err(_) => break,
                 }
             }
-            let batch = take_batch(&mut waiting);
+            let batch = take_batch(&mut waiting, self.engine.0.options.batch_bytes);
             if !self.commit(batch).await {
                 return;
             }
@@ -77,9 +80,11 @@ impl<D: Domain> Committer<D> {
                 return true;
             }
             let reused = self.connection.is_some();
+            let begun = Instant::now();
             match self.attempt(&jobs).await {
                 Ok(committed) => {
                     self.engine.after_commit(&committed);
+                    self.engine.0.metrics.committed(None, jobs.len(), begun.elapsed());
                     for (job, verdict) in jobs.into_iter().zip(committed.verdicts) {
                         let _gone = job.reply.send(answer(verdict));
                     }
@@ -173,18 +178,31 @@ async fn raise_fences<C>(
     Ok(())
 }
 
-/// The commands of the next batch, in order of arrival. A second command with the same request id waits for the next one.
-fn take_batch<D: Domain>(waiting: &mut VecDeque<Job<D>>) -> Vec<Job<D>> {
+/// The commands of the next batch, in order of arrival, as many as have room in it. A second command with the same request id waits for the next
+/// batch; what comes after a command that has no room waits with it, so that none overtakes another.
+fn take_batch<D: Domain>(waiting: &mut VecDeque<Job<D>>, most_bytes: usize) -> Vec<Job<D>> {
     let mut taken: HashSet<(String, String, String)> = HashSet::new();
     let mut batch = Vec::with_capacity(waiting.len());
     let mut later = VecDeque::new();
+    let mut room = most_bytes;
     while let Some(job) = waiting.pop_front() {
+        let bytes = job.submission.bytes;
+        if bytes > room && !batch.is_empty() {
+            later.push_back(job);
+            later.append(waiting);
+            break;
+        }
         let fresh = job
             .submission
             .request
             .as_ref()
             .is_none_or(|key| taken.insert((key.principal.clone(), key.method.clone(), key.id.clone())));
-        if fresh { batch.push(job) } else { later.push_back(job) }
+        if fresh {
+            room = room.saturating_sub(bytes);
+            batch.push(job);
+        } else {
+            later.push_back(job);
+        }
     }
     *waiting = later;
     batch

@@ -11,6 +11,8 @@ use std::{
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use crate::metrics::Reading;
+
 /// Resource name of an aggregate: `cases/0198…`, `calls/abc`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AggregateId(pub String);
@@ -283,5 +285,14 @@ pub trait Domain: Send + Sync + 'static {
     /// The command that recomputes an aggregate's deadlines after a change of calendar (S3).
     fn recompute(&self, _aggregate: &AggregateId) -> Option<Self::Command> {
         None
+    }
+
+    /// What the service shows in numbers beside the engine's own metrics, e.g. open cases: counts from the database, read every
+    /// [`Options::sample_interval`](crate::Options::sample_interval) while there is a meter. They should be cheap: counts over indexes.
+    fn readings(
+        &self,
+        _connection: &mut PgConnection,
+    ) -> impl Future<Output = sqlx::Result<Vec<Reading>>> + Send {
+        async { Ok(Vec::new()) }
     }
 }

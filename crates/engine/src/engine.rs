@@ -19,6 +19,7 @@ use crate::{
     committer::{Committer, Job},
     domain::{AggregateId, Domain, Recorded},
     ledger,
+    metrics::Metrics,
     options::Options,
     store,
     submission::{Outcome, RequestKey, Submission, SubmitError},
@@ -43,6 +44,7 @@ pub(crate) struct Inner<D: Domain> {
     head: watch::Sender<i64>,
     outstanding: AtomicI64,
     pub(crate) observed: batch::Observed,
+    pub(crate) metrics: Metrics,
     /// Followers and sweepers keep still while a simulated clock is being moved.
     paused: AtomicBool,
     /// Shared by followers and sweepers while they work; taken alone by whoever moves the clock.
@@ -72,6 +74,10 @@ impl<D: Domain> Engine<D> {
     ) -> sqlx::Result<Self> {
         let head = ledger::head(&pool).await?.position;
         let (queue, jobs) = mpsc::channel(options.queue);
+        let head = watch::Sender::new(head);
+        let metrics = Metrics::new(D::SERVICE, &options, &machine);
+        metrics.show_queue(queue.downgrade());
+        metrics.show_head(head.subscribe());
         let engine = Self(Arc::new(Inner {
             domain,
             options,
@@ -79,9 +85,10 @@ impl<D: Domain> Engine<D> {
             connect,
             machine,
             queue,
-            head: watch::Sender::new(head),
+            head,
             outstanding: AtomicI64::new(0),
             observed: batch::Observed::default(),
+            metrics,
             paused: AtomicBool::new(false),
             working: RwLock::new(()),
             resumed: Notify::new(),

@@ -12,14 +12,18 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt as _, future::BoxFuture};
+use prost::Message as _;
 use shouwen_proto::events::v1::{Cursor, Event, WatchRequest, WatchResponse, watch_response::Item};
 use sqlx::PgConnection;
+use tokio::time::Instant;
 use tonic::{Status, Streaming};
 
 use crate::{
     batch::{self, BatchError, FeedEffect, FeedStep, Source, Verdict},
     domain::Domain,
     engine::{Engine, is_outage, is_transient},
+    metrics::Progress,
+    options::Options,
     store,
     submission::Submission,
 };
@@ -71,7 +75,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 impl<D: Domain> Engine<D> {
     /// Follows a feed until the engine stops, over outages of either side.
     pub fn follow<F: Follow<D>>(&self, follow: Arc<F>, source: FeedSource) {
-        let follower = Follower { engine: self.clone(), follow, connection: None };
+        let progress = self.0.metrics.follow(F::FEED);
+        let follower = Follower { engine: self.clone(), follow, connection: None, progress };
         let stop = self.0.stop.clone();
         self.0.tasks.spawn(async move {
             tokio::select! {
@@ -86,13 +91,16 @@ pub(crate) struct Follower<D: Domain, F> {
     pub(crate) engine: Engine<D>,
     pub(crate) follow: Arc<F>,
     pub(crate) connection: Option<PgConnection>,
+    progress: Arc<Progress>,
 }
 
 impl<D: Domain, F: Follow<D>> Follower<D, F> {
     async fn run(mut self, source: FeedSource) {
         let mut wait = Duration::from_millis(50);
         loop {
-            match self.follow_once(&source, &mut wait).await {
+            let ended = self.follow_once(&source, &mut wait).await;
+            self.progress.interrupted();
+            match ended {
                 Ok(()) => tracing::debug!(service = D::SERVICE, feed = F::FEED, "the feed ended; resuming"),
                 Err(reason) => {
                     tracing::warn!(
@@ -111,27 +119,34 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
     async fn follow_once(&mut self, source: &FeedSource, wait: &mut Duration) -> Result<(), String> {
         let text = |error: sqlx::Error| error.to_string();
         let mut cursor = cursor(&self.engine, F::FEED).await.map_err(text)?;
+        self.progress.resumed(cursor.position);
         let request = WatchRequest { service: F::FEED.to_owned(), after: Some(cursor.clone()) };
         let stream = source(request).await.map_err(|status| status.message().to_owned())?;
-        let mut chunks = stream.ready_chunks(self.engine.0.options.feed_events);
+        let Options { feed_events, batch_bytes, .. } = self.engine.0.options;
+        let mut chunks = stream.ready_chunks(feed_events);
         while let Some(chunk) = chunks.next().await {
             let mut events = Vec::with_capacity(chunk.len());
+            let mut at_head = false;
             for item in chunk {
-                match item.map_err(|status| status.message().to_owned())?.item {
-                    Some(Item::Event(event)) => events.push(event),
-                    Some(Item::Heartbeat(_)) | None => {}
+                let item = item.map_err(|status| status.message().to_owned())?.item;
+                at_head = matches!(item, Some(Item::Heartbeat(_)));
+                if let Some(Item::Event(event)) = item {
+                    self.progress.arrived(position(&event));
+                    events.push(event);
                 }
             }
             *wait = Duration::from_millis(50);
-            if events.is_empty() {
-                continue;
+            for part in parts(&events, batch_bytes) {
+                let engine = self.engine.clone();
+                let _working = engine.unpaused().await;
+                match self.apply(part, &cursor).await? {
+                    Some(moved) => cursor = moved,
+                    // Another replica was faster: start from where it is.
+                    None => return Ok(()),
+                }
             }
-            let engine = self.engine.clone();
-            let _working = engine.unpaused().await;
-            match self.apply(&events, &cursor).await? {
-                Some(moved) => cursor = moved,
-                // Another replica was faster: start from where it is.
-                None => return Ok(()),
+            if at_head {
+                self.progress.at_head();
             }
         }
         Ok(())
@@ -214,9 +229,13 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
             sources,
             effect: Effect { follow: &*self.follow, feed: F::FEED, events, projected, of_event, parked },
         };
+        let begun = Instant::now();
         match batch::run(&self.engine.setting(), connection, &members, Some(step)).await {
             Ok(committed) => {
                 self.engine.after_commit(&committed);
+                self.engine.0.metrics.committed(Some(F::FEED), events.len(), begun.elapsed());
+                let happened = events.last().and_then(|event| event.time).and_then(time);
+                self.progress.applied(last.position, happened);
                 Ok(last)
             }
             Err(BatchError::Moved) => {
@@ -275,6 +294,21 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
     }
 }
 
+/// Events in order, cut so that no part but one of a single event carries more bytes.
+fn parts(events: &[Event], most_bytes: usize) -> impl Iterator<Item = &[Event]> {
+    let mut rest = events;
+    std::iter::from_fn(move || {
+        let mut room = most_bytes;
+        let fitting = rest.iter().take_while(|event| {
+            let left = room.checked_sub(event.encoded_len());
+            room = left.unwrap_or_default();
+            left.is_some()
+        });
+        let part = fitting.count().max(1).min(rest.len());
+        (part > 0).then(|| rest.split_off(..part)).flatten()
+    })
+}
+
 /// Reason of an event that made a statement fail: neither its command nor its projection was applied.
 pub(crate) const FAILED: &str = "FAILED";
 
@@ -293,6 +327,7 @@ struct Translated<C> {
 pub(crate) fn caused<C>(mut submission: Submission<C>, feed: &str, event: &Event) -> Submission<C> {
     submission.cause = format!("{feed}:{}", position(event));
     submission.at = event.time.and_then(time);
+    submission.bytes = event.encoded_len();
     submission
 }
 
@@ -400,4 +435,24 @@ pub(crate) fn position(event: &Event) -> i64 {
 
 fn time(time: prost_types::Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(time.seconds, u32::try_from(time.nanos).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_keep_the_order_and_the_bound_and_leave_nothing_out() {
+        let sizes = [10, 20, 30, 70, 5, 100, 1, 60, 60];
+        // Two bytes are the field's key and length.
+        let event = |bytes: usize| Event { case: "c".repeat(bytes - 2), ..Event::default() };
+        let events: Vec<Event> = sizes.map(|bytes| event(bytes + 2)).into();
+        assert_eq!(events[0].encoded_len(), 12);
+        let lengths = |most: usize| parts(&events, most).map(<[_]>::len).collect::<Vec<_>>();
+        assert_eq!(lengths(80), [3, 2, 1, 2, 1]);
+        assert_eq!(lengths(0), [1; 9]);
+        assert_eq!(lengths(usize::MAX), [9]);
+        assert_eq!(parts(&events, 80).collect::<Vec<_>>().concat(), events);
+        assert_eq!(parts(&[], 80).count(), 0);
+    }
 }

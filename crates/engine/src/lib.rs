@@ -13,6 +13,7 @@ mod engine;
 pub mod feed;
 pub mod follower;
 pub mod ledger;
+pub mod metrics;
 pub mod operations;
 pub mod options;
 pub mod provision;
@@ -26,5 +27,6 @@ pub use domain::{
 };
 pub use engine::Engine;
 pub use follower::{FeedSource, Follow, FollowError};
+pub use metrics::{Gauge, Reading};
 pub use options::Options;
 pub use submission::{Fence, Outcome, RequestKey, Submission, SubmitError};

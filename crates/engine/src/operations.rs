@@ -271,8 +271,10 @@ impl<D: Domain> Engine<D> {
         Ok(())
     }
 
-    /// Keeps the ledger's next ranges in being and forgets old request ids, until the engine stops.
+    /// Keeps the ledger's next ranges in being, forgets old request ids, and reads for [`metrics`](crate::metrics) what only the database knows,
+    /// until the engine stops.
     pub fn keep_up(&self) {
+        self.keep_sampling();
         let engine = self.clone();
         self.0.tasks.spawn(async move {
             let stop = engine.0.stop.clone();

@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use opentelemetry::metrics::Meter;
+
 /// Bounds and intervals.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -9,6 +11,9 @@ pub struct Options {
     pub queue: usize,
     /// Most commands in one batch.
     pub batch_commands: usize,
+    /// Most bytes that the commands of one batch carry ([`Submission::bytes`](crate::Submission::bytes)), and the events that a follower applies at
+    /// once. One that is larger is taken all the same, as the first of its batch.
+    pub batch_bytes: usize,
     /// How often a batch starts again when what it read has moved.
     pub batch_attempts: u32,
     /// How old the ownership read behind a command may be: the bound of a former handler's last write.
@@ -27,6 +32,10 @@ pub struct Options {
     pub feed_events: usize,
     /// How long request ids are remembered.
     pub request_retention: Duration,
+    /// Makes the instruments of [`metrics`](crate::metrics); without it nothing is measured.
+    pub meter: Option<Meter>,
+    /// How often metrics ask the database for what only it knows.
+    pub sample_interval: Duration,
     /// Tests only: what to break.
     pub mutants: Mutants,
     /// Tests only: where to stop.
@@ -38,6 +47,7 @@ impl Default for Options {
         Self {
             queue: 4096,
             batch_commands: 256,
+            batch_bytes: 4 * 1024 * 1024,
             batch_attempts: 8,
             context_age: Duration::from_secs(2),
             write_timeout: Duration::from_secs(5),
@@ -47,6 +57,8 @@ impl Default for Options {
             feed_heartbeat: Duration::from_secs(5),
             feed_events: 256,
             request_retention: Duration::from_secs(7 * 24 * 3600),
+            meter: None,
+            sample_interval: Duration::from_secs(15),
             mutants: Mutants::default(),
             probe: Probe::default(),
         }

@@ -39,6 +39,9 @@ pub struct Submission<C> {
     pub at: Option<DateTime<Utc>>,
     /// Set by the sweeper: the command counts only while the aggregate still holds this deadline.
     pub deadline: Option<(AggregateId, String, DateTime<Utc>)>,
+    /// Encoded size of what the command came from: the request or the event. A batch is bounded by the sum
+    /// ([`Options::batch_bytes`](crate::Options::batch_bytes)); 0 where it is small by its nature, as that of a deadline.
+    pub bytes: usize,
 }
 
 impl<C> Submission<C> {
@@ -54,6 +57,7 @@ impl<C> Submission<C> {
             cause: String::new(),
             at: None,
             deadline: None,
+            bytes: 0,
         }
     }
 }

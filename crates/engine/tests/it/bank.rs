@@ -12,8 +12,8 @@ use chrono::{DateTime, Utc};
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 use shouwen_engine::{
-    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded,
-    Refusal, Saved, World,
+    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Gauge, Key, Loaded,
+    Reading, Recorded, Refusal, Saved, World,
 };
 use sqlx::{PgConnection, Row as _, types::Json};
 
@@ -215,6 +215,12 @@ pub(crate) fn key(name: &str) -> Key {
 }
 
 const LIMIT: &str = "settings/limit";
+
+const ACCOUNTS: Gauge = Gauge {
+    name: "shouwen.bank.accounts",
+    unit: "{account}",
+    description: "Accounts, by whether there is money on them",
+};
 
 /// The account of a command, if it exists.
 fn existing<'a>(world: &World<'a, Account>, id: &AggregateId) -> Result<&'a Account, Refusal<Refused>> {
@@ -534,5 +540,18 @@ impl Domain for Bank {
 
     fn recompute(&self, aggregate: &AggregateId) -> Option<Command> {
         Some(Command::Recompute { account: aggregate.0.clone() })
+    }
+
+    async fn readings(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<Reading>> {
+        let rows = sqlx::query(
+            "select case when (state ->> 'balance')::bigint > 0 then 'full' else 'empty' end as kind, count(*) as accounts
+             from account group by 1",
+        )
+        .fetch_all(connection)
+        .await?;
+        let reading = |row: &sqlx::postgres::PgRow| {
+            ACCOUNTS.reads(row.get("accounts")).of("shouwen.kind", row.get::<String, _>("kind"))
+        };
+        Ok(rows.iter().map(reading).collect())
     }
 }

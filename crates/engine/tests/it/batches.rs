@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use shouwen_engine::{
-    Options, SubmitError,
+    Options, Submission, SubmitError,
     options::{Mutants, Step},
 };
 use sqlx::Executor as _;
@@ -139,6 +139,28 @@ async fn commands_of_one_batch_are_decided_in_order_of_arrival() {
     assert_eq!(balances, (0..=20).map(|n| n * (n + 1) / 2).collect::<Vec<_>>());
     let versions: Vec<i64> = answers.iter().map(|answer| answer.as_ref().unwrap().version).collect();
     assert_eq!(versions, (1..=21).collect::<Vec<_>>());
+    ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_batch_is_bounded_by_bytes_and_nothing_overtakes_what_had_no_room() {
+    let ground = Ground::new().await;
+    let engine = ground.engine(Options { batch_bytes: 100, ..calm() }).await;
+    engine.open("accounts/a").await;
+    let sized = |(amount, bytes): (i64, usize)| {
+        let deposit = submission(deposit("accounts/a", amount));
+        Submission { bytes, ..deposit }
+    };
+    let sizes = [60, 60, 30, 200, 0, 10, 95];
+    let submissions = (1..).zip(sizes).map(sized).collect();
+    let answers = engine.together(&ground, submissions).await;
+    let balances: Vec<i64> =
+        answers.iter().map(|answer| answer.as_ref().unwrap().state.as_ref().unwrap().balance).collect();
+    assert_eq!(balances, [1, 3, 6, 10, 15, 21, 28], "in order of arrival");
+    // All events of a batch have one time, and no two batches the same.
+    let rows = shouwen_engine::ledger::after(engine.pool(), 1, 100).await.unwrap();
+    let batches: Vec<usize> = rows.chunk_by(|a, b| a.time == b.time).map(<[_]>::len).collect();
+    assert_eq!(batches, [1, 2, 2, 1, 1]);
     ground.consistent().await.unwrap();
 }
 

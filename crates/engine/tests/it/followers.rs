@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
+use prost::Message as _;
 use shouwen_engine::{
     Options, SubmitError,
     follower::cursor,
@@ -67,6 +68,21 @@ async fn a_follower_killed_at_any_step_applies_every_event_once() {
 async fn mutant_cursor_outside_turns_followers_red() {
     let mutants = Mutants { cursor_outside: true, ..Mutants::default() };
     red(check_followed_once(Step::Committed, mutants).await, "credits of");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_a_follower_applies_at_once_is_bounded_by_bytes() {
+    let ground = Ground::new().await;
+    let bytes = event(10, "a", "10").encoded_len();
+    let engine = ground.engine(Options { batch_bytes: 3 * bytes, ..calm() }).await;
+    let canned = Canned::serve((10..=99).map(|position| event(position, "a", "10")).collect(), None).await;
+    engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
+    followed(&engine, 99).await;
+    assert_eq!(ground.balance("accounts/a").await, 900);
+    let rows = shouwen_engine::ledger::after(engine.pool(), 0, 1000).await.unwrap();
+    let batches: Vec<usize> = rows.chunk_by(|a, b| a.time == b.time).map(<[_]>::len).collect();
+    assert!(batches.iter().all(|events| *events <= 3), "{batches:?}");
+    projected_once(&ground, 90).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -20,6 +20,7 @@ mod ground;
 mod idempotency;
 mod keys;
 mod kills;
+mod metrics;
 mod observed;
 mod parked;
 mod plans;

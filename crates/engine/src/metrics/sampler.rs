@@ -1,0 +1,187 @@
+//! Reads now and then what only the database knows of the engine and its domain, and keeps it for the gauges.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use opentelemetry::KeyValue;
+use tokio::time::Instant;
+
+use super::{Attributes, Gauge, Instruments, Metrics, Reading, held, of_service};
+use crate::{batch, domain::Domain, engine::Engine};
+
+/// Most overdue deadlines that are counted: enough to be alarmed.
+const MOST_OVERDUE: i64 = 10_000;
+
+/// What was read last. A name that was there once stays, at 0: a gauge that nobody sets keeps its value.
+#[derive(Default)]
+pub(super) struct Sample {
+    /// When, or nothing was read yet.
+    at: Option<Instant>,
+    pub(super) head: i64,
+    /// By feed.
+    parked: BTreeMap<String, i64>,
+    /// By step.
+    overdue: BTreeMap<String, i64>,
+    readings: BTreeMap<Gauge, BTreeMap<Attributes, i64>>,
+}
+
+/// What one round read.
+struct Fresh {
+    head: i64,
+    parked: Vec<(String, i64)>,
+    overdue: Vec<(String, i64)>,
+    readings: Vec<Reading>,
+}
+
+impl Sample {
+    /// Takes in a round; answers the gauges that were never read before.
+    fn take(&mut self, fresh: Fresh) -> Vec<Gauge> {
+        self.at = Some(Instant::now());
+        self.head = fresh.head;
+        replace(&mut self.parked, fresh.parked);
+        replace(&mut self.overdue, fresh.overdue);
+        for values in self.readings.values_mut() {
+            replace(values, []);
+        }
+        let mut new = Vec::new();
+        for Reading { gauge, attributes, value } in fresh.readings {
+            let values = self.readings.entry(gauge).or_insert_with(|| {
+                new.push(gauge);
+                BTreeMap::new()
+            });
+            values.insert(attributes, value);
+        }
+        new
+    }
+}
+
+fn replace<K: Ord>(values: &mut BTreeMap<K, i64>, fresh: impl IntoIterator<Item = (K, i64)>) {
+    for value in values.values_mut() {
+        *value = 0;
+    }
+    values.extend(fresh);
+}
+
+impl Metrics {
+    pub(super) fn show_sample(&self, Instruments { meter, sample, .. }: &Instruments) {
+        let service = self.service;
+        let (feeds, last) = (Arc::clone(&self.feeds), Arc::clone(sample));
+        meter
+            .i64_observable_gauge("shouwen.engine.parked.events")
+            .with_unit("{event}")
+            .with_description("Events of a feed that are parked, or wait behind one")
+            .with_callback(move |observer| {
+                let mut parked: BTreeMap<String, i64> =
+                    held(&feeds).keys().map(|feed| ((*feed).to_owned(), 0)).collect();
+                parked.extend(held(&last).parked.clone());
+                for (feed, events) in parked {
+                    observer.observe(events, &[of_service(service), KeyValue::new("shouwen.feed", feed)]);
+                }
+            })
+            .build();
+        let last = Arc::clone(sample);
+        meter
+            .i64_observable_gauge("shouwen.engine.deadlines.overdue")
+            .with_unit("{deadline}")
+            .with_description("Deadlines that have come and did not take effect yet")
+            .with_callback(move |observer| {
+                for (step, deadlines) in &held(&last).overdue {
+                    let step = KeyValue::new("shouwen.step", step.clone());
+                    observer.observe(*deadlines, &[of_service(service), step]);
+                }
+            })
+            .build();
+        let last = Arc::clone(sample);
+        meter
+            .f64_observable_gauge("shouwen.engine.sample.age")
+            .with_unit("s")
+            .with_description("How long ago the database was asked for what metrics show of it")
+            .with_callback(move |observer| {
+                if let Some(at) = held(&last).at {
+                    observer.observe(at.elapsed().as_secs_f64(), &[of_service(service)]);
+                }
+            })
+            .build();
+    }
+
+    fn take(&self, instruments: &Instruments, fresh: Fresh) {
+        // Gauges are made without the sample held: while others are being read, making one waits for that.
+        let new = held(&instruments.sample).take(fresh);
+        for gauge in new {
+            self.show_gauge(instruments, gauge);
+        }
+    }
+
+    fn show_gauge(&self, Instruments { meter, sample, .. }: &Instruments, gauge: Gauge) {
+        let (sample, service): (Arc<Mutex<Sample>>, _) = (Arc::clone(sample), self.service);
+        meter
+            .i64_observable_gauge(gauge.name)
+            .with_unit(gauge.unit)
+            .with_description(gauge.description)
+            .with_callback(move |observer| {
+                for (attributes, value) in held(&sample).readings.get(&gauge).into_iter().flatten() {
+                    let mut of: Vec<KeyValue> = vec![of_service(service)];
+                    of.extend(attributes.iter().map(|(name, value)| KeyValue::new(*name, value.clone())));
+                    observer.observe(*value, &of);
+                }
+            })
+            .build();
+    }
+}
+
+impl<D: Domain> Engine<D> {
+    /// Samples until the engine stops; not at all where there is no meter.
+    pub(crate) fn keep_sampling(&self) {
+        if self.0.metrics.instruments.is_none() {
+            return;
+        }
+        let engine = self.clone();
+        self.0.tasks.spawn(async move {
+            let stop = engine.0.stop.clone();
+            loop {
+                let sampling = batch::within(&engine.0.options, engine.sample());
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    sampled = sampling => if let Err(error) = sampled {
+                        tracing::warn!(service = D::SERVICE, %error, "metrics could not be read");
+                    }
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(engine.0.options.sample_interval) => {}
+                }
+            }
+        });
+    }
+
+    async fn sample(&self) -> sqlx::Result<()> {
+        let Some(instruments) = &self.0.metrics.instruments else { return Ok(()) };
+        let mut connection = self.0.pool.acquire().await?;
+        let head = crate::ledger::head(&mut *connection).await?.position;
+        let parked = sqlx::query!(r#"select feed, count(*) as "events!" from parked_event group by feed"#)
+            .fetch_all(&mut *connection)
+            .await?;
+        let overdue = sqlx::query!(
+            r#"select step, count(*) as "deadlines!" from (
+                   select step from deadline
+                   where due <= coalesce((select simulated_at from clock), statement_timestamp())
+                   order by due limit $1
+               ) overdue
+               group by step"#,
+            MOST_OVERDUE
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        let readings = self.0.domain.readings(&mut connection).await?;
+        let fresh = Fresh {
+            head,
+            parked: parked.into_iter().map(|row| (row.feed, row.events)).collect(),
+            overdue: overdue.into_iter().map(|row| (row.step, row.deadlines)).collect(),
+            readings,
+        };
+        self.0.metrics.take(instruments, fresh);
+        Ok(())
+    }
+}
