@@ -31,7 +31,7 @@ pub use keyring::{Keyring, KeyringError};
 pub use person_name::{PersonName, PersonNameError};
 pub use phone::{Phone, PhoneError};
 pub use sealed::{Place, Sealed, Subject};
-pub use vault::{KEY_LIFETIME, Plain, RewrapProgress, Vault};
+pub use vault::{KEY_LIFETIME, Plain, REWRAP_INTERVAL, RewrapProgress, Vault};
 
 /// Creates table `data_key` in the first schema of the connection's search path, recorded in a table
 /// `vault_migrations` beside it. Run by every service before its own migrations.

@@ -20,7 +20,7 @@ use crate::keyring::Keyring;
 use crate::sealed::{Place, Sealed, Subject};
 use crate::store;
 
-pub use rewrap::RewrapProgress;
+pub use rewrap::{REWRAP_INTERVAL, RewrapProgress};
 
 /// How long an unwrapped key may stay in memory. Erasure by one process is obeyed by all others within this time.
 pub const KEY_LIFETIME: Duration = Duration::from_secs(60);

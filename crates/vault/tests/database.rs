@@ -12,6 +12,7 @@ use shouwen_testkit::{TestDatabase, until};
 use shouwen_vault::{Keyring, MIGRATOR, Place, Plain, RewrapProgress, Sealed, Subject, Vault, VaultError};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio_util::sync::CancellationToken;
 
 const NAME: Place<'static> = Place { aggregate: "calls/1", field: "name" };
 const SUMMARY: Place<'static> = Place { aggregate: "calls/1", field: "summary" };
@@ -198,6 +199,36 @@ async fn l10_after_rotation_and_rewrapping_the_old_key_is_not_needed() {
     let without_old = fixture.vault(&ring(&["2"], "2"));
     assert_all_open(&without_old, &sealed).await;
     assert_all_open(&without_old, &new).await;
+}
+
+#[tokio::test]
+async fn l10_upkeep_wraps_every_key_anew_also_what_a_process_with_the_former_ring_makes_later() {
+    let fixture = Fixture::new().await;
+    let former = fixture.vault(&ring(&["1", "2"], "1"));
+    let mut sealed = seal_for(&former, (0..1200).map(Subject::client)).await;
+    let under_former = "select count(*) from data_key where kek_id = '1'";
+    assert_eq!(fixture.count(under_former).await, 1200);
+
+    let rotated = fixture.vault(&ring(&["1", "2"], "2"));
+    let stop = CancellationToken::new();
+    let upkeep = tokio::spawn({
+        let stop = stop.clone();
+        async move { rotated.keep_wrapped(Duration::from_millis(10), stop).await }
+    });
+    let none_left = async || {
+        until("every key under the newest", Duration::from_secs(30), async || {
+            (fixture.count(under_former).await == 0).then_some(())
+        })
+        .await;
+    };
+    none_left().await;
+    sealed.extend(seal_for(&former, [Subject::contact("late")]).await);
+    none_left().await;
+    stop.cancel();
+    upkeep.await.unwrap();
+
+    assert_eq!(fixture.count("select count(*) from data_key where kek_id = '2'").await, 1201);
+    assert_all_open(&fixture.vault(&ring(&["2"], "2")), &sealed).await;
 }
 
 #[tokio::test]

@@ -2,12 +2,25 @@
 //! data keys themselves and everything sealed under them stay as they are.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use super::Vault;
 use crate::envelope;
 use crate::error::VaultError;
 use crate::sealed::Subject;
 use crate::store;
+
+/// How often a service looks for keys under older key-encryption keys: a process that still has the former key ring goes on making some.
+pub const REWRAP_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Keys that are wrapped anew in one transaction: few enough that nobody waits for them.
+const PAGE: NonZeroU32 = NonZeroU32::MIN.saturating_add(499);
+/// Between two pages, so that a million keys leave room for callers.
+const PAUSE: Duration = Duration::from_millis(20);
+/// After a failure, unless the next look is sooner.
+const AFTER_FAILURE: Duration = Duration::from_secs(60);
 
 /// What one batch of re-wrapping did and what is left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,5 +79,64 @@ impl Vault {
             damaged: (rows.len() - subjects.len()) as u64,
             older_in_use: in_use.into_iter().filter(|id| id != current).collect(),
         })
+    }
+
+    /// Brings all keys under the current key-encryption key, page by page, and looks again every `interval`
+    /// ([`REWRAP_INTERVAL`]), until `stop`. To be run by every replica of a service: they share the work. What is left
+    /// at last, and why, is in the log: once it says that older keys wrap nothing any more, they may leave the ring.
+    pub async fn keep_wrapped(&self, interval: Duration, stop: CancellationToken) {
+        loop {
+            let look = async {
+                let next = if self.rewrap_all().await { interval } else { interval.min(AFTER_FAILURE) };
+                tokio::time::sleep(next).await;
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = look => {}
+            }
+        }
+    }
+
+    /// Wraps anew whatever can be. False after a failure.
+    async fn rewrap_all(&self) -> bool {
+        let service = self.inner.service;
+        let mut rewrapped = 0;
+        loop {
+            let progress = match self.rewrap(PAGE).await {
+                Ok(progress) => progress,
+                Err(error) => {
+                    tracing::warn!(service, %error, "data keys could not be wrapped anew");
+                    return false;
+                }
+            };
+            rewrapped += progress.rewrapped;
+            if progress.worth_repeating() {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            if progress.damaged > 0 {
+                tracing::error!(
+                    service,
+                    keys = progress.damaged,
+                    "data keys do not open under the key that wrapped them"
+                );
+            }
+            if !progress.finished() {
+                let older = progress.older_in_use.join(", ");
+                tracing::warn!(
+                    service,
+                    rewrapped,
+                    older,
+                    "older keys still wrap data keys; leave them in the key ring"
+                );
+            } else if rewrapped > 0 {
+                tracing::info!(
+                    service,
+                    rewrapped,
+                    "older keys wrap nothing any more and may leave the key ring"
+                );
+            }
+            return true;
+        }
     }
 }
