@@ -1,6 +1,7 @@
 //! One call of a mutating RPC: who calls, what makes it safe to repeat, and on which ownership it rests.
 
 use chrono::DateTime;
+use prost::Message;
 use shouwen_access::{Caller, Failure};
 use shouwen_engine::{Actor, Domain, Engine, Fence, Outcome, RequestKey, Submission};
 use shouwen_proto::access::v1::Capacity;
@@ -15,11 +16,13 @@ pub struct Call {
     pub caller: Caller,
     pub method: &'static str,
     pub request: Option<RequestKey>,
+    /// Encoded size of the request, by which batches are bounded; 0 where it is not known.
+    pub bytes: usize,
 }
 
 impl Call {
     /// A mutating call: `request_id` must be a UUID, and the whole request is its fingerprint.
-    pub fn mutation<T>(
+    pub fn mutation<T: Message>(
         request: &Request<T>,
         method: &'static str,
         request_id: &str,
@@ -30,19 +33,21 @@ impl Call {
         }
         let id = Uuid::try_parse(request_id)
             .map_err(|_| Failure::field_invalid("request_id", "must be a UUID", "必须是 UUID"))?;
+        let bytes = request.get_ref().encoded_len();
         let request = RequestKey {
             principal: format!("{} {}", caller.principal, acting(&caller)),
             method: method.to_owned(),
             id: id.to_string(),
             fingerprint: caller.body_digest.map(|digest| digest.to_vec()).unwrap_or_default(),
         };
-        Ok(Self { caller, method, request: Some(request) })
+        Ok(Self { caller, method, request: Some(request), bytes })
     }
 
-    /// A part of a bulk call: an entry has the request id of the whole and its own index.
+    /// A part of a bulk call: an entry has the request id of the whole and its own index. How large it is by itself is not known; where entries
+    /// are submitted at once and may be large, set [`bytes`](Self::bytes).
     #[must_use]
     pub fn entry(&self, index: usize) -> Self {
-        let mut entry = self.clone();
+        let mut entry = Self { bytes: 0, ..self.clone() };
         if let Some(request) = &mut entry.request {
             request.id = format!("{}/{index}", request.id);
         }
@@ -62,6 +67,7 @@ impl Call {
     pub fn submission<C>(&self, command: C) -> Submission<C> {
         let mut submission = Submission::new(command, self.actor());
         submission.request.clone_from(&self.request);
+        submission.bytes = self.bytes;
         if let Some(case) = &self.caller.case {
             submission.case.clone_from(&case.name);
             submission.fence = DateTime::from_timestamp_micros(case.read_at).map(|read_at| Fence {
