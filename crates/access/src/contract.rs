@@ -84,6 +84,7 @@ pub enum Backend {
 /// The `access` option, checked: its fields exist in the request and have the right types. Where the caller sends a stream, they
 /// are those of its first message.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a condition of its own, as in the option")]
 pub struct Access {
     /// The caller needs one of these; empty only if `public`.
     pub roles: Roles,
