@@ -73,13 +73,13 @@ create table policy (
 );
 
 -- The firm's branches, as ownership's feed tells of them. Written in the transaction that moves the cursor.
-create table branch (
+create table known_branch (
     -- 'branches/{branch}'
     id text primary key
 );
 
 -- The firm's employees, as ownership's feed tells of them.
-create table employee (
+create table known_employee (
     -- 'employees/{employee}'
     id text primary key,
     branch text not null,
@@ -91,7 +91,7 @@ create table employee (
 );
 
 -- A branch's employees, from whom service managers are chosen.
-create index employee_branch on employee (branch) where active;
+create index known_employee_branch on known_employee (branch) where active;
 
 -- Employees of whom something has changed that decides whom they may serve; a row stays until their clients were looked through.
 create table handover (

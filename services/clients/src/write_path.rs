@@ -1,0 +1,218 @@
+//! What the engine wants from this service: decisions from the domain, rows from the store.
+
+use std::collections::BTreeSet;
+
+use prost::Message as _;
+use shouwen_engine::{
+    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded,
+    Refusal, Saved, World,
+};
+use shouwen_policy::{PolicyBook, PolicyVersion};
+use shouwen_proto::events::v1::{ClientsEvent, clients_event::Event};
+use sqlx::PgConnection;
+
+use crate::{
+    domain::{
+        Client, Command, Import, Rejection, State,
+        client::{FileKeys, account_key, account_keys, identity_number_key},
+        evolve, import, manager, policies, save,
+        verification::{self, Answer},
+    },
+    policies::{Policies, StoredPolicy},
+    store,
+};
+
+type Decided = Result<Decision<Event>, Refusal<Rejection>>;
+
+/// The domain of this service as the engine drives it.
+#[derive(Debug)]
+pub struct ClientsDomain {
+    policies: Policies,
+}
+
+impl ClientsDomain {
+    /// Over the policies that are stored.
+    pub(crate) fn new(policies: Policies) -> Self {
+        Self { policies }
+    }
+
+    /// The policies that this process knows.
+    pub(crate) fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    fn footprint(command: &Command) -> Footprint {
+        let mut footprint = Footprint { aggregates: vec![command.aggregate()], ..Footprint::default() };
+        if let Command::Save(save) = command {
+            let identity_number = FileKeys::of(&save.file).identity_number;
+            footprint.keys.extend(identity_number.iter().map(identity_number_key));
+            footprint.keys.extend(account_keys(&save.file).flatten().map(|key| account_key(&key)));
+        }
+        footprint
+    }
+
+    fn on_client(
+        client: &Client,
+        command: &Command,
+        context: &DecideContext<'_>,
+        book: &PolicyBook,
+    ) -> Result<Vec<Event>, Rejection> {
+        let now = context.now;
+        match command {
+            Command::Assign { employee, roster, reason, etag, .. } => {
+                if etag.is_some_and(|etag| etag != client.revision) {
+                    return Err(Rejection::EtagMismatch(client.name.to_string()));
+                }
+                // The client has moved since the roster was read.
+                if roster.branch() != client.branch {
+                    return Err(Rejection::ManagerInvalid);
+                }
+                Ok(manager::assign(client, employee, roster, reason)?.into_iter().collect())
+            }
+            Command::Reassign { roster, .. } => Ok(manager::reassign(client, roster).into_iter().collect()),
+            Command::StartVerification { employee, verification, .. } => {
+                verification::start(client, employee, verification, now, book)
+            }
+            Command::AnswerVerification { employee, verification, factor, key, .. } => {
+                let answer = Answer { employee, verification, factor: *factor, key };
+                verification::answer(client, &answer, now, book)
+            }
+            Command::Disclose { employee, purpose, .. } => {
+                verification::disclose(client, employee, purpose, now)
+            }
+            _ => Err(Rejection::Internal("a command that concerns no client")),
+        }
+    }
+
+    fn on_import(import: &Import, command: &Command) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::ProgressImport { attempt, progressed, .. } => {
+                import::progress(import, *attempt, progressed)
+            }
+            Command::EndImport { attempt, error, .. } => import::end(import, *attempt, error),
+            _ => Err(Rejection::Internal("a command that concerns no import")),
+        }
+    }
+}
+
+impl Domain for ClientsDomain {
+    const SERVICE: &'static str = "clients";
+    const OBSERVED: &'static [&'static str] = &["policy_adopted"];
+    type Command = Command;
+    type State = State;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    async fn footprints(
+        &self,
+        _connection: &mut PgConnection,
+        commands: &[&Command],
+    ) -> sqlx::Result<Vec<Footprint>> {
+        Ok(commands.iter().map(|command| Self::footprint(command)).collect())
+    }
+
+    fn decide(&self, world: &World<'_, State>, command: &Command, context: &DecideContext<'_>) -> Decided {
+        let book = self.policies.book();
+        let id = command.aggregate();
+        match command {
+            Command::AdoptPolicy(adopted) => policies::adopt(world, adopted, &book),
+            Command::Save(entered) => save::decide(world, entered, context.now, &book),
+            Command::Due { aggregate } => Ok(Decision::nothing(aggregate.clone())),
+            Command::BeginImport { operation } => {
+                let import = world.state(&id).and_then(State::import);
+                Ok(Decision::on(id, import::begin(operation, import)))
+            }
+            Command::ProgressImport { .. } | Command::EndImport { .. } => {
+                let import = world.state(&id).and_then(State::import);
+                let import = import.ok_or_else(|| Rejection::ImportNotFound(id.0.clone()))?;
+                Ok(Decision::on(id, Self::on_import(import, command)?))
+            }
+            on_client => {
+                let client = world.state(&id).and_then(State::client);
+                let client = client.ok_or_else(|| Rejection::NotFound(id.0.clone()))?;
+                Ok(Decision::on(id, Self::on_client(client, on_client, context, &book)?))
+            }
+        }
+    }
+
+    fn evolve(&self, state: Option<State>, event: &Recorded<'_, Event>) -> State {
+        evolve::evolve(state, event)
+    }
+
+    fn deadlines(&self, _state: &State) -> Vec<Deadline> {
+        Vec::new()
+    }
+
+    fn keys(&self, state: &State) -> BTreeSet<Key> {
+        state.client().map(Client::keys).unwrap_or_default()
+    }
+
+    fn place(&self, _id: &AggregateId, state: &State) -> (String, String) {
+        (String::new(), state.client().map(|client| client.branch.clone()).unwrap_or_default())
+    }
+
+    fn due(&self, deadline: &DueDeadline) -> Command {
+        Command::Due { aggregate: deadline.aggregate.clone() }
+    }
+
+    fn encode(event: &Event) -> (&'static str, Vec<u8>) {
+        let name = match event {
+            Event::PolicyAdopted(_) => "policy_adopted",
+            Event::ClientSaved(_) => "client_saved",
+            Event::ClientClassified(_) => "client_classified",
+            Event::ClientMarked(_) => "client_marked",
+            Event::ServiceManagerAssigned(_) => "service_manager_assigned",
+            Event::VerificationStarted(_) => "verification_started",
+            Event::VerificationAnswered(_) => "verification_answered",
+            Event::VerificationLocked(_) => "verification_locked",
+            Event::ClientDisclosed(_) => "client_disclosed",
+            Event::ImportBegun(_) => "import_begun",
+            Event::ImportProgressed(_) => "import_progressed",
+            Event::ImportEnded(_) => "import_ended",
+        };
+        (name, ClientsEvent { event: Some(event.clone()) }.encode_to_vec())
+    }
+
+    fn decode(payload: &[u8]) -> Result<Event, prost::DecodeError> {
+        let unknown =
+            || prost::DecodeError::new_unexpected_type_url("an event of this release", "an unknown event");
+        ClientsEvent::decode(payload)?.event.ok_or_else(unknown)
+    }
+
+    async fn load(
+        &self,
+        connection: &mut PgConnection,
+        ids: &[AggregateId],
+    ) -> sqlx::Result<Vec<Loaded<State>>> {
+        let of = |collection: &str| -> Vec<String> {
+            ids.iter().filter(|id| id.collection() == collection).map(|id| id.0.clone()).collect()
+        };
+        let mut loaded = Vec::with_capacity(ids.len());
+        loaded.extend(store::clients::load(&mut *connection, &of("clients")).await?);
+        loaded.extend(store::imports::load(&mut *connection, &of("operations")).await?);
+        loaded.extend(store::policies::load(connection, &of("policies")).await?);
+        Ok(loaded)
+    }
+
+    async fn save(&self, connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
+        store::save(connection, rows).await
+    }
+
+    async fn refresh(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
+        self.policies.take_in(&store::policies::all(connection).await?);
+        Ok(())
+    }
+
+    fn committed(&self, events: &[(AggregateId, Event)]) {
+        let adopted: Vec<StoredPolicy> = events
+            .iter()
+            .filter_map(|(id, event)| match event {
+                Event::PolicyAdopted(adopted) => Some((id.0.clone(), PolicyVersion::try_from(adopted).ok())),
+                _ => None,
+            })
+            .collect();
+        if !adopted.is_empty() {
+            self.policies.take_in(&adopted);
+        }
+    }
+}
