@@ -1,14 +1,16 @@
 //! Bad input and abuse: each kind has its own status and its own reason, at the edge and past it.
 
 mod callers;
+mod complaints;
 mod direct;
+mod identity;
 mod requests;
 mod transitions;
 mod wire;
 
 use tonic::Code;
 
-use crate::harness::{Refusal, Suite, requests::answer, requests::register};
+use crate::harness::{Refusal, Suite, steps};
 
 /// What a refusal must be.
 fn meets(what: &str, refusal: &Refusal, code: Code, reason: &str) {
@@ -17,6 +19,5 @@ fn meets(what: &str, refusal: &Refusal, code: Code, reason: &str) {
 
 /// A call that `li` of branch east has answered; returns its case.
 async fn answered(suite: &Suite, call: &str) -> String {
-    suite.account("telephony").calls().register_call(register(call)).await.unwrap();
-    suite.employee("li").calls().answer_call(answer(call)).await.unwrap().into_inner().case
+    steps::answered(suite, call, "li").await
 }

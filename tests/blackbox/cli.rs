@@ -33,7 +33,19 @@ fn help_says_what_each_command_is_for_and_what_its_exit_codes_mean() {
     let commands: [(&[&str], &[&str]); 12] = [
         (&[], &["首问", "up", "serve", "migrate", "token", "audit", "healthcheck", "demo", "Exit codes"]),
         (&["up"], &["private Postgres", "--data-dir", "--listen", "127.0.0.1:50051"]),
-        (&["serve"], &["gateway", "calls", "callbacks", "--config", "--set", "--print-config", "SHOUWEN_"]),
+        (
+            &["serve"],
+            &[
+                "gateway",
+                "calls",
+                "callbacks",
+                "clients",
+                "complaints",
+                "--set",
+                "--print-config",
+                "SHOUWEN_",
+            ],
+        ),
         (&["migrate"], &["schemas and roles", "--service"]),
         (&["token"], &["employees/{employee}", "--bootstrap", "--minutes"]),
         (&["audit"], &["verify", "export"]),
@@ -144,11 +156,13 @@ async fn nothing_is_served_before_every_setting_is_known_to_be_good() {
     let suite = Suite::prepared(Place::shared().await, &Shape::default());
     let keyring = suite.deployment.dir().join("nowhere");
     let keyring = format!("vault.keyring={}", keyring.display());
-    let wrong: [(Kind, &str, &str); 7] = [
+    let wrong: [(Kind, &str, &str); 9] = [
         (Kind::Calls, "page_token_key=c2hvcnQ=", "page_token_key"),
         (Kind::Calls, &keyring, "vault.keyring"),
         (Kind::Calls, "peers.ownership.key=c2hvcnQ=", "peers.ownership: "),
         (Kind::Callbacks, "peers.calls.addresses=no address", "no address"),
+        (Kind::Clients, "peers.ownership.addresses=no address", "no address"),
+        (Kind::Complaints, "peers.clients.key=c2hvcnQ=", "peers.clients: "),
         (Kind::Gateway, "edge.tokens.keys=/nowhere/jwks.json", "/nowhere/jwks.json"),
         (Kind::Gateway, "edge.backends.calls.key=c2hvcnQ=", "calls"),
         (Kind::Gateway, "audit.key=/nowhere/audit.pem", "/nowhere/audit.pem"),
@@ -229,7 +243,7 @@ async fn migrate_may_be_repeated_and_takes_one_service_at_a_time() {
     let file = file.display().to_string();
     let all = run(["migrate", "--config", &file]);
     assert_eq!(all.status.code(), Some(0), "{}", text(&all));
-    assert_eq!(text(&all).matches("is up to date").count(), 3, "{}", text(&all));
+    assert_eq!(text(&all).matches("is up to date").count(), 5, "{}", text(&all));
     let one = run(["migrate", "--config", &file, "--service", "calls"]);
     assert_eq!(one.status.code(), Some(0), "{}", text(&one));
     assert!(text(&one).contains("schema calls is up to date"), "{}", text(&one));

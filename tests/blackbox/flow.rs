@@ -8,8 +8,8 @@ use shouwen_proto::{
     calls::v1::{ConfirmRecordRequest, MissCallRequest, call},
     events::v1::{CallOutcome, CloseKind, WatchRequest, event::Body, watch_response::Item},
     ownership::v1::{
-        AcceptOfferRequest, BeginOverrideRequest, Case, EndOverrideRequest, GetCaseRequest,
-        GetReceiptRequest, GetTimelineRequest, IdentifyClientRequest, ResolveCaseRequest, case,
+        AcceptOfferRequest, BeginOverrideRequest, EndOverrideRequest, GetReceiptRequest, GetTimelineRequest,
+        IdentifyClientRequest, ResolveCaseRequest, case,
     },
     r#type::v1::{CallbackKind, Private, Satisfaction},
 };
@@ -18,28 +18,13 @@ use shouwen_testkit::until;
 use tonic::Code;
 
 use crate::harness::{
-    Client, PATIENCE, Suite, id, refused,
+    PATIENCE, Shared, Suite, id, refused,
     requests::{self, CALLER},
+    steps::{answered, case, case_becomes, leased},
 };
 
 /// How soon a promised callback is due: long enough for the promise to reach the callbacks service before.
 const SOON: TimeDelta = TimeDelta::milliseconds(1500);
-
-async fn case(client: &Client, name: &str) -> Case {
-    let request = GetCaseRequest { name: name.to_owned() };
-    client.cases().get_case(request).await.unwrap().into_inner()
-}
-
-async fn case_becomes(client: &Client, name: &str, what: &str, done: impl Fn(&Case) -> bool) -> Case {
-    until(what, PATIENCE, async || Some(case(client, name).await).filter(|case| done(case))).await
-}
-
-/// A call is registered by telephony and answered; returns the case.
-async fn answered(suite: &Suite, call: &str, by: &str) -> String {
-    suite.account("telephony").calls().register_call(requests::register(call)).await.unwrap();
-    let call = suite.employee(by).calls().answer_call(requests::answer(call)).await.unwrap().into_inner();
-    call.case
-}
 
 /// Promises a callback in that call and ends it; returns the callback's name.
 async fn promised(suite: &Suite, call: &str, by: &str) -> String {
@@ -51,27 +36,9 @@ async fn promised(suite: &Suite, call: &str, by: &str) -> String {
     promised.callbacks[0].clone()
 }
 
-/// Leases a callback as soon as it is there and due; returns the number and what it is about.
-async fn leased(client: &Client, callback: &str) -> (String, String) {
-    let request = requests::lease(callback);
-    let answer = until("the callback can be leased", PATIENCE, async || {
-        match client.callbacks().lease_callback(request.clone()).await {
-            Ok(answer) => Some(answer.into_inner()),
-            Err(status) => {
-                let refusal = refused::<()>(Err(status));
-                assert!(["CALLBACK_NOT_FOUND", "TOO_EARLY"].contains(&&*refusal.reason), "{refusal:?}");
-                None
-            }
-        }
-    })
-    .await;
-    assert_eq!(answer.callback.unwrap().state(), callback::State::Leased);
-    (answer.phone, answer.subject)
-}
-
 #[tokio::test]
 async fn b5_a_satisfied_callback_closes_the_case_and_the_timeline_tells_the_whole_story() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let (li, wang) = (suite.employee("li"), suite.employee("wang"));
     let name = answered(&suite, "flow-1", "li").await;
 
@@ -87,6 +54,7 @@ async fn b5_a_satisfied_callback_closes_the_case_and_the_timeline_tells_the_whol
         client: "C-1001".to_owned(),
         topic: String::new(),
         request_id: id(),
+        ..IdentifyClientRequest::default()
     };
     assert_eq!(li.cases().identify_client(identify).await.unwrap().into_inner().client, "C-1001");
 
@@ -146,12 +114,12 @@ async fn b5_a_satisfied_callback_closes_the_case_and_the_timeline_tells_the_whol
     assert!(timeline.entries.is_sorted_by_key(|entry| entry.time.map(|time| (time.seconds, time.nanos))));
     let mut services: Vec<_> = timeline.as_of.iter().map(|feed| &*feed.service).collect();
     services.sort_unstable();
-    assert_eq!(services, ["callbacks", "calls", "ownership"]);
+    assert_eq!(services, ["callbacks", "calls", "clients", "complaints", "ownership"]);
 }
 
 #[tokio::test]
 async fn b5_a_dissatisfied_callback_takes_an_answered_case_up_again() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let li = suite.employee("li");
     let name = answered(&suite, "flow-2", "li").await;
     let callback = promised(&suite, "flow-2", "li").await;
@@ -205,7 +173,7 @@ async fn k14_calls_nobody_answered_become_one_callback_open_to_the_branch() {
 
 #[tokio::test]
 async fn o3_o7_a_hand_over_moves_the_work_and_an_override_lets_a_lead_act() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let (li, wang, lead) = (suite.employee("li"), suite.employee("wang"), suite.employee("lead"));
     let name = answered(&suite, "flow-3", "li").await;
 
@@ -255,7 +223,7 @@ async fn o3_o7_a_hand_over_moves_the_work_and_an_override_lets_a_lead_act() {
 
 #[tokio::test]
 async fn o6_a_colleague_who_answers_about_an_open_case_assists_and_does_not_decide() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let (li, wang) = (suite.employee("li"), suite.employee("wang"));
     let mut answer = requests::answer("first");
     answer.client = "C-2002".to_owned();
@@ -270,6 +238,7 @@ async fn o6_a_colleague_who_answers_about_an_open_case_assists_and_does_not_deci
         client: "C-2002".to_owned(),
         topic: String::new(),
         request_id: id(),
+        ..IdentifyClientRequest::default()
     };
     let joined = wang.cases().identify_client(identify).await.unwrap().into_inner();
     assert_eq!(joined.name, name);
@@ -291,7 +260,7 @@ async fn o6_a_colleague_who_answers_about_an_open_case_assists_and_does_not_deci
 
 #[tokio::test]
 async fn o11_the_receipt_names_who_is_responsible_in_the_callers_language() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let name = answered(&suite, "flow-4", "li").await;
     for (language, part) in [("zh-CN", "首问责任人"), ("en", "Responsible:")] {
         let client = suite.employee("li").with("accept-language", language);
@@ -306,7 +275,7 @@ async fn o11_the_receipt_names_who_is_responsible_in_the_callers_language() {
 
 #[tokio::test]
 async fn o8_a_contact_without_a_concern_leaves_no_case() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let li = suite.employee("li");
     let name = answered(&suite, "wrong-number", "li").await;
     li.calls().end_call(requests::end("wrong-number", CallOutcome::WrongNumber)).await.unwrap();

@@ -4,8 +4,11 @@
 //! operator or an attacker could break.
 
 mod abuse;
+mod access;
 mod audit_cli;
+mod canary;
 mod cli;
+mod complaint;
 mod flow;
 mod harness;
 mod kill;

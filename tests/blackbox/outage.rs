@@ -186,7 +186,14 @@ async fn a_replica_that_is_asked_to_end_answers_what_it_has_begun_and_exits_with
         }
     };
     let ending = async {
-        for process in [&suite.calls[0], &suite.callbacks[0], &suite.gateways[0], &suite.calls[1]] {
+        for process in [
+            &suite.calls[0],
+            &suite.callbacks[0],
+            &suite.clients[0],
+            &suite.complaints[0],
+            &suite.gateways[0],
+            &suite.calls[1],
+        ] {
             let enough = answered.get() + 20;
             until("some more answers", PATIENCE, async || (answered.get() >= enough).then_some(())).await;
             process.terminate();
@@ -201,7 +208,7 @@ async fn a_replica_that_is_asked_to_end_answers_what_it_has_begun_and_exits_with
 
 #[tokio::test]
 async fn a_stream_holds_up_an_ending_gateway_no_longer_than_its_drain_and_meanwhile_it_is_not_ready() {
-    let suite = Suite::of(Shape { set: vec![("server.drain", "2s")], ..Shape::default() }).await;
+    let suite = Suite::of(Shape { set: vec![("server.drain", "2s".to_owned())], ..Shape::default() }).await;
     let gateway = &suite.gateways[0];
     // The feed of a backend that does not end.
     let watch = WatchRequest { service: "calls".to_owned(), after: None };

@@ -10,7 +10,7 @@ use tonic::Code;
 
 use super::{answered, meets};
 use crate::harness::{
-    Client, Refusal, Suite,
+    Client, Refusal, Shared,
     client::claims,
     refused,
     requests::{answer, offer, record, register},
@@ -29,7 +29,7 @@ fn with(mut claims: Value, name: &str, value: Value) -> Value {
 
 #[tokio::test]
 async fn a_token_that_is_not_a_good_one_is_refused_for_what_is_wrong_with_it() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let issuer = &suite.deployment.issuer;
     let good = claims("employees/li");
     let now = good["iat"].as_i64().unwrap();
@@ -65,7 +65,7 @@ async fn a_token_that_is_not_a_good_one_is_refused_for_what_is_wrong_with_it() {
 
 #[tokio::test]
 async fn a_caller_whom_the_roster_does_not_let_in_is_told_why() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let (crm, telephony) = (suite.account("crm-east"), suite.account("telephony"));
     let for_employee = |account: &Client, name: &str| account.clone().with("x-shouwen-employee", name);
     let callers = [
@@ -97,7 +97,7 @@ async fn a_caller_whom_the_roster_does_not_let_in_is_told_why() {
 
 #[tokio::test]
 async fn another_branch_is_out_of_reach_in_every_service() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let case = answered(&suite, "reach-1").await;
     let chen = suite.employee("chen");
     let parent = || "branches/east".to_owned();
@@ -121,7 +121,8 @@ async fn another_branch_is_out_of_reach_in_every_service() {
     // Headquarters and auditors reach it.
     suite.employee("hq").cases().get_case(get_case).await.unwrap();
     suite.employee("auditor").calls().get_call(get_call).await.unwrap();
-    assert_eq!(suite.employee("hq").cases().list_cases(all_cases).await.unwrap().into_inner().cases.len(), 1);
+    let listed = suite.employee("hq").cases().list_cases(all_cases).await.unwrap().into_inner().cases;
+    assert!(listed.iter().any(|listed| listed.name == case));
 
     // Answering another branch's contact is refused, and leaves the contact to that branch.
     suite.account("telephony").calls().register_call(register("reach-3")).await.unwrap();
@@ -133,7 +134,7 @@ async fn another_branch_is_out_of_reach_in_every_service() {
 
 #[tokio::test]
 async fn o7_who_is_not_responsible_learns_who_is_and_how_to_ask() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let case = answered(&suite, "owner-1").await;
     let wang = suite.employee("wang").with("accept-language", "zh-CN");
     let refusals = [

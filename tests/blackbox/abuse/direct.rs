@@ -15,7 +15,7 @@ use tonic::Code;
 
 use super::{answered, meets};
 use crate::harness::{
-    Client, Suite,
+    Client, Shared, Suite,
     client::channel,
     id, raw, refused,
     requests::{offer, record},
@@ -44,7 +44,7 @@ fn context(employee: &str, method: &str, body: &[u8]) -> CallContext {
 
 #[tokio::test]
 async fn a_backend_believes_only_a_fresh_context_for_this_very_call() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     answered(&suite, "direct-1").await;
     let backend = Client::anonymous(channel(suite.calls[0].address));
     let gateway = suite.deployment.signer("gateway", "calls");
@@ -128,7 +128,7 @@ fn key(suite: &Suite) -> ContextKey {
 
 #[tokio::test]
 async fn the_gateways_inner_side_lets_no_employee_in() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let case = answered(&suite, "inner-1").await;
     let inner = Client::anonymous(channel(suite.ownership[0]));
     let body = Bytes::from(GetCaseRequest { name: case }.encode_to_vec());
@@ -142,7 +142,7 @@ async fn the_gateways_inner_side_lets_no_employee_in() {
 
 #[tokio::test]
 async fn a_write_that_rests_on_an_older_epoch_or_an_old_reading_is_refused() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let case = answered(&suite, "epoch-1").await;
     let (li, wang) = (suite.employee("li"), suite.employee("wang"));
     let read = GetCaseRequest { name: case.clone() };

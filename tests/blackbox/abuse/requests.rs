@@ -17,13 +17,13 @@ use tonic::Code;
 
 use super::{answered, meets};
 use crate::harness::{
-    Suite, id, refused,
+    Shared, Suite, id, refused,
     requests::{answer, offer, record, register},
 };
 
 #[tokio::test]
 async fn a_repeated_request_returns_the_former_result_and_a_reused_id_is_refused() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let telephony = suite.account("telephony");
     let request = register("repeat-1");
     let first = telephony.calls().register_call(request.clone()).await.unwrap().into_inner();
@@ -61,7 +61,7 @@ async fn a_repeated_request_returns_the_former_result_and_a_reused_id_is_refused
 
 #[tokio::test]
 async fn a_repetition_is_answered_after_the_responsibility_has_moved_on() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let case = answered(&suite, "replay-1").await;
     let (li, wang) = (suite.employee("li"), suite.employee("wang"));
     // The override of a lead ends, and with it the right to record.
@@ -92,7 +92,7 @@ async fn a_repetition_is_answered_after_the_responsibility_has_moved_on() {
 
 #[tokio::test]
 async fn a_stale_etag_is_refused_and_names_what_has_changed() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let case = answered(&suite, "etag-1").await;
     let li = suite.employee("li");
     let read = GetCaseRequest { name: case.clone() };
@@ -100,8 +100,8 @@ async fn a_stale_etag_is_refused_and_names_what_has_changed() {
     let identify = IdentifyClientRequest {
         contact: "contacts/etag-1".to_owned(),
         client: "C-1".to_owned(),
-        topic: String::new(),
         request_id: id(),
+        ..IdentifyClientRequest::default()
     };
     li.cases().identify_client(identify).await.unwrap();
     let mut request = offer(&case, "wang");
@@ -128,7 +128,7 @@ async fn a_stale_etag_is_refused_and_names_what_has_changed() {
 
 #[tokio::test]
 async fn what_does_not_exist_is_not_found_by_its_type() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let case = answered(&suite, "unknown-1").await;
     let (li, hq) = (suite.employee("li"), suite.employee("hq"));
     let nowhere = "cases/0198f0aa-0000-7000-8000-000000000000";
@@ -143,8 +143,8 @@ async fn what_does_not_exist_is_not_found_by_its_type() {
     let identify = IdentifyClientRequest {
         contact: name("contacts/unanswered"),
         client: name("C-1"),
-        topic: String::new(),
         request_id: id(),
+        ..IdentifyClientRequest::default()
     };
     let refusals = [
         ("case", refused(li.cases().get_case(get_case).await), "CASE_NOT_FOUND"),
@@ -169,7 +169,7 @@ async fn what_does_not_exist_is_not_found_by_its_type() {
 
 #[tokio::test]
 async fn a_field_that_cannot_be_used_is_named_with_what_it_should_be() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let case = answered(&suite, "field-1").await;
     let (li, telephony) = (suite.employee("li"), suite.account("telephony"));
     let mut channel = register("field-2");

@@ -15,7 +15,7 @@ use tonic::Code;
 
 use super::{answered, meets};
 use crate::harness::{
-    Suite,
+    Shared, Suite,
     client::timestamp,
     id, refused,
     requests::{answer, end, offer, promise, record, register},
@@ -69,7 +69,7 @@ async fn an_illegal_transition_of_a_call_says_from_which_state() {
 
 #[tokio::test]
 async fn an_illegal_transition_of_a_case_says_from_which_state() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let case = answered(&suite, "state-3").await;
     let (li, wang, lead) = (suite.employee("li"), suite.employee("wang"), suite.employee("lead"));
     let name = || case.clone();
@@ -126,7 +126,7 @@ async fn an_illegal_transition_of_a_case_says_from_which_state() {
 
 #[tokio::test]
 async fn p1_p3_a_policy_is_valid_before_anyone_can_approve_it_and_nobody_approves_their_own() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let (hq, lead) = (suite.employee("hq"), suite.employee("lead"));
     let number = |value: f64| prost_types::Value { kind: Some(prost_types::value::Kind::NumberValue(value)) };
     let propose = |kind: &str, scope: &str, field: &str, value: f64| ProposePolicyRequest {

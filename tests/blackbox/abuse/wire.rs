@@ -6,7 +6,7 @@ use shouwen_proto::{calls::v1::GetCallRequest, ownership::v1::ListCasesRequest};
 use tonic::Code;
 
 use super::meets;
-use crate::harness::{Suite, raw, refused, requests::register};
+use crate::harness::{Shared, raw, refused, requests::register};
 
 const REGISTER: &str = "/shouwen.calls.v1.CallService/RegisterCall";
 const GET_CALL: &str = "/shouwen.calls.v1.CallService/GetCall";
@@ -14,7 +14,7 @@ const LIST_CASES: &str = "/shouwen.ownership.v1.CaseService/ListCases";
 
 #[tokio::test]
 async fn a_message_that_is_not_well_formed_is_refused_wherever_it_is_read() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let (li, telephony) = (suite.employee("li"), suite.account("telephony"));
     let cut = |mut message: Vec<u8>| {
         message.truncate(message.len() - 3);
@@ -39,7 +39,7 @@ async fn a_message_that_is_not_well_formed_is_refused_wherever_it_is_read() {
 #[tokio::test]
 async fn a_message_beyond_the_limit_is_refused_and_one_just_within_it_is_read() {
     const LIMIT: usize = 4 * 1024 * 1024;
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let telephony = suite.account("telephony");
     let mut large = register("large");
     large.external_id = "x".repeat(LIMIT);
@@ -57,7 +57,7 @@ async fn a_message_beyond_the_limit_is_refused_and_one_just_within_it_is_read() 
 
 #[tokio::test]
 async fn methods_and_encodings_that_nobody_serves_are_said_to_be_unknown() {
-    let suite = Suite::start().await;
+    let suite = Shared::suite().await;
     let li = suite.employee("li");
     for path in [
         "/shouwen.calls.v1.CallService/DropTables",

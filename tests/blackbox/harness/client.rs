@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use shouwen_proto::{
     callbacks::v1::callback_service_client::CallbackServiceClient,
     calls::v1::call_service_client::CallServiceClient,
+    clients::v1::client_service_client::ClientServiceClient,
+    complaints::v1::complaint_service_client::ComplaintServiceClient,
     events::v1::event_feed_client::EventFeedClient,
     operator::v1::operator_service_client::OperatorServiceClient,
     ownership::v1::{case_service_client::CaseServiceClient, roster_service_client::RosterServiceClient},
@@ -94,6 +96,11 @@ impl Client {
         self.with("authorization", &format!("Bearer {token}"))
     }
 
+    /// The same caller at another address.
+    pub(crate) fn at(self, channel: Channel) -> Self {
+        Self { channel, ..self }
+    }
+
     /// The same caller with one more entry of metadata.
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.metadata = self.metadata.with(name, value);
@@ -123,6 +130,14 @@ impl Client {
 
     pub(crate) fn callbacks(&self) -> CallbackServiceClient<Authorized> {
         CallbackServiceClient::new(self.service())
+    }
+
+    pub(crate) fn clients(&self) -> ClientServiceClient<Authorized> {
+        ClientServiceClient::new(self.service())
+    }
+
+    pub(crate) fn complaints(&self) -> ComplaintServiceClient<Authorized> {
+        ComplaintServiceClient::new(self.service())
     }
 
     pub(crate) fn feed(&self) -> EventFeedClient<Authorized> {

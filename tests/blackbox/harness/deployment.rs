@@ -26,12 +26,19 @@ pub(crate) const ISSUER: &str = "https://idp.example.test";
 pub(crate) const AUDIENCE: &str = "shouwen";
 
 /// Who signs contexts for whom.
-const PAIRS: [(&str, &str); 5] = [
+const PAIRS: [(&str, &str); 12] = [
     ("gateway", "calls"),
     ("gateway", "callbacks"),
+    ("gateway", "clients"),
+    ("gateway", "complaints"),
     ("calls", "ownership"),
     ("callbacks", "ownership"),
     ("callbacks", "calls"),
+    ("callbacks", "complaints"),
+    ("clients", "ownership"),
+    ("complaints", "ownership"),
+    ("complaints", "clients"),
+    ("complaints", "callbacks"),
 ];
 
 /// Which process a settings file is for, and the name of its schema.
@@ -40,15 +47,20 @@ pub(crate) enum Kind {
     Gateway,
     Calls,
     Callbacks,
+    Clients,
+    Complaints,
 }
 
 impl Kind {
+    /// In the order of the schemas.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Gateway, Self::Calls, Self::Callbacks, Self::Clients, Self::Complaints];
+
     /// As `serve` wants it.
     pub(crate) fn argument(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
-            Self::Calls => "calls",
-            Self::Callbacks => "callbacks",
+            Self::Calls | Self::Callbacks | Self::Clients | Self::Complaints => self.service(),
         }
     }
 
@@ -57,6 +69,8 @@ impl Kind {
             Self::Gateway => "ownership",
             Self::Calls => "calls",
             Self::Callbacks => "callbacks",
+            Self::Clients => "clients",
+            Self::Complaints => "complaints",
         }
     }
 }
@@ -137,7 +151,7 @@ impl Deployment {
 
     /// Writes the settings files for these inner addresses.
     pub(crate) fn write_settings(&self, addresses: &Addresses, scheme: &str) {
-        for kind in [Kind::Gateway, Kind::Calls, Kind::Callbacks] {
+        for kind in Kind::ALL {
             fs::write(self.settings(kind), self.text(kind, addresses, scheme)).unwrap();
         }
     }

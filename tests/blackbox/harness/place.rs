@@ -13,7 +13,7 @@ use sqlx::{Connection as _, PgConnection};
 use super::{ports, process};
 
 /// The services in the order of their schemas.
-pub(crate) const SERVICES: [&str; 3] = ["ownership", "calls", "callbacks"];
+pub(crate) const SERVICES: [&str; 5] = ["ownership", "calls", "callbacks", "clients", "complaints"];
 
 /// Passwords that `migrate` gives to the runtime roles.
 pub(crate) fn password(service: &str) -> String {

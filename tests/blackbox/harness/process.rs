@@ -151,6 +151,16 @@ impl Process {
         Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
     }
 
+    /// Shows the end of its log to who reads about a failed test.
+    pub(crate) fn show_log(&self) {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        eprintln!("--- the last of {} lines of {}:", lines.len(), self.name);
+        for line in &lines[lines.len().saturating_sub(SHOWN)..] {
+            eprintln!("{line}");
+        }
+    }
+
     /// Everything it has logged so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -165,12 +175,7 @@ impl Drop for Process {
             let _ = child.wait();
         }
         if std::thread::panicking() {
-            let log = self.log();
-            let lines: Vec<&str> = log.lines().collect();
-            eprintln!("--- the last of {} lines of {}:", lines.len(), self.name);
-            for line in &lines[lines.len().saturating_sub(SHOWN)..] {
-                eprintln!("{line}");
-            }
+            self.show_log();
         }
     }
 }

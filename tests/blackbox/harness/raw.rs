@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::{Buf as _, BufMut as _, Bytes};
+use futures_util::stream;
 use http::{HeaderValue, uri::PathAndQuery};
 use shouwen_access::context::HEADER;
 use tonic::{
@@ -15,7 +16,7 @@ use super::client::Client;
 
 /// A codec that leaves bytes as they are.
 #[derive(Clone, Copy, Debug, Default)]
-struct Raw;
+pub(crate) struct Raw;
 
 impl Codec for Raw {
     type Encode = Bytes;
@@ -51,10 +52,19 @@ impl Decoder for Raw {
     }
 }
 
+/// A call of one message, of whatever kind the method is; returns once its first answer is there.
+pub(crate) async fn first(client: &Client, path: &str, body: impl Into<Bytes>) -> Result<(), Status> {
+    let mut grpc = Grpc::new(client.service());
+    grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    let request = Request::new(stream::iter([body.into()]));
+    let mut answers = grpc.streaming(request, PathAndQuery::try_from(path).unwrap(), Raw).await?;
+    answers.get_mut().message().await.map(drop)
+}
+
 /// A unary call of these bytes; with a context, it is what a gateway would send to a backend.
 pub(crate) async fn call(
     client: &Client,
-    path: &'static str,
+    path: &str,
     body: impl Into<Bytes>,
     context: Option<&HeaderValue>,
 ) -> Result<Response<Bytes>, Status> {
@@ -65,5 +75,5 @@ pub(crate) async fn call(
         let bytes = STANDARD_NO_PAD.decode(context.as_bytes()).unwrap();
         request.metadata_mut().insert_bin(HEADER, MetadataValue::from_bytes(&bytes));
     }
-    grpc.unary(request, PathAndQuery::from_static(path), Raw).await
+    grpc.unary(request, PathAndQuery::try_from(path).unwrap(), Raw).await
 }

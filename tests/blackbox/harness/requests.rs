@@ -8,7 +8,7 @@ use shouwen_proto::{
     },
     events::v1::{CallOutcome, Party},
     ownership::v1::OfferTransferRequest,
-    r#type::v1::{Channel, Satisfaction},
+    r#type::v1::{Channel, MeasuresFound, Satisfaction},
 };
 
 use super::client::{id, timestamp};
@@ -107,5 +107,15 @@ pub(crate) fn complete(callback: &str, overall: Satisfaction) -> CompleteCallbac
         charged: false,
         answers: "已到账".to_owned(),
         request_id: id(),
+        measures: MeasuresFound::Unspecified.into(),
     }
+}
+
+/// The result of a verification (C9).
+pub(crate) fn verify(
+    callback: &str,
+    overall: Satisfaction,
+    measures: MeasuresFound,
+) -> CompleteCallbackRequest {
+    CompleteCallbackRequest { measures: measures.into(), ..complete(callback, overall) }
 }

@@ -1,28 +1,30 @@
-//! The roster of the tests: two branches, their people, headquarters, and two connected systems.
+//! The roster of the tests: two branches, their people with their positions, headquarters, the company leader, and two connected systems.
 
 use shouwen_proto::{
     access::v1::Role,
     ownership::v1::{
         Branch, Employee, ImportRosterRequest, Line, RosterEntry, ServiceAccount, roster_entry::Entry,
     },
+    r#type::v1::Position,
 };
 
 use super::client::{Client, id};
 
-/// Who works where as what, and under which id the CRM knows them.
-const EMPLOYEES: [(&str, &str, &[Role]); 12] = [
-    ("li", "east", &[Role::Staff]),
-    ("wang", "east", &[Role::Staff]),
-    ("zhang", "east", &[Role::Staff]),
-    ("lead", "east", &[Role::Staff, Role::Lead]),
-    ("chen", "west", &[Role::Staff]),
-    ("west-lead", "west", &[Role::Lead]),
-    ("hq", "center", &[Role::Hq]),
-    ("hq-two", "center", &[Role::Hq]),
-    ("auditor", "center", &[Role::Auditor]),
-    ("admin", "center", &[Role::Admin]),
-    ("gone", "east", &[Role::Staff]),
-    ("officer", "east", &[Role::ComplaintOfficer]),
+/// Who works where as what, in which position.
+const EMPLOYEES: [(&str, &str, &[Role], Position); 13] = [
+    ("li", "east", &[Role::Staff], Position::Unspecified),
+    ("wang", "east", &[Role::Staff], Position::TeamLeader),
+    ("zhang", "east", &[Role::Staff], Position::Manager),
+    ("lead", "east", &[Role::Staff, Role::Lead], Position::BranchHead),
+    ("chen", "west", &[Role::Staff], Position::Unspecified),
+    ("west-lead", "west", &[Role::Lead], Position::BranchHead),
+    ("hq", "center", &[Role::Hq], Position::Unspecified),
+    ("hq-two", "center", &[Role::Hq], Position::Unspecified),
+    ("leader", "center", &[Role::CompanyLeader], Position::Unspecified),
+    ("auditor", "center", &[Role::Auditor], Position::Unspecified),
+    ("admin", "center", &[Role::Admin], Position::Unspecified),
+    ("gone", "east", &[Role::Staff], Position::Unspecified),
+    ("officer", "east", &[Role::ComplaintOfficer], Position::Unspecified),
 ];
 
 /// Everybody but the first administrator, who exists already.
@@ -37,8 +39,9 @@ pub(crate) fn entries() -> Vec<RosterEntry> {
             etag: String::new(),
         }));
     }
-    for (name, branch, roles) in EMPLOYEES {
-        entries.push(Entry::Employee(employee(name, branch, roles, name != "gone")));
+    for (name, branch, roles, position) in EMPLOYEES {
+        let employee = employee(name, branch, roles, name != "gone");
+        entries.push(Entry::Employee(Employee { position: position.into(), ..employee }));
     }
     entries.push(Entry::Line(Line {
         name: "lines/east-1".to_owned(),
@@ -64,7 +67,7 @@ pub(crate) fn entries() -> Vec<RosterEntry> {
     entries.into_iter().map(|entry| RosterEntry { entry: Some(entry) }).collect()
 }
 
-/// One employee.
+/// One employee, without a position, and under which id the CRM knows them.
 pub(crate) fn employee(name: &str, branch: &str, roles: &[Role], active: bool) -> Employee {
     Employee {
         name: format!("employees/{name}"),
@@ -75,6 +78,7 @@ pub(crate) fn employee(name: &str, branch: &str, roles: &[Role], active: bool) -
         external_id: format!("CRM-{name}"),
         active,
         etag: String::new(),
+        position: Position::Unspecified.into(),
     }
 }
 

@@ -21,8 +21,10 @@ pub(crate) struct Shape {
     pub(crate) gateways: usize,
     pub(crate) calls: usize,
     pub(crate) callbacks: usize,
+    pub(crate) clients: usize,
+    pub(crate) complaints: usize,
     /// Given by `--set` to every process.
-    pub(crate) set: Vec<(&'static str, &'static str)>,
+    pub(crate) set: Vec<(&'static str, String)>,
     /// Given by `--set` to the gateways.
     pub(crate) gateway_set: Vec<(&'static str, String)>,
     /// Every listener with TLS, and every service with a certificate of its own.
@@ -70,6 +72,8 @@ impl Default for Shape {
             gateways: 1,
             calls: 1,
             callbacks: 1,
+            clients: 1,
+            complaints: 1,
             set: Vec::new(),
             gateway_set: Vec::new(),
             tls: None,
@@ -81,7 +85,7 @@ impl Default for Shape {
 impl Shape {
     /// Two of each.
     pub(crate) fn doubled() -> Self {
-        Self { gateways: 2, calls: 2, callbacks: 2, ..Self::default() }
+        Self { gateways: 2, calls: 2, callbacks: 2, clients: 2, complaints: 2, ..Self::default() }
     }
 }
 
@@ -90,6 +94,8 @@ pub(crate) struct Suite {
     pub(crate) gateways: Vec<Process>,
     pub(crate) calls: Vec<Process>,
     pub(crate) callbacks: Vec<Process>,
+    pub(crate) clients: Vec<Process>,
+    pub(crate) complaints: Vec<Process>,
     /// The gateways' inner addresses.
     pub(crate) ownership: Vec<SocketAddr>,
     pub(crate) deployment: Deployment,
@@ -152,20 +158,25 @@ impl Suite {
         let gateways = make(Kind::Gateway, shape.gateways);
         let calls = make(Kind::Calls, shape.calls);
         let callbacks = make(Kind::Callbacks, shape.callbacks);
+        let clients = make(Kind::Clients, shape.clients);
+        let complaints = make(Kind::Complaints, shape.complaints);
         let at = |processes: &[Process]| processes.iter().map(|process| process.address).collect();
         let addresses = Addresses::from([
             ("ownership", ownership.clone()),
             ("calls", at(&calls)),
             ("callbacks", at(&callbacks)),
+            ("clients", at(&clients)),
+            ("complaints", at(&complaints)),
         ]);
         deployment.write_settings(&addresses, if shape.tls.is_some() { "https" } else { "http" });
         let data_dir = shape.data_dir.clone().unwrap_or_else(|| deployment.dir().join("data"));
-        Self { gateways, calls, callbacks, ownership, deployment, place, data_dir }
+        Self { gateways, calls, callbacks, clients, complaints, ownership, deployment, place, data_dir }
     }
 
-    /// Every process.
+    /// Every process, in the order of the schemas.
     pub(crate) fn processes(&self) -> impl Iterator<Item = &Process> {
-        self.gateways.iter().chain(&self.calls).chain(&self.callbacks)
+        let backends = [&self.calls, &self.callbacks, &self.clients, &self.complaints];
+        self.gateways.iter().chain(backends.into_iter().flatten())
     }
 
     pub(crate) fn start_all(&self) {

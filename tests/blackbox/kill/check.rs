@@ -1,49 +1,23 @@
 //! What must hold afterwards: everything acknowledged is there, read back through the API, and the ledgers show that nothing happened twice.
 
-use std::collections::{BTreeSet, HashMap};
+mod complaints;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use shouwen_proto::{
     callbacks::v1::{Callback, GetCallbackRequest, callback},
     calls::v1::{Call, ListCallsRequest, call},
-    events::v1::{Event, WatchRequest, watch_response::Item},
-    operator::v1::{GetStatusRequest, Status},
+    clients::v1::{Client as File, ListClientsRequest},
+    events::v1::Event,
     ownership::v1::{BatchGetCasesRequest, Case, case},
 };
-use shouwen_testkit::until;
 
 use super::journal::Line;
-use crate::harness::{PATIENCE, Suite, place::SERVICES};
+use crate::harness::{Suite, ledgers, place::SERVICES};
 
-/// Waits until every follower has read what there is, with nothing parked.
-pub(super) async fn followers_have_caught_up(suite: &Suite) {
-    let admin = suite.employee("admin");
-    let read = async || -> Option<Vec<Status>> {
-        let mut all = Vec::new();
-        for service in SERVICES {
-            let request = GetStatusRequest { service: service.to_owned(), idle_after: Vec::new() };
-            all.push(admin.operator().get_status(request).await.ok()?.into_inner());
-        }
-        Some(all)
-    };
-    let statuses = until("followers have caught up", PATIENCE, async || {
-        let all = read().await?;
-        let heads: HashMap<String, i64> =
-            all.iter().map(|it| (it.service.clone(), it.head.clone().unwrap().position)).collect();
-        let caught_up = all.iter().all(|status| {
-            status.followers.iter().all(|follower| {
-                follower.cursor.as_ref().is_some_and(|cursor| cursor.position == heads[&follower.feed])
-            })
-        });
-        // What a follower wrote may be news to another one.
-        (caught_up && read().await?.iter().zip(&all).all(|(now, before)| now.head == before.head))
-            .then_some(all)
-    })
-    .await;
-    for status in statuses {
-        assert_eq!(status.parked, 0, "{status:?}");
-    }
-}
+/// The ledgers by service.
+type Ledgers = BTreeMap<&'static str, Vec<Event>>;
 
 /// Compares the acknowledged writes with what the API says now, and counts events.
 pub(super) async fn all_is_there_once(suite: &Suite, lines: Vec<Line>) {
@@ -58,7 +32,8 @@ pub(super) async fn all_is_there_once(suite: &Suite, lines: Vec<Line>) {
     }
     let cases = cases(suite, names).await;
     let promised = said("promised");
-    let callbacks = callbacks(suite, promised.iter().map(|(_, name)| name.clone()).collect()).await;
+    let leased = said("leased");
+    let callbacks = callbacks(suite, leased.iter().chain(&promised).map(named_callback).collect()).await;
     let call = |id: &str| &calls[&format!("calls/{id}")];
 
     for (id, _) in said("registered") {
@@ -90,7 +65,7 @@ pub(super) async fn all_is_there_once(suite: &Suite, lines: Vec<Line>) {
     for (id, callback) in &promised {
         assert_eq!(call(id).callbacks, std::slice::from_ref(callback), "{id}");
     }
-    for (callback, employee) in said("leased") {
+    for (callback, employee) in leased {
         assert!(
             callbacks[&callback].leased_by == employee || is_completed(&callbacks[&callback]),
             "{callback}"
@@ -104,7 +79,25 @@ pub(super) async fn all_is_there_once(suite: &Suite, lines: Vec<Line>) {
         let (case, _) = callback.split_once("/callbacks/").unwrap();
         assert_eq!(cases[case].state(), case::State::Closed, "{case}");
     }
-    once_each(suite, &lines).await;
+    let files = files(suite).await;
+    for (client, _) in said("saved") {
+        assert!(files.contains_key(&format!("clients/{client}")), "{client} is lost");
+    }
+    // O1: the CRM's ids are bound to the files.
+    for case in cases.values().filter(|case| !case.client.is_empty()) {
+        assert_eq!(case.client_file, format!("clients/{}", case.client), "{case:?}");
+    }
+    let mut ledgers = Ledgers::new();
+    for service in SERVICES {
+        ledgers.insert(service, ledgers::events(suite, service).await);
+    }
+    once_each(&ledgers, &lines);
+    complaints::each_went_its_way_once(&ledgers, &lines, &cases);
+}
+
+/// The callback of a journal's line, wherever it stands in it.
+fn named_callback((about, said): &(String, String)) -> String {
+    if said.contains("/callbacks/") { said.clone() } else { about.clone() }
 }
 
 fn is_completed(callback: &Callback) -> bool {
@@ -112,12 +105,10 @@ fn is_completed(callback: &Callback) -> bool {
 }
 
 /// Counts in the ledgers: one first touch for each contact, one callback for each promise, one result for each talk.
-async fn once_each(suite: &Suite, lines: &[Line]) {
+fn once_each(ledgers: &Ledgers, lines: &[Line]) {
     let mut happened: HashMap<(String, String), usize> = HashMap::new();
-    for service in SERVICES {
-        for event in events(suite, service).await {
-            *happened.entry((event.r#type, event.aggregate)).or_default() += 1;
-        }
+    for event in ledgers.values().flatten() {
+        *happened.entry((event.r#type.clone(), event.aggregate.clone())).or_default() += 1;
     }
     let times = |kind: &str, aggregate: String| {
         happened.get(&(kind.to_owned(), aggregate)).copied().unwrap_or_default()
@@ -141,7 +132,13 @@ async fn once_each(suite: &Suite, lines: &[Line]) {
             "offered" => ("offer_made", line.about.clone()),
             "accepted" => ("offer_accepted", line.about.clone()),
             "leased" => ("callback_leased", format!("callbacks/{}", id(&line.about))),
-            "completed" => ("callback_completed", format!("callbacks/{}", id(&line.about))),
+            "completed" | "verified" => ("callback_completed", format!("callbacks/{}", id(&line.about))),
+            "saved" => ("client_saved", format!("clients/{}", line.about)),
+            "disclosed" => ("client_disclosed", format!("clients/{}", line.about)),
+            "filed" => ("complaint_filed", format!("complaints/{}", id(&line.about))),
+            "taken-up" => ("complaint_accepted", format!("complaints/{}", id(&line.about))),
+            // Each round's steps are counted with the complaint.
+            "proposed" | "approved" | "told" | "measured" | "handled" => continue,
             other => panic!("{other}"),
         };
         assert_eq!(times(kind, aggregate), 1, "{kind} of {line:?}");
@@ -163,6 +160,22 @@ async fn calls(suite: &Suite) -> HashMap<String, Call> {
         let request = ListCallsRequest { parent, page_size: 200, page_token };
         let page = auditor.calls().list_calls(request).await.unwrap().into_inner();
         all.extend(page.calls.into_iter().map(|call| (call.name.clone(), call)));
+        if page.next_page_token.is_empty() {
+            return all;
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+async fn files(suite: &Suite) -> HashMap<String, File> {
+    let auditor = suite.employee("auditor");
+    let mut all = HashMap::new();
+    let mut page_token = String::new();
+    loop {
+        let parent = "branches/east".to_owned();
+        let request = ListClientsRequest { parent, page_size: 200, page_token, filter: String::new() };
+        let page = auditor.clients().list_clients(request).await.unwrap().into_inner();
+        all.extend(page.clients.into_iter().map(|file| (file.name.clone(), file)));
         if page.next_page_token.is_empty() {
             return all;
         }
@@ -195,25 +208,4 @@ async fn callbacks(suite: &Suite, names: Vec<String>) -> HashMap<String, Callbac
         .try_collect()
         .await
         .unwrap()
-}
-
-/// A whole ledger, whose positions are dense.
-async fn events(suite: &Suite, service: &str) -> Vec<Event> {
-    let request = WatchRequest { service: service.to_owned(), after: None };
-    let mut feed = suite.employee("auditor").feed().watch(request).await.unwrap().into_inner();
-    let mut all: Vec<Event> = Vec::new();
-    loop {
-        match feed.message().await.unwrap().unwrap().item.unwrap() {
-            Item::Event(event) => {
-                all.push(event);
-                let expected = i64::try_from(all.len()).unwrap();
-                assert_eq!(all.last().unwrap().cursor.as_ref().unwrap().position, expected, "{service}");
-            }
-            Item::Heartbeat(heartbeat) => {
-                if heartbeat.head.unwrap().position == i64::try_from(all.len()).unwrap() {
-                    return all;
-                }
-            }
-        }
-    }
 }

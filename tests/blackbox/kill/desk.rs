@@ -1,23 +1,28 @@
-//! Who writes while processes die: desks that take contacts from the ring to the end, and diallers who call back.
+//! Who writes while processes die: desks that take contacts from the ring to the end, enter clients, hand over, promise, and take complaints down.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
-use shouwen_proto::{events::v1::CallOutcome, ownership::v1::AcceptOfferRequest, r#type::v1::Satisfaction};
+use shouwen_proto::{
+    clients::v1::{
+        AnswerVerificationRequest, GetFullClientRequest, SaveClientRequest, StartVerificationRequest,
+    },
+    events::v1::{CallOutcome, IdentityFactor},
+    ownership::v1::AcceptOfferRequest,
+};
 use shouwen_runtime::clock::now;
-use shouwen_testkit::until;
-use tokio::sync::{Mutex, mpsc};
-use tonic::{Code, Response, Status};
+use tokio::sync::mpsc;
+use tonic::Code;
 
-use super::journal::Journal;
-use crate::harness::{Client, Refusal, Suite, id, requests};
+use super::{
+    callbacks::Promised,
+    caller::Caller,
+    complaints::{Complained, Complaints},
+    journal::Journal,
+};
+use crate::harness::{Suite, files, id, requests};
 
-/// How long a client insists. Two replicas that died one after the other are back long before.
-const INSISTS: Duration = Duration::from_secs(60);
 /// Promises lie so far ahead that one which took a few attempts is still made for the future.
 const AHEAD: TimeDelta = TimeDelta::seconds(5);
 
@@ -25,45 +30,6 @@ const AHEAD: TimeDelta = TimeDelta::seconds(5);
 pub(super) fn name(index: usize) -> String {
     format!("desk-{index}")
 }
-
-/// A person or system that reaches the suite through either gateway.
-#[derive(Clone)]
-struct Caller([Client; 2]);
-
-impl Caller {
-    fn new(suite: &Suite, subject: &str) -> Self {
-        Self([suite.subject_at(0, subject), suite.subject_at(1, subject)])
-    }
-
-    /// Repeats a call until it has an answer that is one: a result, or a refusal for good.
-    async fn insist<T>(
-        &self,
-        what: &str,
-        call: impl AsyncFn(Client) -> Result<Response<T>, Status>,
-    ) -> Result<T, Refusal> {
-        let mut attempt = 0;
-        until(what, INSISTS, async || {
-            let client = self.0[attempt % 2].clone();
-            attempt += 1;
-            match call(client).await {
-                Ok(answer) => Some(Ok(answer.into_inner())),
-                Err(status) => Refusal::of(&status).filter(|refusal| !is_passing(refusal)).map(Err),
-            }
-        })
-        .await
-    }
-}
-
-/// Whether the same request may be sent again.
-fn is_passing(refusal: &Refusal) -> bool {
-    matches!(
-        refusal.code,
-        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::ResourceExhausted
-    ) || ["CONTENTION", "STALE_EPOCH"].contains(&&*refusal.reason)
-}
-
-/// A callback to be made, and by whom.
-pub(super) type Promised = (String, String);
 
 pub(super) struct Desk<'a> {
     index: usize,
@@ -73,16 +39,25 @@ pub(super) struct Desk<'a> {
     random: StdRng,
     journal: &'a Journal,
     promised: mpsc::UnboundedSender<Promised>,
+    complained: mpsc::UnboundedSender<Complained>,
+    complaints: Complaints<'a>,
+}
+
+/// Where a desk passes on what others go on with.
+#[derive(Clone)]
+pub(super) struct Trays {
+    pub(super) promised: mpsc::UnboundedSender<Promised>,
+    pub(super) complained: mpsc::UnboundedSender<Complained>,
 }
 
 impl<'a> Desk<'a> {
     pub(super) fn new(
-        suite: &Suite,
+        suite: &'a Suite,
         index: usize,
         desks: usize,
         seed: u64,
         journal: &'a Journal,
-        promised: mpsc::UnboundedSender<Promised>,
+        trays: Trays,
     ) -> Self {
         let names: Vec<String> = (0..desks).map(|desk| format!("employees/{}", name(desk))).collect();
         Self {
@@ -92,7 +67,9 @@ impl<'a> Desk<'a> {
             telephony: Caller::new(suite, "serviceAccounts/telephony"),
             random: StdRng::seed_from_u64(seed.wrapping_add(index as u64)),
             journal,
-            promised,
+            promised: trays.promised,
+            complained: trays.complained,
+            complaints: Complaints::new(suite, journal),
         }
     }
 
@@ -100,48 +77,100 @@ impl<'a> Desk<'a> {
     pub(super) async fn work(mut self, stop: &AtomicBool) {
         let mut number = 0;
         while !stop.load(Ordering::SeqCst) {
-            self.contact(&format!("kill-{}-{number}", self.index)).await;
+            self.contact(number).await;
             number += 1;
         }
     }
 
-    async fn contact(&mut self, call: &str) {
-        let request = requests::register(call);
-        let registered =
-            self.telephony.insist("register", async |it| it.calls().register_call(request.clone()).await);
-        registered.await.unwrap();
-        self.journal.note("registered", call, "-");
+    async fn contact(&mut self, number: u32) {
+        let call = format!("kill-{}-{number}", self.index);
+        let client =
+            if self.random.random_ratio(1, 2) { self.client(&call, number).await } else { String::new() };
+        let request = requests::register(&call);
+        self.telephony.achieve("register", async |it| it.calls().register_call(request.clone()).await).await;
+        self.journal.note("registered", &call, "-");
 
         let rival = (self.index + 1 + self.random.random_range(0..self.people.len() - 1)) % self.people.len();
-        let (me, case) = self.answered(call, rival).await;
+        let (me, case) = self.answered(&call, &client, rival).await;
         let person = self.people[me].clone();
-        let mut request = requests::record(call);
+        let mut request = requests::record(&call);
         request.inquiry_type = format!("mark-{}", self.random.random_range(0..1_000_000));
         let mark = request.inquiry_type.clone();
-        person.insist("record", async |it| it.calls().record_call(request.clone()).await).await.unwrap();
-        self.journal.note("recorded", call, &mark);
+        person.achieve("record", async |it| it.calls().record_call(request.clone()).await).await;
+        self.journal.note("recorded", &call, &mark);
+        if !client.is_empty() && self.random.random_ratio(1, 2) {
+            self.disclose(&client, self.serial(number), &person).await;
+        }
 
-        let outcome = match self.random.random_range(0..3) {
-            0 => CallOutcome::AnsweredClear,
+        match self.random.random_range(0..4) {
+            0 => self.end(&call, &person, CallOutcome::AnsweredClear).await,
             1 => {
-                let callback = self.promise(call, &person).await;
+                let callback = self.promise(&call, &person).await;
                 self.promised.send((callback, self.names[me].clone())).unwrap();
-                CallOutcome::CallbackPromised
+                self.end(&call, &person, CallOutcome::CallbackPromised).await;
+            }
+            2 => {
+                self.hand_over(&case, me).await;
+                self.end(&call, &person, CallOutcome::AnswerOwed).await;
             }
             _ => {
-                self.hand_over(&case, me).await;
-                CallOutcome::AnswerOwed
+                self.end(&call, &person, CallOutcome::AnswerOwed).await;
+                let about = self.names
+                    [(me + 1 + self.random.random_range(0..self.names.len() - 1)) % self.names.len()]
+                .clone();
+                let complained = self.complaints.taken_down(&case, self.names[me].clone(), about).await;
+                self.complained.send(complained).unwrap();
             }
-        };
+        }
+    }
+
+    /// Each contact's client has a serial number of its own.
+    fn serial(&self, number: u32) -> u32 {
+        u32::try_from(self.index).unwrap() * 10_000 + number
+    }
+
+    /// The CRM enters a client; returns its id.
+    async fn client(&self, client: &str, number: u32) -> String {
+        let input = files::input(client, "east", self.serial(number));
+        let request = SaveClientRequest { client: Some(input), etag: String::new(), request_id: id() };
+        self.telephony.achieve("save", async |it| it.clients().save_client(request.clone()).await).await;
+        self.journal.note("saved", client, "-");
+        client.to_owned()
+    }
+
+    /// The client proves who they are, and is shown in full (K11).
+    async fn disclose(&self, client: &str, serial: u32, person: &Caller) {
+        let name = format!("clients/{client}");
+        let start = StartVerificationRequest { name: name.clone(), request_id: id() };
+        let started =
+            person.achieve("start", async |it| it.clients().start_verification(start.clone()).await).await;
+        for factor in [IdentityFactor::ReservedPhone, IdentityFactor::IdentityNumber] {
+            let answer = AnswerVerificationRequest {
+                name: name.clone(),
+                verification: started.verification.clone(),
+                factor: factor.into(),
+                value: files::answer(serial, factor),
+                request_id: id(),
+            };
+            person.achieve("answer", async |it| it.clients().answer_verification(answer.clone()).await).await;
+        }
+        let full = GetFullClientRequest { name, purpose: "核对资料".to_owned(), request_id: id() };
+        let shown = person.achieve("show", async |it| it.clients().get_full_client(full.clone()).await).await;
+        assert_eq!(shown.identity_number, files::identity_number(serial));
+        self.journal.note("disclosed", client, "-");
+    }
+
+    async fn end(&self, call: &str, person: &Caller, outcome: CallOutcome) {
         let request = requests::end(call, outcome);
-        person.insist("end", async |it| it.calls().end_call(request.clone()).await).await.unwrap();
+        person.achieve("end", async |it| it.calls().end_call(request.clone()).await).await;
         self.journal.note("ended", call, outcome.as_str_name());
     }
 
     /// Two desks answer at once; returns who was first, and the case.
-    async fn answered(&self, call: &str, rival: usize) -> (usize, String) {
+    async fn answered(&self, call: &str, client: &str, rival: usize) -> (usize, String) {
         let answer = async |desk: usize| {
-            let request = requests::answer(call);
+            let mut request = requests::answer(call);
+            client.clone_into(&mut request.client);
             self.people[desk].insist("answer", async |it| it.calls().answer_call(request.clone()).await).await
         };
         let (winner, won, lost) = match tokio::join!(answer(self.index), answer(rival)) {
@@ -177,59 +206,15 @@ impl<'a> Desk<'a> {
         let to = (from + 1) % self.people.len();
         let request = requests::offer(case, &name(to));
         let offered = self.people[from]
-            .insist("offer", async |it| it.cases().offer_transfer(request.clone()).await)
-            .await
-            .unwrap();
+            .achieve("offer", async |it| it.cases().offer_transfer(request.clone()).await)
+            .await;
         let offer = offered.offer.unwrap().offer;
         self.journal.note("offered", case, &self.names[to]);
         if self.random.random_ratio(1, 3) {
             return;
         }
         let request = AcceptOfferRequest { name: case.to_owned(), offer, request_id: id() };
-        let accepted =
-            self.people[to].insist("accept", async |it| it.cases().accept_offer(request.clone()).await);
-        accepted.await.unwrap();
+        self.people[to].achieve("accept", async |it| it.cases().accept_offer(request.clone()).await).await;
         self.journal.note("accepted", case, &self.names[to]);
     }
-}
-
-/// Makes promised callbacks until no desk promises any more.
-pub(super) async fn dial(
-    suite: &Suite,
-    journal: &Journal,
-    to_dial: &Mutex<mpsc::UnboundedReceiver<Promised>>,
-) {
-    let mut random = StdRng::seed_from_u64(1);
-    loop {
-        let next = to_dial.lock().await.recv().await;
-        let Some((callback, employee)) = next else { return };
-        let caller = Caller::new(suite, &employee);
-        lease(&caller, &callback).await;
-        journal.note("leased", &callback, &employee);
-        let mut request = requests::complete(&callback, Satisfaction::Satisfied);
-        request.score = random.random_range(1..=10);
-        let score = request.score.to_string();
-        let completed =
-            caller.insist("complete", async |it| it.callbacks().complete_callback(request.clone()).await);
-        completed.await.unwrap();
-        journal.note("completed", &callback, &score);
-    }
-}
-
-/// Leases as soon as the callback has appeared and is due; always with the same request id.
-async fn lease(caller: &Caller, callback: &str) {
-    let request = requests::lease(callback);
-    until("the callback can be leased", INSISTS, async || {
-        let leased =
-            caller.insist("lease", async |it| it.callbacks().lease_callback(request.clone()).await).await;
-        match leased {
-            Ok(_) => Some(()),
-            Err(refusal) => {
-                let waits = ["CALLBACK_NOT_FOUND", "TOO_EARLY"].contains(&&*refusal.reason);
-                assert!(waits, "{refusal:?}");
-                None
-            }
-        }
-    })
-    .await;
 }
