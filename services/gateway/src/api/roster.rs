@@ -11,6 +11,7 @@ use shouwen_proto::{
         ListBranchesResponse, ListEmployeesRequest, ListEmployeesResponse, ListLinesRequest,
         ListLinesResponse, RejectedEntry, RosterEntry, roster_entry::Entry, roster_service_server,
     },
+    r#type::v1::Position,
 };
 use shouwen_serving::{Call, refusal};
 use tonic::{Request, Response, Status};
@@ -251,6 +252,12 @@ fn parse(entry: RosterEntry) -> Result<RosterState, Invalid> {
                 return Err((
                     "employee.roles",
                     "name at least one role of employees, e.g. ROLE_STAFF".to_owned(),
+                ));
+            }
+            if Position::try_from(employee.position).is_err() {
+                return Err((
+                    "employee.position",
+                    "must be a position, e.g. POSITION_MANAGER, or POSITION_UNSPECIFIED".to_owned(),
                 ));
             }
             Ok(RosterState::Employee(roster::Employee {

@@ -35,8 +35,9 @@ pub(crate) struct CaseFilter {
     pub(crate) phase: Option<String>,
 }
 
-/// Newest first, before the id given. One plan per shape of filter, since absent terms would hide the indexes; one branch is compared with `=`, for only
-/// then does the index hold its cases in the order asked for.
+/// Newest first, before the id given. One statement per shape of filter, since absent terms would hide the indexes; one branch is compared with `=`, for
+/// only then does the index hold its cases in the order asked for. Planned for its values each time: a plan that suits a large branch would walk through
+/// everybody's cases in search of a small one's.
 pub(crate) async fn list(
     pool: &PgPool,
     filter: &CaseFilter,
@@ -44,7 +45,8 @@ pub(crate) async fn list(
     limit: i64,
 ) -> sqlx::Result<Vec<CaseRow>> {
     let mut query = listing(filter, before, limit);
-    let rows: Vec<(String, i64, Json<CaseState>, bool)> = query.build_query_as().fetch_all(pool).await?;
+    let rows: Vec<(String, i64, Json<CaseState>, bool)> =
+        query.build_query_as().persistent(false).fetch_all(pool).await?;
     Ok(rows.into_iter().map(|(id, version, state, filed)| CaseRow { id, version, state, filed }).collect())
 }
 
@@ -102,3 +104,6 @@ pub(crate) async fn pending(
     .fetch_all(pool)
     .await
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use shouwen_gateway::domain::{Command, command::FollowUp};
 use shouwen_proto::{
     events::v1::CallOutcome,
     ownership::v1::{Clock, case::State},
+    r#type::v1::Satisfaction,
 };
 
 use crate::{
@@ -111,6 +112,52 @@ async fn o10_what_was_said_before_the_limit_is_in_time_however_late_it_arrives()
     let closed = zhang.get(&name).await.unwrap();
     assert_eq!(closed.state(), State::Closed);
     assert!(!closed.clocks[0].missed);
+}
+
+#[tokio::test]
+async fn s3_a_clock_opened_by_a_late_event_starts_when_that_happened_and_is_recomputed_from_then() {
+    let start = local(2026, 12, 30, 9, 0);
+    let (ground, office) = Ground::at(start).await;
+    let zhang = office.desk("zhang");
+    let name = zhang.open("call-1", "C-1").await;
+    zhang.resolve(&name).await.unwrap();
+    // Told on Thursday evening: dissatisfied on Wednesday afternoon.
+    let happened = local(2026, 12, 30, 15, 0);
+    office.until(local(2026, 12, 31, 20, 0)).await;
+    office.callbacks().completed(happened, "cb-1", &name, false, Satisfaction::Neutral);
+    office.followed().await;
+    let clock = running(&zhang, &name).await;
+    assert_eq!((at(clock.start_time), at(clock.due_time)), (happened, local(2027, 1, 1, 17, 0)));
+    assert!(clock.provisional);
+    let written = "select extract(epoch from time)::bigint from ledger where type = 'case_reopened'";
+    assert_eq!(
+        ground.number(written).await,
+        local(2026, 12, 31, 20, 0).timestamp(),
+        "the ledger's time is later"
+    );
+
+    // With the data of 2027, in which New Year is off: two working days from Wednesday, not from Thursday.
+    let toml = json!({"toml": CALENDAR_2027});
+    approve(&office, &propose(&office, "calendar", "firm", toml, office.here().await).await).await;
+    office.engine.sweep_once().await.unwrap();
+    let clock = running(&zhang, &name).await;
+    assert_eq!((at(clock.start_time), at(clock.due_time)), (happened, local(2027, 1, 4, 17, 0)));
+    assert!(!clock.provisional);
+}
+
+#[tokio::test]
+async fn s3_a_limit_that_was_missed_does_not_move() {
+    let start = local(2026, 12, 30, 9, 0);
+    let (ground, office) = Ground::at(start).await;
+    let name = office.desk("zhang").open("call-1", "C-1").await;
+    office.until(local(2027, 1, 1, 17, 0)).await;
+    assert!(running(&office.desk("zhang"), &name).await.missed);
+    let toml = json!({"toml": CALENDAR_2027});
+    approve(&office, &propose(&office, "calendar", "firm", toml, office.here().await).await).await;
+    let told = Submission::new(Command::FollowUp(FollowUp::Recompute(name.clone().into())), Actor::default());
+    office.engine.submit(told).await.unwrap();
+    assert_eq!(at(running(&office.desk("zhang"), &name).await.due_time), local(2027, 1, 1, 17, 0));
+    assert_eq!(ground.count("limit_moved").await, 0);
 }
 
 #[tokio::test]

@@ -260,6 +260,21 @@ async fn b5_a_callbacks_result_closes_the_case_or_takes_it_up_again() {
 }
 
 #[tokio::test]
+async fn c11_the_result_that_stands_counts_whatever_the_former_one_led_to() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let zhang = office.desk("zhang");
+    let name = zhang.open("call-1", "C-1").await;
+    office.callbacks().completed(office.here().await, "cb-1", &name, true, Satisfaction::Satisfied);
+    office.callbacks().superseded(office.here().await, "cb-1", &name, Satisfaction::Dissatisfied);
+    office.followed().await;
+    let reopened = zhang.get(&name).await.unwrap();
+    assert_eq!((reopened.state(), reopened.reopen_count), (State::Open, 1));
+    office.callbacks().superseded(office.here().await, "cb-1", &name, Satisfaction::Neutral);
+    office.followed().await;
+    assert_eq!(zhang.get(&name).await.unwrap().state(), State::Closed);
+}
+
+#[tokio::test]
 async fn b5_an_unsolved_callback_reopens_over_a_newer_case_and_follows_a_merged_one() {
     let (_ground, office) = Ground::at(tuesday()).await;
     let (zhang, li) = (office.desk("zhang"), office.desk("li"));

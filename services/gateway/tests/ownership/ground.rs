@@ -169,6 +169,13 @@ impl Ground {
         self.number(&format!("select count(*) from ledger where type = '{type}'")).await
     }
 
+    /// Time passes while no service is at work: an outage.
+    pub(crate) async fn outage(&self, until: DateTime<Utc>) {
+        let mut connection = self.superuser().await;
+        let moved = "update clock set simulated_at = $1";
+        sqlx::query(moved).bind(until).execute(&mut connection).await.unwrap();
+    }
+
     /// How Postgres reads a timeline among so many other rows.
     pub(crate) async fn explained_timeline(&self, rows: i64) -> String {
         let mut connection = self.superuser().await;

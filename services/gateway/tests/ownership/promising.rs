@@ -40,6 +40,35 @@ async fn o11_what_was_promised_shows_on_the_case_until_it_is_settled() {
 }
 
 #[tokio::test]
+async fn s3_a_promise_moves_with_its_callback_until_it_is_settled() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    let survivor = zhang.open("call-1", "C-1").await;
+    let merged = li.claim("call-2").await.unwrap().case.unwrap().name;
+    let hour = |hours| tuesday() + TimeDelta::hours(hours);
+    for (id, case) in [("cb-1", &survivor), ("cb-2", &merged)] {
+        office.callbacks().scheduled(tuesday(), id, case, hour(5));
+    }
+    office.followed().await;
+    li.identify("call-2", "C-1").await.unwrap();
+    // Told twice it has moved once; another callback, and one of no case, are not meant.
+    for (id, case) in [("cb-2", &*merged), ("cb-2", &merged), ("cb-9", &merged), ("cb-1", "")] {
+        office.callbacks().moved(tuesday(), id, case, hour(7));
+    }
+    office.followed().await;
+    let dues = async || {
+        let promises = zhang.get(&survivor).await.unwrap().promises;
+        promises.iter().map(|promise| at(promise.due_time)).collect::<Vec<_>>()
+    };
+    assert_eq!(dues().await, [hour(5), hour(7)]);
+    assert_eq!(ground.count("promise_moved").await, 1);
+    office.callbacks().cancelled(tuesday(), "cb-2", &merged);
+    office.callbacks().moved(tuesday(), "cb-2", &merged, hour(8));
+    office.followed().await;
+    assert_eq!(dues().await, [hour(5), hour(7)], "what is settled does not move");
+}
+
+#[tokio::test]
 async fn o11_a_promise_of_a_merged_case_is_owed_by_the_survivor() {
     let (_ground, office) = Ground::at(tuesday()).await;
     let (zhang, li) = (office.desk("zhang"), office.desk("li"));

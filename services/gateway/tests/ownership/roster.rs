@@ -7,6 +7,7 @@ use shouwen_proto::{
         Employee, GetEmployeeRequest, ImportRosterRequest, Line, ListBranchesRequest, ListEmployeesRequest,
         ListLinesRequest, RosterEntry, ServiceAccount, roster_entry::Entry,
     },
+    r#type::v1::Position,
 };
 use tonic::Code;
 
@@ -112,6 +113,29 @@ async fn k1_entries_are_taken_in_order_and_a_bad_one_loses_no_good_one() {
     let lines = root.roster(lines, async |mut roster, it| roster.list_lines(it).await).await.unwrap().lines;
     assert_eq!((lines.len(), &*lines[0].employee), (1, "employees/he"));
     assert!(office.domain().roster().service_account("serviceAccounts/crm").is_some());
+}
+
+#[tokio::test]
+async fn l8_an_employees_position_is_kept_and_an_unknown_one_refused() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let root = office.admin();
+    let head = Employee { position: Position::BranchHead.into(), ..hired("he", "b1") };
+    let odd = Employee { position: 9, ..hired("odd", "b1") };
+    let imported = root.import(vec![entry(head.clone()), entry(odd)]).await.unwrap();
+    assert_eq!((imported.created, imported.rejected.len()), (1, 1));
+    assert_eq!((imported.rejected[0].index, &*imported.rejected[0].field), (1, "employee.position"));
+    assert_eq!(known(&root, "he").await.position(), Position::BranchHead);
+    assert_eq!(known(&root, "zhang").await.position(), Position::Unspecified);
+    // The position alone is a change, and the ledger tells it.
+    let manager = Employee { position: Position::Manager.into(), ..head };
+    assert_eq!(root.import(vec![entry(manager.clone())]).await.unwrap().updated, 1);
+    assert_eq!(root.import(vec![entry(manager)]).await.unwrap().unchanged, 1);
+    assert_eq!(known(&root, "he").await.position(), Position::Manager);
+    let kept = office.domain().roster().employee("employees/he").unwrap().position;
+    assert_eq!(kept, i32::from(Position::Manager));
+    assert_eq!(ground.events("employees/he").await, ["employee_saved", "employee_saved"]);
+    let other = ground.another().await;
+    assert_eq!(other.domain().roster().employee("employees/he").unwrap().position, kept);
 }
 
 #[tokio::test]

@@ -12,8 +12,15 @@ use proptest::{
     test_runner::{Config, TestCaseError, TestRunner},
 };
 use shouwen_engine::{Actor, AggregateId, Domain as _, Submission, ledger};
-use shouwen_gateway::domain::{CaseState, Command, State as Stored, case::Phase, command::FollowUp};
-use shouwen_proto::{events::v1::CallOutcome, r#type::v1::CallbackKind};
+use shouwen_gateway::domain::{
+    CaseState, Command, State as Stored,
+    case::{Complaint, Phase},
+    command::FollowUp,
+};
+use shouwen_proto::{
+    events::v1::{CallOutcome, ComplaintEnd},
+    r#type::v1::CallbackKind,
+};
 
 use crate::{
     desk::{Answer, employee},
@@ -22,6 +29,8 @@ use crate::{
 
 const STAFF: [&str; 5] = ["zhang", "li", "wang", "zhao", "qian"];
 const LEADS: [&str; 2] = ["zhao", "qian"];
+/// Who answers for a case when both leads are complained about; nobody complains about them here.
+const HEADQUARTERS: [&str; 2] = ["chen", "lin"];
 
 /// One thing that happens. Numbers choose among what there is.
 #[derive(Clone, Debug)]
@@ -41,6 +50,9 @@ enum Happening {
     Ended { who: usize, contact: usize, clear: bool },
     Promised { case: usize, callback: usize },
     Completed { case: usize, callback: usize, satisfied: bool },
+    Complained { case: usize, complaint: usize, about: Option<usize> },
+    Settled { case: usize, complaint: usize, satisfied: bool },
+    Anew { case: usize, complaint: usize },
     Pass { minutes: i64 },
 }
 
@@ -63,10 +75,15 @@ fn happening() -> impl Strategy<Value = Happening> {
             .prop_map(|(who, case, satisfied)| Confirm { who, case, satisfied }),
         1 => (lead, case.clone()).prop_map(|(lead, case)| Close { lead, case }),
         4 => (who.clone(), case.clone()).prop_map(|(who, case)| Reopen { who, case }),
-        2 => (who, contact, any::<bool>()).prop_map(|(who, contact, clear)| Ended { who, contact, clear }),
+        2 => (who.clone(), contact, any::<bool>()).prop_map(|(who, contact, clear)| Ended { who, contact, clear }),
         2 => (case.clone(), 0..3_usize).prop_map(|(case, callback)| Promised { case, callback }),
-        3 => (case, 0..3_usize, any::<bool>())
+        3 => (case.clone(), 0..3_usize, any::<bool>())
             .prop_map(|(case, callback, satisfied)| Completed { case, callback, satisfied }),
+        3 => (case.clone(), 0..2_usize, prop::option::of(who))
+            .prop_map(|(case, complaint, about)| Complained { case, complaint, about }),
+        4 => (case.clone(), 0..2_usize, any::<bool>())
+            .prop_map(|(case, complaint, satisfied)| Settled { case, complaint, satisfied }),
+        1 => (case, 0..2_usize).prop_map(|(case, complaint)| Anew { case, complaint }),
         2 => (1..3000_i64).prop_map(|minutes| Pass { minutes }),
     ]
 }
@@ -95,6 +112,13 @@ impl Play<'_> {
     fn case(&self, case: usize) -> String {
         let chosen = case.checked_rem(self.cases.len()).map(|index| self.cases[index].clone());
         chosen.unwrap_or_else(|| "cases/none".to_owned())
+    }
+
+    /// A complaint under a case of the play.
+    fn complaint(&self, case: usize, complaint: usize) -> (AggregateId, String) {
+        let case = self.case(case);
+        let complaint = format!("{case}/complaints/{complaint}");
+        (case.into(), complaint)
     }
 
     /// The offer pending on a case, or one that is gone.
@@ -172,8 +196,24 @@ impl Play<'_> {
             }
             Happening::Completed { case, callback, satisfied } => {
                 let case = self.case(case);
-                let callback = format!("{case}/callbacks/{callback}");
+                let callback = callback.to_string();
                 self.follow(FollowUp::CallbackCompleted { case: case.into(), callback, satisfied }).await
+            }
+            Happening::Complained { case, complaint, about } => {
+                let (case, complaint) = self.complaint(case, complaint);
+                let about = about.map(|about| employee(STAFF[about])).into_iter().collect();
+                self.follow(FollowUp::ComplaintOpened { case, complaint, about }).await
+            }
+            Happening::Settled { case, complaint, satisfied } => {
+                let (case, complaint) = self.complaint(case, complaint);
+                let end = if satisfied { ComplaintEnd::Satisfied } else { ComplaintEnd::Declined };
+                let reason = String::new();
+                self.follow(FollowUp::ComplaintEnded { case, complaint, end, reason }).await
+            }
+            Happening::Anew { case, complaint } => {
+                let (case, complaint) = self.complaint(case, complaint);
+                let reason = "dissatisfied".to_owned();
+                self.follow(FollowUp::ComplaintReopened { case, complaint, reason }).await
             }
             Happening::Pass { minutes } => {
                 office.pass(TimeDelta::minutes(minutes)).await;
@@ -218,6 +258,7 @@ impl Play<'_> {
             let mut expected = Vec::new();
             if case.is_live() {
                 expected.extend(case.running_clock().filter(|clock| !clock.missed).map(|_| "answer"));
+                expected.extend(case.running_clock().and_then(|clock| clock.escalates).map(|_| "escalation"));
                 expected.extend(case.offer.as_ref().map(|_| "offer"));
                 expected.extend(case.overriding.as_ref().map(|_| "override"));
             }
@@ -243,15 +284,26 @@ fn answered<T>(answer: Answer<T>) -> Result<bool, String> {
 }
 
 /// Who may decide on a case.
-fn deciders(case: &CaseState) -> (bool, &str, Option<&str>) {
+fn deciders(case: &CaseState) -> (bool, &str, &str, Option<&str>) {
     let gone = matches!(case.phase, Phase::Merged { .. } | Phase::Void { .. });
-    (gone, &case.handler, case.overriding.as_ref().map(|running| &*running.employee))
+    let overriding = case.overriding.as_ref().map(|running| &*running.employee);
+    (gone, &case.accountable, &case.handler, overriding)
 }
 
 /// What one step may make of a case.
 fn follows(before: &CaseState, after: &CaseState) -> Result<(), TestCaseError> {
     prop_assert_eq!(&before.first_responder, &after.first_responder, "O1: a fact of history");
-    prop_assert_eq!(&before.accountable, &after.accountable, "O3: accountability stays");
+    let moved = before.accountable != after.accountable;
+    prop_assert!(
+        !moved || after.is_recused(&before.accountable),
+        "O3, O12: accountability moves from the recused only"
+    );
+    let unsettled = |complaint: &Complaint| after.open_complaints().any(|open| open.name == complaint.name);
+    let closes = before.is_live() && matches!(after.phase, Phase::Closed { .. });
+    prop_assert!(
+        !closes || !before.open_complaints().any(unsettled),
+        "O8: a case does not end before its complaints"
+    );
     prop_assert!(after.epoch >= before.epoch, "epochs rise");
     prop_assert_eq!(
         after.epoch > before.epoch,
@@ -263,6 +315,10 @@ fn follows(before: &CaseState, after: &CaseState) -> Result<(), TestCaseError> {
     for (old, new) in before.clocks.iter().zip(&after.clocks) {
         prop_assert_eq!((old.started, old.due), (new.started, new.due), "O8: the original clock is kept");
         prop_assert!((old.met.is_none() || old.met == new.met) && (!old.missed || new.missed));
+        prop_assert!(
+            new.escalation >= old.escalation && (new.missed || new.escalation == 0),
+            "O10: it only climbs"
+        );
     }
     let ended = |case: &CaseState| matches!(case.phase, Phase::Merged { .. } | Phase::Void { .. });
     prop_assert!(!ended(before) || before.phase == after.phase, "merged and void are for good");
@@ -278,8 +334,18 @@ fn follows(before: &CaseState, after: &CaseState) -> Result<(), TestCaseError> {
 
 /// What holds of every case at every moment.
 fn holds(name: &str, case: &CaseState, now: &Cases) -> Result<(), TestCaseError> {
-    prop_assert!(STAFF.iter().any(|who| case.handler == employee(who)), "O9: a case without a handler");
-    prop_assert_eq!(&case.first_responder, &case.accountable);
+    for person in [&case.handler, &case.accountable] {
+        let known = STAFF.iter().chain(&HEADQUARTERS).any(|who| *person == employee(who));
+        prop_assert!(known, "O9: a case without a responsible person");
+        prop_assert!(!case.is_recused(person), "O12: {} is complained about", person);
+    }
+    if let Some(running) = &case.overriding {
+        prop_assert!(!case.is_recused(&running.employee), "O12: {} overrides", running.employee);
+    }
+    if let Some(offer) = &case.offer {
+        prop_assert!(!case.is_recused(&offer.from) && !case.is_recused(&offer.to), "O12: {:?}", offer);
+    }
+    prop_assert!(case.is_live() || !case.has_open_complaint(), "O8: {:?} with an open complaint", case.phase);
     prop_assert_eq!(
         case.clocks.len(),
         1 + usize::try_from(case.reopenings).unwrap(),
@@ -329,7 +395,7 @@ async fn play(
 }
 
 #[test]
-fn o1_to_o8_hold_under_any_sequence_of_what_happens() {
+fn o1_to_o12_hold_under_any_sequence_of_what_happens() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (ground, office) = runtime.block_on(Ground::at(tuesday()));
     let config = Config { cases: 24, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
