@@ -21,6 +21,7 @@ class Clock:
 
 @dataclass(eq=False)
 class Offer:
+    giver: str
     to: str
     expires: datetime
 
@@ -182,14 +183,14 @@ class Cases:
             self.responsible(who, case)
         getattr(self, "on_" + name)(case, who, a)
 
-    def on_offer(self, case, _who, a):
+    def on_offer(self, case, who, a):
         self.expect_state(case, "open", "awaiting")
         able = self.employees[a["to"]]["roles"] & {"staff", "lead", "hq"} and a["to"] not in case.recused  # O12
         if a["to"] == case.handler or not able:
             raise Refused("RECEIVER_INVALID")
         if case.offer:
             raise Refused("OFFER_PENDING")
-        offer = case.offer = Offer(a["to"], self.now + timedelta(minutes=30))
+        offer = case.offer = Offer(who, a["to"], self.now + timedelta(minutes=30))
         self.count["offered"] += 1
 
         def expire():

@@ -46,6 +46,7 @@ class Complaint:
     complex: bool = False
     vip: bool = False
     number: str = ""
+    accepted: bool = False
     round: int = 1
     limits: list = field(default_factory=list)
     replies: set = field(default_factory=set)  # of the present round
@@ -139,22 +140,18 @@ class Complaints:
         case.complaints[complaint.label] = complaint.about
         if case.state == "closed":
             self.reopen(case)
+        if case.offer and {case.offer.to, case.offer.giver} & case.recused:
+            self.drop_offer(case)
         if case.accountable in case.recused:
-            fit = [who for who, employee in sorted(self.employees.items()) if who not in case.recused and (
-                "lead" in employee["roles"] and employee["branch"] == case.branch)]
-            fit += [who for who, employee in sorted(self.employees.items())
-                    if who not in case.recused and "hq" in employee["roles"]]
-            fit += [who for who, employee in sorted(self.employees.items())
-                    if who not in case.recused and "company_leader" in employee["roles"]]
+            others = [(who, each) for who, each in sorted(self.employees.items()) if who not in case.recused]
+            fit = [who for who, each in others if "lead" in each["roles"] and each["branch"] == case.branch]
+            fit += [who for role in ("hq", "company_leader") for who, each in others if role in each["roles"]]
             if not fit:
                 return
             self.count["moved_accountabilities"] += 1
-            if case.offer and {case.offer.to, case.handler} & case.recused:
-                self.drop_offer(case)
             case.accountable = fit[0]
-            case.handler = fit[0] if case.handler in case.recused else case.handler
-        elif case.handler in case.recused:
-            raise BadInput("about: the handler alone is complained about; name the accountable person too")
+        if case.handler in case.recused:
+            case.handler = case.accountable
 
     def settle(self, complaint, end):
         """The case ends with its last complaint, unless that one was declined or merely answered."""
@@ -177,6 +174,7 @@ class Complaints:
     def on_accept_complaint(self, complaint, _who, a):
         self.in_state(complaint, "filed")
         complaint.state, complaint.severity, complaint.complex = "handling", a["severity"], a["complex"]
+        complaint.accepted = True
         client = self.clients.get(complaint.case.survivor.client)
         complaint.vip = bool(client) and (client.vip or client.core)
         self.meet(complaint, "acceptance")
@@ -195,7 +193,7 @@ class Complaints:
     # ------------------------------------------------------------ handled
 
     def on_communicate(self, complaint, _who, _):
-        self.in_state(complaint, "filed", "handling", "proposed", "approved")
+        self.in_state(complaint, "filed", "handling", "proposed", "approved", "handled")
         self.count["step", "communications"] += 1
 
     def on_reply(self, complaint, _who, a):
@@ -283,7 +281,8 @@ class Complaints:
         self.count["verification", "superseded"] += superseding
         if callback.complaint_round != complaint.round:
             return
-        if not good and complaint.state in ("handled", "closed"):
+        ended_well = complaint.state == "closed" and complaint.end in ("satisfied", "unreachable")
+        if not good and (complaint.state == "handled" or ended_well):
             self.take_up_again(complaint)
             complaint.sent_back = True
         elif good and complaint.state == "handled":
@@ -293,7 +292,11 @@ class Complaints:
         self.give_up(complaint)
         complaint.state, complaint.end, complaint.round = "handling", "", complaint.round + 1
         complaint.replies, complaint.measures = set(), []
-        self.set_limits(complaint)
+        if complaint.accepted:
+            self.set_limits(complaint)
+        else:
+            complaint.state = "filed"  # it was declined, and waits for the complaint officer again
+            self.set_limit(complaint, "acceptance", working_days(self.now, 1, first_counts=True))
         case = complaint.case.survivor
         if case.state == "awaiting":
             self.reopen(case)
@@ -312,14 +315,13 @@ class Complaints:
             complaint.callback.state = "cancelled"
 
     def on_reopen_complaint(self, complaint, _who, _):
-        self.in_state(complaint, "handled", "closed")
+        self.in_state(complaint, "handled", "closed", "declined")
         self.end_verification(complaint)
         self.take_up_again(complaint)
         complaint.sent_back = False
 
     def on_close_complaint(self, complaint, _who, a):
-        if not (complaint.state == "handling" and complaint.sent_back):
-            self.in_state(complaint, "handled")
+        self.in_state(complaint, "handled", *(("handling", "proposed", "approved") if complaint.sent_back else ()))
         self.end_verification(complaint)
         self.finish(complaint, a["end"])
 

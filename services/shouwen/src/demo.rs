@@ -53,7 +53,7 @@ impl fmt::Debug for Stack {
 /// What to do with the month.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// Where `report.txt`, `report.json` and `rejected.csv` go; nowhere if `None`.
+    /// Where `report.txt`, `report.json`, `report.csv` and `rejected.csv` go; nowhere if `None`.
     pub output: Option<PathBuf>,
     /// Where the figures that must come out are taken from.
     pub expected: Expected,
@@ -98,6 +98,8 @@ pub(crate) enum DemoError {
     Script { script: PathBuf, why: String },
     #[error("the expected figures in {} cannot be used: {why}", path.display())]
     Expected { path: PathBuf, why: String },
+    #[error("the clients could not be imported to the end: {0}")]
+    Import(String),
     #[error("the calendar cannot be put in force: {0}")]
     Calendar(&'static str),
     #[error("{} cannot be written: {error}", path.display())]
@@ -117,7 +119,7 @@ impl DemoError {
 
 /// Plays the month, lets one more day pass, and reports. The report is written to the output folder as it stands then; who adds to it writes it
 /// again.
-pub(crate) async fn run(input: Input, stack: Stack, options: &Options) -> Result<Report, DemoError> {
+pub(crate) async fn run(mut input: Input, stack: Stack, options: &Options) -> Result<Report, DemoError> {
     let begun = Instant::now();
     let start = stack.start;
     let api = Api::open(stack)?;
@@ -127,18 +129,20 @@ pub(crate) async fn run(input: Input, stack: Stack, options: &Options) -> Result
     let played = play.run(options.calendar.as_deref(), &mut progress).await;
     progress.finish();
     played?;
-    let tally = std::mem::take(&mut play.tally);
+    let mut tally = std::mem::take(&mut play.tally);
+    let rejected = std::mem::take(&mut tally.rejected);
     let product = product::collect(play).await?;
     let figures = figures::figures(&product, &tally);
     let broken_invariants = invariants::broken(&product);
     let mut differences = Vec::new();
-    let compared = match compare::opinion(&options.expected, &input).await? {
+    let compared = match compare::opinion(&options.expected, &input, &rejected).await? {
         Opinion::Missing(why) => Compared::Not(why),
         Opinion::Given(expected, source) => {
             differences = compare::differences(&expected, &figures);
-            Compared::With(source)
+            Compared::With(source, expected)
         }
     };
+    input.rejected.extend(rejected);
     // The figures first: they say what is wrong, the lines say where.
     differences.extend(tally.differences);
     let report = Report::new(input, figures, differences, broken_invariants, compared, begun.elapsed());

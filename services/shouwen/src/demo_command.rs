@@ -10,7 +10,6 @@ use std::{
 use chrono::TimeDelta;
 use shouwen_access::Principal;
 use shouwen_calendar::CalendarData;
-use shouwen_gateway::domain::Mutants;
 use shouwen_runtime::{
     shutdown,
     telemetry::{LogFormat, Telemetry, TelemetryConfig},
@@ -22,7 +21,7 @@ use crate::{
     cli::{self, Mutant, ServiceName},
     demo::{self, Expected, Report, Stack},
     private_stack::{PrivateStack, StackOptions, key_folder},
-    serve::ServeError,
+    serve::{Mutants, ServeError},
 };
 
 pub(crate) async fn run(options: cli::Demo) -> CommandResult {
@@ -76,14 +75,22 @@ pub(crate) async fn run(options: cli::Demo) -> CommandResult {
     std::fs::remove_dir_all(&data_dir)?;
     report.write(&output)?;
     println!("{report}");
+    println!("报告 · report: {}", output.join("report.{txt,json,csv}").display());
     telemetry.flush().await;
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn mutants(mutant: Option<Mutant>) -> Mutants {
+    let on = |which| mutant == Some(which);
     Mutants {
-        offers_never_expire: mutant == Some(Mutant::OffersNeverExpire),
-        second_first_responder: mutant == Some(Mutant::SecondFirstResponder),
+        ownership: shouwen_gateway::domain::Mutants {
+            offers_never_expire: on(Mutant::OffersNeverExpire),
+            second_first_responder: on(Mutant::SecondFirstResponder),
+        },
+        complaints: shouwen_complaints::Mutants {
+            day_of_acceptance_not_counted: on(Mutant::DayOfAcceptanceNotCounted),
+            dissatisfied_does_not_reopen: on(Mutant::DissatisfiedDoesNotReopen),
+        },
     }
 }
 

@@ -83,6 +83,31 @@ impl Api {
         }
     }
 
+    /// Sends a stream of messages, the same again where it may be repeated.
+    pub(super) async fn stream<S, R, F>(
+        &self,
+        who: &Who,
+        messages: impl Fn() -> S,
+        method: impl Fn(Channel, Request<S>) -> F,
+    ) -> Result<R, Refused>
+    where
+        F: Future<Output = Result<Response<R>, Status>>,
+    {
+        let mut attempt = 0;
+        loop {
+            let (channel, request) = self.request(who, messages())?;
+            let refused = match method(channel, request).await {
+                Ok(response) => return Ok(response.into_inner()),
+                Err(status) => Refused::read(&status),
+            };
+            attempt += 1;
+            if attempt == ATTEMPTS || !self.may_be_repeated(who, &refused) {
+                return Err(refused);
+            }
+            tokio::time::sleep(refused.retry_after.unwrap_or(PAUSE)).await;
+        }
+    }
+
     /// A request for a stream.
     pub(super) fn request<M>(&self, who: &Who, message: M) -> Result<(Channel, Request<M>), Refused> {
         let mut request = Request::new(message);

@@ -8,7 +8,10 @@ use std::{
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::{DemoError, Difference, input::Input};
+use super::{
+    DemoError, Difference,
+    input::{Input, RejectedLine},
+};
 
 /// Where the figures that must come out are taken from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +33,17 @@ pub(super) enum Opinion {
 const SCRIPT: &str = "expected.py";
 const STORED: &str = "expected.json";
 
-/// Asks for the second opinion.
-pub(super) async fn opinion(expected: &Expected, input: &Input) -> Result<Opinion, DemoError> {
+/// Asks for the second opinion. `rejected` are lines that only the product found bad.
+pub(super) async fn opinion(
+    expected: &Expected,
+    input: &Input,
+    rejected: &[RejectedLine],
+) -> Result<Opinion, DemoError> {
     match expected {
         Expected::File(path) => Ok(Opinion::Given(stored(path)?, path.display().to_string())),
+        Expected::Script if !rejected.is_empty() => {
+            Ok(Opinion::Missing("the product did not take some lines; mend them".to_owned()))
+        }
         Expected::Script => script(input).await,
     }
 }

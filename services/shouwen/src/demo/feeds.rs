@@ -1,4 +1,4 @@
-//! The three ledgers as the gateway's feeds show them: read on from where they were, kept in order, and indexed by what the play needs to know,
+//! The ledgers as the gateway's feeds show them: read on from where they were, kept in order, and indexed by what the play needs to know,
 //! the names of callbacks. What the events amount to is for [`super::figures`].
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use super::{
     DemoError,
     api::{Api, Refused, Who},
     input::{CallbackKind, CallbackRef},
-    simulation::SERVICES,
+    simulation::{Heads, SERVICES},
 };
 
 /// How often a feed that ended is opened again without one event between.
@@ -21,8 +21,10 @@ const REOPENINGS: u32 = 10;
 
 /// All feeds.
 pub(super) struct Feeds<'a> {
-    each: [Feed<'a>; 3],
+    each: [Feed<'a>; 5],
     callbacks: HashMap<CallbackRef, String>,
+    /// The newest verification of each complaint.
+    verifications: HashMap<String, String>,
     /// Events of callbacks that were looked at for that.
     indexed: usize,
     cases: usize,
@@ -37,23 +39,27 @@ impl<'a> Feeds<'a> {
             stream: None,
             events: Vec::new(),
         });
-        Self { each, callbacks: HashMap::new(), indexed: 0, cases: 0 }
+        Self { each, callbacks: HashMap::new(), verifications: HashMap::new(), indexed: 0, cases: 0 }
     }
 
     /// Reads every feed up to these positions.
-    pub(super) async fn read_until(&mut self, heads: [i64; 3]) -> Result<(), DemoError> {
+    pub(super) async fn read_until(&mut self, heads: Heads) -> Result<(), DemoError> {
         for (feed, head) in self.each.iter_mut().zip(heads) {
             let known = feed.events.len();
             feed.read_until(head).await?;
             self.cases += feed.events.iter().skip(known).filter(|event| opens_case(event)).count();
         }
-        let [_, calls, callbacks] = &self.each;
+        let [_, calls, callbacks, ..] = &self.each;
         for event in callbacks.events.iter().skip(self.indexed) {
             let scheduled = match &event.body {
                 Some(Body::Callbacks(body)) => body.event.as_ref(),
                 _ => None,
             };
             let Some(callbacks_event::Event::CallbackScheduled(scheduled)) = scheduled else { continue };
+            if scheduled.kind() == CallbackKind::Verification {
+                self.verifications.insert(scheduled.complaint.clone(), scheduled.callback.clone());
+                continue;
+            }
             let contact = calls.origin(&event.cause).unwrap_or_else(|| event.cause.clone());
             let kind = CallbackKind::try_from(scheduled.kind).unwrap_or_default();
             self.callbacks.insert(CallbackRef { contact, kind }, scheduled.callback.clone());
@@ -65,6 +71,11 @@ impl<'a> Feeds<'a> {
     /// The full name of a callback, among what was read.
     pub(super) fn callback(&self, wanted: &CallbackRef) -> Option<&str> {
         self.callbacks.get(wanted).map(String::as_str)
+    }
+
+    /// The full name of the newest verification of a complaint (`cases/…/complaints/…`), among what was read.
+    pub(super) fn verification(&self, complaint: &str) -> Option<&str> {
+        self.verifications.get(complaint).map(String::as_str)
     }
 
     /// Any callback that a contact led to.
@@ -80,7 +91,7 @@ impl<'a> Feeds<'a> {
     }
 
     /// What was read, feed by feed in the order of [`SERVICES`].
-    pub(super) fn into_events(self) -> [Vec<Event>; 3] {
+    pub(super) fn into_events(self) -> [Vec<Event>; 5] {
         self.each.map(|feed| feed.events)
     }
 }

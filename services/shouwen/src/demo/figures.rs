@@ -6,12 +6,15 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Value, json};
 use shouwen_proto::{
     calls::v1::call,
-    events::v1::{CallOutcome, CloseKind, callbacks_event, calls_event, ownership_event},
+    events::v1::{CallOutcome, CloseKind, callbacks_event, calls_event, complaints_event, ownership_event},
     ownership::v1::{Case, case::State},
-    r#type::v1::{CallbackKind, Channel, Satisfaction},
+    r#type::v1::{CallbackKind, Channel, EscalationLevel, Satisfaction},
 };
 
 use super::{play::Tally, product::Product};
+
+mod clients;
+mod complaints;
 
 /// Numbers by name; what never happened is zero.
 #[derive(Debug, Default)]
@@ -47,11 +50,14 @@ pub(super) fn figures(product: &Product, tally: &Tally) -> Value {
         "assists": product.cases.iter().map(|case| case.assistants.len()).sum::<usize>(),
         "refused_actions": tally.refused_actions,
         "limits": limits,
+        "escalations": escalations(product),
         "callbacks": callbacks.count.pick(&[
-            "promised", "missed_call", "after_hours", "coalesced", "attempts", "completed", "exhausted", "cancelled",
-            "leases_lost",
+            "promised", "missed_call", "after_hours", "verification", "coalesced", "attempts", "completed", "exhausted",
+            "cancelled", "leases_lost",
         ]),
         "satisfaction": callbacks.satisfaction,
+        "clients": clients::figures(product),
+        "complaints": complaints::figures(product),
         "responsible": responsible(product),
     })
 }
@@ -66,9 +72,7 @@ fn contacts(product: &Product, tally: &Tally) -> Value {
         match event {
             calls_event::Event::CallRegistered(registered) => {
                 count.add("total", true);
-                count.add("phone", registered.channel() == Channel::Phone);
-                count.add("counter", registered.channel() == Channel::Counter);
-                count.add("email", registered.channel() == Channel::Email);
+                count.add(channel_key(registered.channel()), true);
                 count.add("outside_working_hours", registered.outside_working_hours);
             }
             calls_event::Event::CallAnswered(answered) => {
@@ -88,6 +92,9 @@ fn contacts(product: &Product, tally: &Tally) -> Value {
         "phone",
         "counter",
         "email",
+        "web",
+        "letter",
+        "opinion_book",
         "answered",
         "missed",
         "no_concern",
@@ -99,6 +106,18 @@ fn contacts(product: &Product, tally: &Tally) -> Value {
         contacts.insert("second_answers_refused".to_owned(), tally.second_answers_refused.into());
     }
     contacts
+}
+
+fn channel_key(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Phone => "phone",
+        Channel::Counter => "counter",
+        Channel::Email => "email",
+        Channel::Web => "web",
+        Channel::Letter => "letter",
+        Channel::OpinionBook => "opinion_book",
+        Channel::Unspecified => "unknown",
+    }
 }
 
 /// K10: of the contacts that were answered and held a concern.
@@ -151,6 +170,9 @@ fn cases(product: &Product, ownership: &Count) -> Value {
     for what in ["opened", "reopenings"] {
         count.0.insert(what, ownership.get(what));
     }
+    for case in counted(product) {
+        count.add("with_client_file", !case.client_file.is_empty());
+    }
     count.pick(&[
         "opened",
         "merged",
@@ -161,6 +183,7 @@ fn cases(product: &Product, ownership: &Count) -> Value {
         "awaiting",
         "open",
         "reopenings",
+        "with_client_file",
     ])
 }
 
@@ -178,6 +201,40 @@ fn standing(kept: bool, missed: bool) -> &'static str {
 }
 
 const STANDINGS: [&str; 3] = ["kept", "missed", "running"];
+
+/// O10: how often each level was told of a missed limit.
+fn escalations(product: &Product) -> Value {
+    let (mut cases, mut callbacks, mut complaints) = (Count::default(), Count::default(), Count::default());
+    for (_, event) in product.of_ownership() {
+        if let ownership_event::Event::LimitEscalated(step) = event {
+            cases.add(level_key(step.level()), true);
+        }
+    }
+    for (_, event) in product.of_callbacks() {
+        if let callbacks_event::Event::CallbackEscalated(step) = event {
+            callbacks.add(level_key(step.level()), true);
+        }
+    }
+    for (_, event) in product.of_complaints() {
+        if let complaints_event::Event::ComplaintEscalated(step) = event {
+            complaints.add(level_key(step.level()), true);
+        }
+    }
+    let levels = ["responsible", "lead", "hq", "company_leader"];
+    json!({
+        "cases": cases.pick(&levels), "callbacks": callbacks.pick(&levels), "complaints": complaints.pick(&levels),
+    })
+}
+
+fn level_key(level: EscalationLevel) -> &'static str {
+    match level {
+        EscalationLevel::Responsible => "responsible",
+        EscalationLevel::Lead => "lead",
+        EscalationLevel::Hq => "hq",
+        EscalationLevel::CompanyLeader => "company_leader",
+        EscalationLevel::Unspecified => "unknown",
+    }
+}
 
 fn answer_limits(product: &Product) -> Value {
     let mut count = Count::default();
@@ -231,6 +288,7 @@ fn kind_key(kind: CallbackKind) -> &'static str {
         CallbackKind::Promised => "promised",
         CallbackKind::MissedCall => "missed_call",
         CallbackKind::AfterHours => "after_hours",
+        CallbackKind::Verification => "verification",
         CallbackKind::Unspecified => "unknown",
     }
 }
@@ -273,7 +331,13 @@ fn callbacks(product: &Product) -> Callbacks {
         }
     }
     let mut limits = serde_json::Map::new();
-    for kind in [CallbackKind::Promised, CallbackKind::MissedCall, CallbackKind::AfterHours] {
+    let kinds = [
+        CallbackKind::Promised,
+        CallbackKind::MissedCall,
+        CallbackKind::AfterHours,
+        CallbackKind::Verification,
+    ];
+    for kind in kinds {
         let mut standings = Count::default();
         for callback in callbacks.values().filter(|callback| callback.kind == kind) {
             // What was cancelled before its limit kept nothing and missed nothing.

@@ -4,7 +4,10 @@
 
 mod actions;
 mod cells;
+mod clients;
+mod complaint;
 mod contacts;
+mod fields;
 mod model;
 mod roster;
 mod table;
@@ -13,18 +16,24 @@ mod tests;
 mod text;
 
 use std::{
+    collections::HashMap,
     fmt, io,
     path::{Path, PathBuf},
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub(super) use clients::Client;
+pub(super) use complaint::{ClientDeed, ComplaintDeed, Filing};
 pub(super) use model::{
     Account, Action, Answer, Branch, CallbackDeed, CallbackKind, CallbackRef, CaseDeed, Channel, Close,
-    Contact, Deed, Employee, Line, Met, Opinion, Place, Promise, Sheet,
+    Contact, Deed, Employee, Identified, Line, LookUp, Met, Opinion, Place, Promise, Sheet,
 };
 
 use super::timeline;
+
+/// The file of clients.
+pub(super) const CLIENTS: &str = clients::FILE.name;
 
 /// How long before the first contact the simulated clock begins: the roster is imported in that time.
 const BEFORE: TimeDelta = TimeDelta::hours(1);
@@ -42,6 +51,8 @@ pub(crate) struct Input {
     pub(super) employees: Vec<Employee>,
     pub(super) lines: Vec<Line>,
     pub(super) accounts: Vec<Account>,
+    pub(super) clients: Vec<Client>,
+    clients_by_id: HashMap<String, usize>,
     pub(super) contacts: Vec<Contact>,
     pub(super) actions: Vec<Action>,
 }
@@ -117,15 +128,19 @@ pub(crate) fn read(folder: &Path) -> Result<Input, InputErrors> {
         employees: Vec::new(),
         lines: Vec::new(),
         accounts: Vec::new(),
+        clients: Vec::new(),
+        clients_by_id: HashMap::new(),
         contacts: Vec::new(),
         actions: Vec::new(),
     };
     roster::read(&mut input, &mut problems);
     if problems.is_empty() {
+        clients::read(&mut input, &mut problems);
         contacts::read(&mut input, &mut problems);
         actions::read(&mut input, &mut problems);
     } else {
         // Without a roster every line would be bad; say at least whether the other files can be read.
+        problems.extend(table::open(folder, &clients::FILE).err());
         problems.extend(table::open(folder, &contacts::FILE).err());
     }
     if problems.is_empty() { Ok(input) } else { Err(InputErrors { folder: folder.to_owned(), problems }) }
@@ -156,12 +171,18 @@ impl Input {
         self.employees.iter().find(|employee| employee.id == id)
     }
 
+    /// A client's file, by the CRM's id.
+    pub(super) fn client(&self, id: &str) -> Option<&Client> {
+        self.clients_by_id.get(id).and_then(|place| self.clients.get(*place))
+    }
+
     /// How many lines are played.
     pub(crate) fn used_lines(&self) -> usize {
         self.branches.len()
             + self.employees.len()
             + self.lines.len()
             + self.accounts.len()
+            + self.clients.len()
             + self.contacts.len()
             + self.actions.len()
     }

@@ -12,17 +12,26 @@ use shouwen_serving::timestamps::from_proto;
 
 use super::{feeds::position, product::Product, simulation::SERVICES};
 
+mod complaints;
+
 /// Everything that is broken.
 pub(super) fn broken(product: &Product) -> Vec<String> {
     let mut broken = Vec::new();
     first_responders(product, &mut broken);
     responsible_people(product, &mut broken);
-    let feeds = [&product.ownership, &product.calls_feed, &product.callbacks];
+    let feeds = [
+        &product.ownership,
+        &product.calls_feed,
+        &product.callbacks,
+        &product.clients_feed,
+        &product.complaints_feed,
+    ];
     for (service, events) in SERVICES.into_iter().zip(feeds) {
         positions(service, events, &mut broken);
     }
     leases(product, &mut broken);
     steps(product, &mut broken);
+    complaints::broken(product, &mut broken);
     for status in product.statuses.iter().filter(|status| status.parked > 0) {
         broken.push(format!(
             "{} has parked {} events of the services it follows",

@@ -2,6 +2,8 @@
 //! files is noted with its line, and the play goes on; only a stack that does not answer ends it.
 
 mod action;
+mod client;
+mod complaint;
 mod contact;
 
 use std::{
@@ -26,7 +28,7 @@ use super::{
     DemoError, Difference,
     api::{Api, Refused, Who, request_id},
     feeds::Feeds,
-    input::{Input, Place},
+    input::{Client, Input, Place, RejectedLine},
     progress::Progress,
     simulation::Simulation,
     timeline::{self, What},
@@ -55,6 +57,10 @@ pub(super) struct Play<'a> {
     unanswered: HashSet<&'a str>,
     /// The newest offer known of each case.
     offers: HashMap<String, String>,
+    /// Full names of the complaints by their names in the file.
+    complaints: HashMap<&'a str, String>,
+    /// Files of clients as they were changed since the import.
+    changed_files: HashMap<&'a str, Client>,
     pub(super) tally: Tally,
 }
 
@@ -64,6 +70,8 @@ pub(super) struct Tally {
     pub(super) second_answers_refused: u64,
     pub(super) refused_actions: u64,
     pub(super) differences: Vec<Difference>,
+    /// Lines of clients.csv that the product did not take.
+    pub(super) rejected: Vec<RejectedLine>,
 }
 
 impl<'a> Play<'a> {
@@ -78,11 +86,13 @@ impl<'a> Play<'a> {
             cases: HashMap::new(),
             unanswered: HashSet::new(),
             offers: HashMap::new(),
+            complaints: HashMap::new(),
+            changed_files: HashMap::new(),
             tally: Tally::default(),
         }
     }
 
-    /// Imports the roster and plays all steps, then lets one more day pass.
+    /// Imports roster and clients and plays all steps, then lets one more day pass.
     pub(super) async fn run(
         &mut self,
         calendar: Option<&str>,
@@ -92,6 +102,9 @@ impl<'a> Play<'a> {
         if let Some(calendar) = calendar {
             self.put_in_force(calendar).await?;
         }
+        // Who serves a client is chosen from the roster as the clients service knows it.
+        self.simulation.settle().await?;
+        self.import_clients(progress).await?;
         let steps = timeline::steps(self.input);
         let mut contacts = 0;
         for (number, step) in steps.iter().enumerate() {
@@ -272,6 +285,7 @@ fn roster(input: &Input) -> Vec<RosterEntry> {
             external_id: entry.external_id.clone(),
             active: true,
             etag: String::new(),
+            position: entry.position.into(),
         })
     });
     let lines = input.lines.iter().map(|entry| {

@@ -3,9 +3,11 @@
 
 use shouwen_proto::{
     calls::v1::{Call, ListCallsRequest, call_service_client::CallServiceClient},
+    clients::v1::{Client, ListClientsRequest, client_service_client::ClientServiceClient},
+    complaints::v1::{Complaint, ListComplaintsRequest, complaint_service_client::ComplaintServiceClient},
     events::v1::{
-        CallbacksEvent, CallsEvent, Event, OwnershipEvent, callbacks_event, calls_event, event::Body,
-        ownership_event,
+        CallbacksEvent, CallsEvent, ClientsEvent, ComplaintsEvent, Event, OwnershipEvent, callbacks_event,
+        calls_event, clients_event, complaints_event, event::Body, ownership_event,
     },
     operator::v1::Status,
     ownership::v1::{
@@ -28,8 +30,12 @@ pub(super) struct Product {
     pub(super) ownership: Vec<Event>,
     pub(super) calls_feed: Vec<Event>,
     pub(super) callbacks: Vec<Event>,
+    pub(super) clients_feed: Vec<Event>,
+    pub(super) complaints_feed: Vec<Event>,
     pub(super) cases: Vec<Case>,
     pub(super) calls: Vec<Call>,
+    pub(super) clients: Vec<Client>,
+    pub(super) complaints: Vec<Complaint>,
     pub(super) roster: Vec<Employee>,
     pub(super) statuses: Vec<Status>,
 }
@@ -58,6 +64,22 @@ impl Product {
             _ => None,
         })
     }
+
+    /// Events of the clients' ledger.
+    pub(super) fn of_clients(&self) -> impl Iterator<Item = (&Event, &clients_event::Event)> {
+        self.clients_feed.iter().filter_map(|event| match &event.body {
+            Some(Body::Clients(ClientsEvent { event: Some(body) })) => Some((event, body)),
+            _ => None,
+        })
+    }
+
+    /// Events of the complaints' ledger.
+    pub(super) fn of_complaints(&self) -> impl Iterator<Item = (&Event, &complaints_event::Event)> {
+        self.complaints_feed.iter().filter_map(|event| match &event.body {
+            Some(Body::Complaints(ComplaintsEvent { event: Some(body) })) => Some((event, body)),
+            _ => None,
+        })
+    }
 }
 
 /// Reads everything after the play.
@@ -70,8 +92,67 @@ pub(super) async fn collect(play: Play<'_>) -> Result<Product, DemoError> {
         calls(api, observer, &branch, &mut contacts).await?;
     }
     let roster = roster(api, observer).await?;
-    let [ownership, calls_feed, callbacks] = play.feeds.into_events();
-    Ok(Product { ownership, calls_feed, callbacks, cases, calls: contacts, roster, statuses })
+    let (clients, complaints) = (clients(api, observer).await?, complaints(api, observer).await?);
+    let [ownership, calls_feed, callbacks, clients_feed, complaints_feed] = play.feeds.into_events();
+    Ok(Product {
+        ownership,
+        calls_feed,
+        callbacks,
+        clients_feed,
+        complaints_feed,
+        cases,
+        calls: contacts,
+        clients,
+        complaints,
+        roster,
+        statuses,
+    })
+}
+
+async fn clients(api: &Api, who: &Who) -> Result<Vec<Client>, DemoError> {
+    let (mut clients, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = ListClientsRequest {
+            parent: "branches/-".to_owned(),
+            page_size: PAGE,
+            page_token,
+            filter: String::new(),
+        };
+        let page = api
+            .send(who, request, |channel, request| async move {
+                ClientServiceClient::new(channel).list_clients(request).await
+            })
+            .await
+            .map_err(|refused| DemoError::call("ListClients", refused))?;
+        clients.extend(page.clients);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(clients);
+        }
+    }
+}
+
+async fn complaints(api: &Api, who: &Who) -> Result<Vec<Complaint>, DemoError> {
+    let (mut complaints, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = ListComplaintsRequest {
+            parent: "branches/-".to_owned(),
+            page_size: PAGE,
+            page_token,
+            filter: String::new(),
+        };
+        let page = api
+            .send(who, request, |channel, request| async move {
+                ComplaintServiceClient::new(channel).list_complaints(request).await
+            })
+            .await
+            .map_err(|refused| DemoError::call("ListComplaints", refused))?;
+        complaints.extend(page.complaints);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(complaints);
+        }
+    }
 }
 
 async fn cases(api: &Api, who: &Who) -> Result<Vec<Case>, DemoError> {

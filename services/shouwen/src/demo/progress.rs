@@ -42,6 +42,19 @@ impl Progress {
         Self { form, total }
     }
 
+    /// Something before the play goes on.
+    pub(super) fn before(&mut self, what: &str, done: usize, of: usize) {
+        match &mut self.form {
+            Form::Bar(bar) => bar.set_message(format!("{what} {done}/{of}")),
+            Form::Lines { last, .. } if last.elapsed() >= EVERY || done == of => {
+                *last = Instant::now();
+                // Nobody may be listening; the play goes on.
+                let _unheard = writeln!(stderr().lock(), "{what} {done}/{of}");
+            }
+            Form::Lines { .. } | Form::Quiet => {}
+        }
+    }
+
     /// A step was played.
     pub(super) fn step(&mut self, number: usize, now: DateTime<Utc>, contacts: usize, cases: usize) {
         let told = || {

@@ -2,6 +2,7 @@
 //! not be used. It is printed and written to files; it counts nothing itself.
 
 mod layout;
+mod sections;
 
 use std::{collections::BTreeMap, fmt, fs, io, path::Path, time::Duration};
 
@@ -14,7 +15,7 @@ use super::{
     progress::local,
     timeline,
 };
-use layout::{grid, heading, table};
+use layout::heading;
 
 /// How many rejected lines, and how many differences of single lines, are printed; the files have all.
 const SHOWN: usize = 20;
@@ -44,7 +45,8 @@ pub(crate) struct Report {
 /// With what the figures were compared.
 #[derive(Debug)]
 pub(super) enum Compared {
-    With(String),
+    /// Where its figures come from, and they.
+    With(String, Value),
     /// With nothing, and why.
     Not(String),
 }
@@ -84,7 +86,7 @@ impl Report {
             && self.extra.iter().all(|(_, found)| found.is_ok())
     }
 
-    /// Writes `report.txt`, `report.json` and `rejected.csv` into a folder, which is made if need be.
+    /// Writes `report.txt`, `report.json`, `report.csv` and `rejected.csv` into a folder, which is made if need be.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), DemoError> {
         let failed = |path: &Path, error| DemoError::Output { path: path.to_owned(), error };
         fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
@@ -92,6 +94,7 @@ impl Report {
         let files = [
             ("report.txt", self.to_string().into_bytes()),
             ("report.json", json.into_bytes()),
+            ("report.csv", self.figures_csv().map_err(|error| failed(folder, error))?),
             ("rejected.csv", self.rejected_csv().map_err(|error| failed(folder, error))?),
         ];
         for (name, content) in files {
@@ -107,7 +110,7 @@ impl Report {
             Err(wrong) => json!({"check": name, "passed": false, "found": wrong}),
         });
         let compared = match &self.compared {
-            Compared::With(source) => json!({"with": source}),
+            Compared::With(source, _) => json!({"with": source}),
             Compared::Not(why) => json!({"not": why}),
         };
         json!({
@@ -122,6 +125,22 @@ impl Report {
             "lines": {"used": self.used_lines, "rejected": self.rejected.len()},
             "notes": self.notes,
         })
+    }
+
+    /// Every figure in a line of its own, with what was expected where something was.
+    fn figures_csv(&self) -> io::Result<Vec<u8>> {
+        let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
+        writer.write_record(["figure", "value", "expected"])?;
+        let expected = match &self.compared {
+            Compared::With(_, expected) => expected,
+            Compared::Not(_) => &Value::Null,
+        };
+        let mut lines = Vec::new();
+        flat(String::new(), &self.figures, Some(expected), &mut lines);
+        for [figure, value, expected] in &lines {
+            writer.write_record([figure, value, expected])?;
+        }
+        writer.into_inner().map_err(csv::IntoInnerError::into_error)
     }
 
     /// With a byte order mark, so that spreadsheets read the Chinese in it.
@@ -158,6 +177,8 @@ impl fmt::Display for Report {
         self.ownership(f)?;
         self.limits(f)?;
         self.satisfaction(f)?;
+        self.complaints(f)?;
+        self.clients(f)?;
         self.people(f)?;
         self.input(f)?;
         self.checks(f)
@@ -165,154 +186,6 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    fn contacts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        heading(f, "来访与来电", "Contacts")?;
-        grid(
-            f,
-            &self.cells(
-                "contacts.",
-                &[
-                    ("总数 total", "total"),
-                    ("电话 phone", "phone"),
-                    ("柜台 counter", "counter"),
-                    ("邮件 e-mail", "email"),
-                    ("已接 answered", "answered"),
-                    ("未接 missed", "missed"),
-                    ("无事项 no concern", "no_concern"),
-                    ("非工作时间 after hours", "outside_working_hours"),
-                    ("接听超时 answered late", "late"),
-                    ("先挂断 hung up first", "violations"),
-                    ("第二人被拒 2nd refused", "second_answers_refused"),
-                ],
-            ),
-        )?;
-        heading(f, "咨询记录", "Records")?;
-        grid(
-            f,
-            &self.cells("records.", &[("完整 complete", "complete"), ("不完整 incomplete", "incomplete")]),
-        )
-    }
-
-    fn ownership(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        heading(f, "事项", "Cases")?;
-        grid(
-            f,
-            &self.cells(
-                "cases.",
-                &[
-                    ("受理 opened", "opened"),
-                    ("并入 merged", "merged"),
-                    ("无效 void", "void"),
-                    ("满意结案 satisfied", "closed_satisfied"),
-                    ("联系不上 unreachable", "closed_unreachable"),
-                    ("解释结案 explained", "closed_explained"),
-                    ("待评价 awaiting word", "awaiting"),
-                    ("在办 open", "open"),
-                    ("重新受理 reopenings", "reopenings"),
-                ],
-            ),
-        )?;
-        heading(f, "转办与协助", "Hand-overs and assistance")?;
-        let mut cells = self.cells(
-            "hand_overs.",
-            &[
-                ("发出 offered", "offered"),
-                ("接受 accepted", "accepted"),
-                ("拒绝 declined", "declined"),
-                ("撤回 withdrawn", "withdrawn"),
-                ("过期 expired", "expired"),
-            ],
-        );
-        cells.extend(self.cells(
-            "",
-            &[
-                ("主管介入 overrides", "overrides"),
-                ("协助 assists", "assists"),
-                ("操作被拒 refused", "refused_actions"),
-            ],
-        ));
-        grid(f, &cells)
-    }
-
-    fn limits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        heading(f, "时限", "Limits")?;
-        let kinds = [
-            ("答复 answer", "answer"),
-            ("约定回访 promised callback", "promised"),
-            ("未接回访 missed call", "missed_call"),
-            ("非工作时间回访 after hours", "after_hours"),
-        ];
-        let mut rows =
-            vec![["", "按时 kept", "超时 missed", "进行中 running", "按时率 kept %"].map(str::to_owned)];
-        for (label, kind) in kinds {
-            let figure = |standing: &str| self.figure(&format!("limits.{kind}.{standing}"));
-            let (kept, missed) = (figure("kept"), figure("missed"));
-            let share = share(kept, kept + missed);
-            rows.push([
-                label.to_owned(),
-                kept.to_string(),
-                missed.to_string(),
-                figure("running").to_string(),
-                share,
-            ]);
-        }
-        table(f, &rows)?;
-        heading(f, "回访", "Callbacks")?;
-        grid(
-            f,
-            &self.cells(
-                "callbacks.",
-                &[
-                    ("约定 promised", "promised"),
-                    ("未接来电 missed call", "missed_call"),
-                    ("非工作时间 after hours", "after_hours"),
-                    ("合并未接 coalesced", "coalesced"),
-                    ("拨打 attempts", "attempts"),
-                    ("完成 completed", "completed"),
-                    ("次数用尽 exhausted", "exhausted"),
-                    ("取消 cancelled", "cancelled"),
-                    ("租约过期 leases lost", "leases_lost"),
-                ],
-            ),
-        )
-    }
-
-    fn satisfaction(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        heading(f, "客户满意度", "Satisfaction")?;
-        let mut cells = self.cells(
-            "satisfaction.",
-            &[
-                ("满意 satisfied", "satisfied"),
-                ("一般 neutral", "neutral"),
-                ("不满意 dissatisfied", "dissatisfied"),
-            ],
-        );
-        let (total, scored) = (self.figure("satisfaction.score_total"), self.figure("satisfaction.scored"));
-        // Tenths in whole numbers: 1244 of 159 is 7.8.
-        let tenths = if scored == 0 { 0 } else { (total * 20 / scored + 1) / 2 };
-        cells.push(("平均分 mean score", format!("{}.{}", tenths / 10, tenths % 10)));
-        cells.push(("打分数 scores", scored.to_string()));
-        grid(f, &cells)
-    }
-
-    fn people(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        heading(f, "责任人", "Responsible persons")?;
-        let header = ["", "首问 first responder", "责任 accountable", "在办 handling"].map(str::to_owned);
-        let mut rows = vec![header];
-        let people = self.figures.get("responsible").and_then(Value::as_object);
-        for (who, tally) in people.into_iter().flatten() {
-            let figure = |what| tally.get(what).and_then(Value::as_i64).unwrap_or_default().to_string();
-            let name = self.names.get(who).map_or_else(String::new, |name| format!("{name} "));
-            rows.push([
-                format!("{name}{who}"),
-                figure("first_responder"),
-                figure("accountable"),
-                figure("handling"),
-            ]);
-        }
-        table(f, &rows)
-    }
-
     fn input(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.rejected.is_empty() && self.notes.is_empty() {
             return Ok(());
@@ -344,7 +217,7 @@ impl Report {
         heading(f, "核对", "Checks")?;
         let mark = |good| if good { "✓" } else { "✗" };
         match &self.compared {
-            Compared::With(source) => {
+            Compared::With(source, _) => {
                 let agree = self.differences.is_empty();
                 writeln!(f, "  {} 数字与独立计算核对 · figures against {source}", mark(agree))?;
             }
@@ -369,11 +242,16 @@ impl Report {
     }
 }
 
-/// In percent with one digit; a dash for nothing of nothing.
-fn share(part: i64, whole: i64) -> String {
-    if whole == 0 {
-        return "–".to_owned();
+/// A figure and those below it, as `limits.answer.kept`.
+fn flat(path: String, figure: &Value, expected: Option<&Value>, lines: &mut Vec<[String; 3]>) {
+    if let Value::Object(figures) = figure {
+        for (key, below) in figures {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            flat(path, below, expected.and_then(|expected| expected.get(key)), lines);
+        }
+        return;
     }
-    let tenths = (part * 2000 / whole + 1) / 2;
-    format!("{}.{}", tenths / 10, tenths % 10)
+    let expected =
+        expected.filter(|expected| !expected.is_null()).map_or_else(String::new, ToString::to_string);
+    lines.push([path, figure.to_string(), expected]);
 }

@@ -1,5 +1,10 @@
 //! Simulated time over all services: it is moved on only when everything is idle, never past a deadline, and all services confirm a step before
-//! any of them goes on (engine.md, Time). It decides nothing about what happens at a time.
+//! any of them does what has become due. It decides nothing about what happens at a time.
+//!
+//! Most of a play's time is spent here, so no round of calls is made that says nothing new: a step to a time at which nothing is due needs no second
+//! word to let services go on, since none has anything to go on with; and everything is idle as soon as no head has moved while every service has read
+//! all others up to those very heads. Whoever wrote something after that would have had a cause, and there is none: an event further on would have moved
+//! a head, what is due or being worked on would have been seen.
 
 use std::time::{Duration, Instant};
 
@@ -19,13 +24,18 @@ use super::{
 };
 
 /// Services with a clock of their own.
-pub(super) const SERVICES: [&str; 3] = ["ownership", "calls", "callbacks"];
+pub(super) const SERVICES: [&str; 5] = ["ownership", "calls", "callbacks", "clients", "complaints"];
+
+/// Positions of ledgers, in the order of [`SERVICES`].
+pub(super) type Heads = [i64; 5];
 
 /// Which feeds each of them follows.
-const FOLLOWS: [(&str, &[&str]); 3] = [
-    ("ownership", &["calls", "callbacks"]),
+const FOLLOWS: [(&str, &[&str]); 5] = [
+    ("ownership", &["calls", "callbacks", "clients", "complaints"]),
     ("calls", &["ownership"]),
-    ("callbacks", &["ownership", "calls"]),
+    ("callbacks", &["ownership", "calls", "complaints"]),
+    ("clients", &["ownership"]),
+    ("complaints", &["ownership", "clients", "callbacks"]),
 ];
 
 /// How long everything may take to become idle without anything moving.
@@ -38,7 +48,7 @@ pub(super) struct Simulation<'a> {
     now: DateTime<Utc>,
     /// Set while everything is known to be idle.
     settled: Option<Settled>,
-    heads: [i64; 3],
+    heads: Heads,
 }
 
 /// Everything is idle.
@@ -50,7 +60,7 @@ struct Settled {
 
 impl<'a> Simulation<'a> {
     pub(super) fn new(api: &'a Api, administrator: Who, start: DateTime<Utc>) -> Self {
-        Self { api, administrator, now: start, settled: None, heads: [0; 3] }
+        Self { api, administrator, now: start, settled: None, heads: Heads::default() }
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
@@ -58,7 +68,7 @@ impl<'a> Simulation<'a> {
     }
 
     /// Heads of the ledgers, in the order of [`SERVICES`], when everything was idle last.
-    pub(super) fn heads(&self) -> [i64; 3] {
+    pub(super) fn heads(&self) -> Heads {
         self.heads
     }
 
@@ -75,10 +85,14 @@ impl<'a> Simulation<'a> {
                 return Ok(());
             }
             let next = due.map_or(to, |due| due.min(to));
-            self.step(next).await?;
             if due.is_some_and(|due| due <= next) {
+                self.step(self.now, next, false).await?;
+                self.step(next, next, true).await?;
                 self.settled = None;
+            } else {
+                self.step(self.now, next, true).await?;
             }
+            self.now = next;
         }
     }
 
@@ -90,15 +104,15 @@ impl<'a> Simulation<'a> {
         let mut former: Option<Reading> = None;
         let mut still_since = Instant::now();
         loop {
-            let heads = former.as_ref().map(|reading| reading.heads);
-            let reading = Reading::of(&self.statuses(heads).await?, self.now)?;
-            let unchanged = former.as_ref() == Some(&reading);
-            if reading.busy.is_none() && unchanged {
-                self.heads = reading.heads;
+            // What was read of a ledger once stays; services wait until they have followed it there.
+            let known = self.heads;
+            let reading = Reading::of(&self.statuses(Some(known)).await?, self.now)?;
+            self.heads = reading.heads;
+            if reading.busy.is_none() && reading.heads == known {
                 self.settled = Some(Settled { next_due: reading.next_due });
                 return Ok(reading.next_due);
             }
-            if !unchanged {
+            if former.as_ref() != Some(&reading) {
                 still_since = Instant::now();
             } else if still_since.elapsed() > PATIENCE {
                 let why = reading.busy.unwrap_or_default();
@@ -109,7 +123,7 @@ impl<'a> Simulation<'a> {
     }
 
     /// How every service stands, in the order of [`SERVICES`]; with heads, once it is idle and has followed the others up to them.
-    pub(super) async fn statuses(&self, heads: Option<[i64; 3]>) -> Result<Vec<Status>, DemoError> {
+    pub(super) async fn statuses(&self, heads: Option<Heads>) -> Result<Vec<Status>, DemoError> {
         let statuses = FOLLOWS.map(|(service, feeds)| {
             let idle_after = heads.map_or_else(Vec::new, |heads| {
                 SERVICES.iter().zip(heads).filter(|(feed, _)| feeds.contains(*feed)).map(follower).collect()
@@ -122,14 +136,8 @@ impl<'a> Simulation<'a> {
         try_join_all(statuses).await.map_err(|refused| DemoError::call("GetStatus", refused))
     }
 
-    async fn step(&mut self, to: DateTime<Utc>) -> Result<(), DemoError> {
-        self.step_all(self.now, to, false).await?;
-        self.step_all(to, to, true).await?;
-        self.now = to;
-        Ok(())
-    }
-
-    async fn step_all(&self, from: DateTime<Utc>, to: DateTime<Utc>, release: bool) -> Result<(), DemoError> {
+    /// Sets the time of all services; they go on where that is said.
+    async fn step(&self, from: DateTime<Utc>, to: DateTime<Utc>, release: bool) -> Result<(), DemoError> {
         let steps = SERVICES.map(|service| {
             let request = StepClockRequest {
                 service: service.to_owned(),
@@ -154,7 +162,7 @@ fn follower((feed, position): (&&str, i64)) -> Follower {
 /// How all services stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Reading {
-    heads: [i64; 3],
+    heads: Heads,
     next_due: Option<DateTime<Utc>>,
     /// What is still going on; `None` for nothing.
     busy: Option<String>,

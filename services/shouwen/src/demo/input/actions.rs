@@ -5,15 +5,18 @@ use std::{
     fs,
 };
 
-use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
-use shouwen_proto::{events::v1::AttemptOutcome, r#type::v1::Satisfaction};
+use serde_json::Value;
+use shouwen_proto::{
+    events::v1::AttemptOutcome,
+    r#type::v1::{MeasuresFound, Satisfaction},
+};
 
 use super::{
     Action, CallbackDeed, CallbackKind, CallbackRef, CaseDeed, Close, Deed, Input, InputProblem, Met,
     Opinion, Place,
-    cells::{self, Bad, choice, unknown},
-    roster,
+    cells::{Bad, unknown},
+    complaint,
+    fields::Fields,
     text::Form,
 };
 
@@ -23,6 +26,12 @@ const KINDS: &[(&str, CallbackKind)] = &[
     ("promised", CallbackKind::Promised),
     ("missed_call", CallbackKind::MissedCall),
     ("after_hours", CallbackKind::AfterHours),
+    ("verification", CallbackKind::Verification),
+];
+const MEASURES: &[(&str, MeasuresFound)] = &[
+    ("carried_out", MeasuresFound::CarriedOut),
+    ("not_carried_out", MeasuresFound::NotCarriedOut),
+    ("without_effect", MeasuresFound::WithoutEffect),
 ];
 const CLOSES: &[(&str, Close)] = &[("unreachable", Close::Unreachable), ("explained", Close::Explained)];
 const OUTCOMES: &[(&str, AttemptOutcome)] = &[
@@ -38,7 +47,7 @@ const OPINIONS: &[(&str, Satisfaction)] = &[
 ];
 
 /// Names of actions, so that an unknown one can be answered with them.
-const NAMES: [&str; 15] = [
+const CASE_NAMES: [&str; 10] = [
     "offer",
     "accept",
     "decline",
@@ -49,12 +58,8 @@ const NAMES: [&str; 15] = [
     "confirm",
     "close",
     "reopen",
-    "lease",
-    "attempt",
-    "complete",
-    "postpone",
-    "cancel",
 ];
+const CALLBACK_NAMES: [&str; 6] = ["lease", "attempt", "complete", "postpone", "cancel", "supersede"];
 
 pub(super) fn read(input: &mut Input, problems: &mut Vec<InputProblem>) {
     let bytes = match fs::read(input.folder.join(FILE)) {
@@ -83,6 +88,7 @@ pub(super) fn read(input: &mut Input, problems: &mut Vec<InputProblem>) {
             Err(bad) => input.reject(FILE, line, bad),
         }
     }
+    drop_orphans(input);
     if !strange.is_empty() {
         let strange: Vec<_> = strange.into_iter().collect();
         input
@@ -118,13 +124,13 @@ fn action(
             return Err(Bad::line(reason, "write one complete JSON object per line"));
         }
     };
-    let mut fields = Fields { object, input, contacts, used: BTreeSet::new() };
+    let mut fields = Fields::new(object, input, contacts);
     let name = fields.word("action")?;
     let time = fields.time("time")?;
     let by = fields.employee("by")?;
     let deed = deed(&mut fields, &name)?;
     let expect = fields.maybe_word("expect")?;
-    strange.extend(fields.object.keys().filter(|key| !fields.used.contains(key.as_str())).cloned());
+    strange.extend(fields.strange().cloned());
     Ok(Action { place: Place { file: FILE, line }, text, time, by, name, deed, expect })
 }
 
@@ -132,12 +138,26 @@ fn deed(fields: &mut Fields<'_>, name: &str) -> Result<Deed, Bad> {
     if let Some(deed) = case_deed(fields, name)? {
         return Ok(Deed::OnCase { contact: fields.contact("contact")?, deed });
     }
-    if let Some(deed) = callback_deed(fields, name)? {
-        let contact = fields.contact("callback_of")?;
-        let callback = CallbackRef { contact, kind: fields.choice("kind", KINDS)? };
-        return Ok(Deed::OnCallback { callback, deed });
+    if CALLBACK_NAMES.contains(&name) {
+        let kind = fields.choice("kind", KINDS)?;
+        let verification = kind == CallbackKind::Verification;
+        let contact =
+            if verification { fields.filled("callback_of")? } else { fields.contact("callback_of")? };
+        let deed = callback_deed(fields, name, verification)?;
+        return Ok(Deed::OnCallback { callback: CallbackRef { contact, kind }, deed });
     }
-    Err(Bad::new("action", unknown(name), format!("write one of: {}", NAMES.join(", "))))
+    if name == complaint::FILE {
+        let filing = Box::new(complaint::filing(fields)?);
+        return Ok(Deed::File { contact: fields.contact("contact")?, filing });
+    }
+    if let Some(deed) = complaint::complaint_deed(fields, name)? {
+        return Ok(Deed::OnComplaint { complaint: fields.filled("complaint")?, deed });
+    }
+    if let Some(deed) = complaint::client_deed(fields, name)? {
+        return Ok(Deed::OnClient { client: fields.client("client")?, deed });
+    }
+    let names = [&CASE_NAMES[..], &CALLBACK_NAMES, &complaint::NAMES].concat();
+    Err(Bad::new("action", unknown(name), format!("write one of: {}", names.join(", "))))
 }
 
 fn case_deed(fields: &mut Fields<'_>, name: &str) -> Result<Option<CaseDeed>, Bad> {
@@ -164,18 +184,24 @@ fn case_deed(fields: &mut Fields<'_>, name: &str) -> Result<Option<CaseDeed>, Ba
     }))
 }
 
-fn callback_deed(fields: &mut Fields<'_>, name: &str) -> Result<Option<CallbackDeed>, Bad> {
-    Ok(Some(match name {
-        "lease" => CallbackDeed::Lease,
+fn callback_deed(fields: &mut Fields<'_>, name: &str, verification: bool) -> Result<CallbackDeed, Bad> {
+    Ok(match name {
         "attempt" => CallbackDeed::Attempt(met(fields)?),
-        "complete" => CallbackDeed::Complete(opinion(fields)?),
+        "complete" => {
+            let (suggestions, answers) = (fields.word("suggestions")?, fields.word("answers")?);
+            CallbackDeed::Complete(Opinion { suggestions, answers, ..opinion(fields, verification)? })
+        }
+        "supersede" => CallbackDeed::Supersede {
+            reason: fields.filled("reason")?,
+            result: opinion(fields, verification)?,
+        },
         "postpone" => CallbackDeed::Postpone {
             not_before: fields.time("not_before")?,
             reason: fields.filled("reason")?,
         },
         "cancel" => CallbackDeed::Cancel { reason: fields.filled("reason")? },
-        _ => return Ok(None),
-    }))
+        _ => CallbackDeed::Lease,
+    })
 }
 
 fn met(fields: &mut Fields<'_>) -> Result<Met, Bad> {
@@ -185,7 +211,7 @@ fn met(fields: &mut Fields<'_>) -> Result<Met, Bad> {
         return Ok(Met::Inconvenient { agreed: fields.time("agreed_time")?, client_asked });
     }
     for field in ["agreed_time", "client_asked"] {
-        if fields.object.contains_key(field) {
+        if fields.has(field) {
             return Err(Bad::new(
                 field,
                 "is given, but the client was not reached",
@@ -196,83 +222,73 @@ fn met(fields: &mut Fields<'_>) -> Result<Met, Bad> {
     Ok(Met::Unreached(outcome))
 }
 
-fn opinion(fields: &mut Fields<'_>) -> Result<Opinion, Bad> {
+/// The result of a talk. What a verification found about the measures goes with verifications only (C9).
+fn opinion(fields: &mut Fields<'_>, verification: bool) -> Result<Opinion, Bad> {
     let score = fields.value("score")?;
     let score =
         score.as_i64().and_then(|score| i32::try_from(score).ok()).filter(|score| (0..=10).contains(score));
+    let measures = fields.maybe_choice("measures", MEASURES)?;
+    if measures.is_some() != verification {
+        let reason = if verification { "is missing" } else { "is given, but nothing is verified" };
+        return Err(Bad::new(
+            "measures",
+            reason,
+            "say what became of the measures where kind is verification, and only there",
+        ));
+    }
     Ok(Opinion {
         solved: fields.truth("solved")?,
         attitude: fields.choice("attitude", OPINIONS)?,
         overall: fields.choice("overall", OPINIONS)?,
         score: score
             .ok_or_else(|| Bad::new("score", "is no score", "write a number from 1 to 10, or 0 for none"))?,
-        suggestions: fields.word("suggestions")?,
-        answers: fields.word("answers")?,
+        suggestions: String::new(),
+        answers: String::new(),
         charged: fields.truth("charged")?,
+        measures: measures.unwrap_or_default(),
     })
 }
 
-/// The fields of one action, and which of them were asked for.
-struct Fields<'a> {
-    object: Map<String, Value>,
-    input: &'a Input,
-    contacts: &'a HashSet<String>,
-    used: BTreeSet<&'static str>,
-}
-
-impl Fields<'_> {
-    fn value(&mut self, field: &'static str) -> Result<&Value, Bad> {
-        self.used.insert(field);
-        self.object.get(field).ok_or_else(|| Bad::new(field, "is missing", "add the field"))
-    }
-
-    fn word(&mut self, field: &'static str) -> Result<String, Bad> {
-        let text = self.value(field)?.as_str().map(str::to_owned);
-        text.ok_or_else(|| Bad::new(field, "is no text", "write a text in quotation marks"))
-    }
-
-    fn maybe_word(&mut self, field: &'static str) -> Result<Option<String>, Bad> {
-        self.used.insert(field);
-        if self.object.contains_key(field) { self.word(field).map(Some) } else { Ok(None) }
-    }
-
-    fn filled(&mut self, field: &'static str) -> Result<String, Bad> {
-        let text = self.word(field)?;
-        if text.trim().is_empty() { Err(Bad::new(field, "is empty", "write a text")) } else { Ok(text) }
-    }
-
-    fn truth(&mut self, field: &'static str) -> Result<bool, Bad> {
-        let truth = self.value(field)?.as_bool();
-        truth.ok_or_else(|| Bad::new(field, "is neither true nor false", "write true or false"))
-    }
-
-    fn maybe_truth(&mut self, field: &'static str) -> Result<bool, Bad> {
-        self.used.insert(field);
-        if self.object.contains_key(field) { self.truth(field) } else { Ok(false) }
-    }
-
-    fn time(&mut self, field: &'static str) -> Result<DateTime<Utc>, Bad> {
-        let text = self.word(field)?;
-        cells::instant(field, &text)
-    }
-
-    fn choice<T: Copy>(&mut self, field: &'static str, choices: &[(&str, T)]) -> Result<T, Bad> {
-        let text = self.word(field)?;
-        choice(field, &text, choices)
-    }
-
-    fn employee(&mut self, field: &'static str) -> Result<String, Bad> {
-        let id = self.word(field)?;
-        roster::known_employee(self.input, field, &id)?;
-        Ok(id)
-    }
-
-    fn contact(&mut self, field: &'static str) -> Result<String, Bad> {
-        let id = self.word(field)?;
-        if self.contacts.contains(&id) {
-            return Ok(id);
-        }
-        let reason = format!("`{id}` is no contact that could be used");
-        Err(Bad::new(field, reason, "name a contact of contacts.csv, and mend its line if it was rejected"))
+/// What is done about a complaint needs one that was filed, on a line that could be used.
+fn drop_orphans(input: &mut Input) {
+    let mut filed = HashSet::new();
+    let twice: Vec<u64> = input
+        .actions
+        .iter()
+        .filter_map(|action| match &action.deed {
+            Deed::File { filing, .. } if !filed.insert(filing.complaint.clone()) => Some(action.place.line),
+            _ => None,
+        })
+        .collect();
+    let (kept, dropped): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut input.actions).into_iter().partition(|action| {
+            let known = match &action.deed {
+                Deed::OnComplaint { complaint, .. } => filed.contains(complaint),
+                Deed::OnCallback { callback, .. } if callback.kind == CallbackKind::Verification => {
+                    filed.contains(&callback.contact)
+                }
+                _ => true,
+            };
+            known && !twice.contains(&action.place.line)
+        });
+    input.actions = kept;
+    for action in dropped {
+        let (column, name) = match &action.deed {
+            Deed::OnComplaint { complaint, .. } => ("complaint", complaint),
+            Deed::OnCallback { callback, .. } => ("callback_of", &callback.contact),
+            Deed::File { filing, .. } => ("complaint", &filing.complaint),
+            Deed::OnCase { .. } | Deed::OnClient { .. } => continue,
+        };
+        let bad = if twice.contains(&action.place.line) {
+            Bad::new(column, format!("`{name}` was filed before"), "give every complaint a name of its own")
+        } else {
+            let reason = format!("`{name}` is no complaint that could be used");
+            Bad::new(
+                column,
+                reason,
+                "name a complaint that some line files, and mend that line if it was rejected",
+            )
+        };
+        input.reject(FILE, action.place.line, bad);
     }
 }

@@ -73,12 +73,15 @@ pub(super) fn phone(row: &Row, column: &str) -> Result<String, Bad> {
     }
     match Phone::parse(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(error) => {
-            let said = error.to_string();
-            let (reason, remedy) = said.split_once("; ").unwrap_or((&said, "give one phone number"));
-            Err(Bad::new(column, reason, remedy))
-        }
+        Err(error) => Err(remedied(column, &error)),
     }
+}
+
+/// What a parser of personal data says: the reason, a semicolon, the remedy.
+pub(super) fn remedied(column: &str, error: &impl std::error::Error) -> Bad {
+    let said = error.to_string();
+    let (reason, remedy) = said.split_once("; ").unwrap_or((&said, "correct it, or leave the line out"));
+    Bad::new(column, reason, remedy)
 }
 
 /// 1 to 5, or nothing.

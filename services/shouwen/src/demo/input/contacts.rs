@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use shouwen_proto::events::v1::{CallOutcome, Direction, Party};
 
 use super::{
-    Answer, Channel, Contact, Input, InputProblem, Place, Promise, Sheet,
+    Answer, Channel, Contact, Identified, Input, InputProblem, LookUp, Place, Promise, Sheet,
     cells::{self, Bad, choice, contact_id, degree, demand, instant, maybe_instant, parts, unknown, yes},
     roster,
     table::{File, Row},
@@ -47,8 +47,22 @@ pub(super) const FILE: File = File {
     ],
 };
 
-const CHANNELS: &[(&str, Channel)] =
-    &[("phone", Channel::Phone), ("counter", Channel::Counter), ("email", Channel::Email)];
+pub(super) const CHANNELS: &[(&str, Channel)] = &[
+    ("phone", Channel::Phone),
+    ("counter", Channel::Counter),
+    ("email", Channel::Email),
+    ("web", Channel::Web),
+    ("letter", Channel::Letter),
+    ("opinion_book", Channel::OpinionBook),
+];
+/// How it was established who the client is.
+const IDENTIFIED: &[(&str, Option<LookUp>)] = &[
+    ("no", None),
+    ("yes", Some(LookUp::Id)),
+    ("phone", Some(LookUp::Phone)),
+    ("capital_account", Some(LookUp::CapitalAccount)),
+    ("identity_number", Some(LookUp::IdentityNumber)),
+];
 const DIRECTIONS: &[(&str, Direction)] =
     &[("inbound", Direction::Inbound), ("outbound", Direction::Outbound)];
 const PARTIES: &[(&str, Party)] =
@@ -215,15 +229,16 @@ fn answer(
     )?;
     let ended_by = choice("ended_by", row.get("ended_by"), PARTIES)?;
     let outcome = choice("outcome", row.get("outcome"), OUTCOMES)?;
-    let client = if yes(row, "identified")? {
+    let client = if let Some(by) = choice("identified", row.get("identified"), IDENTIFIED)? {
         let client = row.get("client");
         demand(
             !client.is_empty(),
             "client",
-            || "is empty, but identified says yes".to_owned(),
+            || format!("is empty, but identified says {}", row.get("identified")),
             "give the client's id in the CRM",
         )?;
         contact_id("client", client)?;
+        can_be_looked_up(input, client, by)?;
         let concern = || "the client is known, so there is a concern".to_owned();
         demand(
             !NO_CONCERN.contains(&outcome),
@@ -231,7 +246,7 @@ fn answer(
             concern,
             "write another outcome, or identified as no",
         )?;
-        Some(client.to_owned())
+        Some(Identified { client: client.to_owned(), by })
     } else {
         None
     };
@@ -250,6 +265,23 @@ fn answer(
         ended_by,
         outcome,
     })
+}
+
+/// What is looked up has to be in the client's file.
+fn can_be_looked_up(input: &Input, client: &str, by: LookUp) -> Result<(), Bad> {
+    if by == LookUp::Id {
+        return Ok(());
+    }
+    let file = input.client(client).ok_or_else(|| {
+        Bad::new(
+            "client",
+            format!("`{client}` is no client of clients.csv that could be used"),
+            "add the client there, mend its line, or write identified as yes",
+        )
+    })?;
+    let has = by != LookUp::IdentityNumber || !file.identity_number.is_empty();
+    let reason = || "the client's file has no identity number".to_owned();
+    demand(has, "identified", reason, "add the number in clients.csv, or write how the client was found")
 }
 
 fn serves_clients(input: &Input, column: &str, id: &str) -> Result<(), Bad> {

@@ -7,8 +7,10 @@ pub(in crate::demo) use shouwen_proto::{
 };
 use shouwen_proto::{
     events::v1::{AttemptOutcome, CallOutcome, Direction, Party},
-    r#type::v1::Satisfaction,
+    r#type::v1::{MeasuresFound, Position, Satisfaction},
 };
+
+use super::complaint::{ClientDeed, ComplaintDeed, Filing};
 
 /// Where something was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,7 @@ pub(in crate::demo) struct Employee {
     pub(in crate::demo) display_name: String,
     pub(in crate::demo) branch: String,
     pub(in crate::demo) roles: Vec<String>,
+    pub(in crate::demo) position: Position,
     pub(in crate::demo) office_phone: String,
     pub(in crate::demo) external_id: String,
 }
@@ -91,13 +94,32 @@ pub(in crate::demo) struct Answer {
     pub(in crate::demo) topic: String,
     /// Who also picked up and must be refused (O1); empty for nobody.
     pub(in crate::demo) also_by: String,
-    /// The client's external id, where it was established.
-    pub(in crate::demo) client: Option<String>,
+    /// Who the client is, where it was established.
+    pub(in crate::demo) client: Option<Identified>,
     /// The record sheet, where one was filled in.
     pub(in crate::demo) sheet: Option<Sheet>,
     pub(in crate::demo) promise: Option<Promise>,
     pub(in crate::demo) ended_by: Party,
     pub(in crate::demo) outcome: CallOutcome,
+}
+
+/// How it was established who a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::demo) enum LookUp {
+    /// By the CRM's id.
+    Id,
+    /// By what the client said, which is looked up in the clients' files.
+    Phone,
+    CapitalAccount,
+    IdentityNumber,
+}
+
+/// The client of a contact.
+#[derive(Debug)]
+pub(in crate::demo) struct Identified {
+    /// The client's id in the CRM.
+    pub(in crate::demo) client: String,
+    pub(in crate::demo) by: LookUp,
 }
 
 /// The record sheet (K8, K9).
@@ -148,9 +170,24 @@ pub(in crate::demo) enum Deed {
         contact: String,
         deed: CaseDeed,
     },
+    /// About a callback; in a verification the complaint stands for the contact.
     OnCallback {
         callback: CallbackRef,
         deed: CallbackDeed,
+    },
+    /// Under the case to which the contact belongs at that time.
+    File {
+        contact: String,
+        filing: Box<Filing>,
+    },
+    /// About the complaint that was filed under this name.
+    OnComplaint {
+        complaint: String,
+        deed: ComplaintDeed,
+    },
+    OnClient {
+        client: String,
+        deed: ClientDeed,
     },
 }
 
@@ -173,11 +210,12 @@ pub(in crate::demo) enum CallbackDeed {
     Lease,
     Attempt(Met),
     Complete(Opinion),
+    Supersede { reason: String, result: Opinion },
     Postpone { not_before: DateTime<Utc>, reason: String },
     Cancel { reason: String },
 }
 
-/// A callback, named by the contact from which it arose.
+/// A callback, named by the contact from which it arose, a verification by its complaint.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::demo) struct CallbackRef {
     pub(in crate::demo) contact: String,
@@ -206,4 +244,6 @@ pub(in crate::demo) struct Opinion {
     pub(in crate::demo) suggestions: String,
     pub(in crate::demo) answers: String,
     pub(in crate::demo) charged: bool,
+    /// What a verification found (C9); unspecified for other callbacks.
+    pub(in crate::demo) measures: MeasuresFound,
 }

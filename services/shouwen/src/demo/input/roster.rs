@@ -1,8 +1,10 @@
 //! `branches.csv`, `employees.csv`, `lines.csv`, `service_accounts.csv`.
 
+use shouwen_proto::r#type::v1::Position;
+
 use super::{
     Account, Branch, Employee, Input, InputProblem, Line,
-    cells::{Bad, demand, parts, roster_id, unknown, yes},
+    cells::{Bad, choice, demand, parts, roster_id, unknown, yes},
     table::{self, File, Row},
 };
 
@@ -10,7 +12,7 @@ const BRANCHES: File =
     File { name: "branches.csv", columns: &["branch", "display_name", "complaints_phone"] };
 const EMPLOYEES: File = File {
     name: "employees.csv",
-    columns: &["employee", "display_name", "branch", "roles", "office_phone", "external_id"],
+    columns: &["employee", "display_name", "branch", "roles", "position", "office_phone", "external_id"],
 };
 const LINES: File =
     File { name: "lines.csv", columns: &["line", "branch", "number", "published", "employee"] };
@@ -18,6 +20,14 @@ const ACCOUNTS: File = File {
     name: "service_accounts.csv",
     columns: &["service_account", "display_name", "branches", "act_for_employees"],
 };
+
+/// Positions, for the coverage of clients (L8).
+const POSITIONS: &[(&str, Position)] = &[
+    ("", Position::Unspecified),
+    ("team_leader", Position::TeamLeader),
+    ("manager", Position::Manager),
+    ("branch_head", Position::BranchHead),
+];
 
 /// Roles that an employee may have.
 const ROLES: [&str; 7] = ["staff", "lead", "hq", "admin", "auditor", "complaint_officer", "company_leader"];
@@ -153,6 +163,7 @@ fn employee(input: &Input, row: &Row) -> Result<Employee, Bad> {
         display_name: row.get("display_name").to_owned(),
         branch: row.get("branch").to_owned(),
         roles,
+        position: choice("position", row.get("position"), POSITIONS)?,
         office_phone: row.get("office_phone").to_owned(),
         external_id: external_id.to_owned(),
     })

@@ -8,11 +8,14 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod clients;
+mod complaints;
+
 const BRANCHES: &str = "branch,display_name,complaints_phone\nchangzhi,长治营业部,0355-2110012\n";
-const EMPLOYEES: &str = "employee,display_name,branch,roles,office_phone,external_id\n\
-    wang-fang,王芳,changzhi,staff,0355-2110032,E1002\n\
-    li-qiang,李强,changzhi,staff;lead,0355-2110033,E1003\n\
-    root,管理员,changzhi,admin;auditor,,\n";
+const EMPLOYEES: &str = "employee,display_name,branch,roles,position,office_phone,external_id\n\
+    wang-fang,王芳,changzhi,staff,,0355-2110032,E1002\n\
+    li-qiang,李强,changzhi,staff;lead,branch_head,0355-2110033,E1003\n\
+    root,管理员,changzhi,admin;auditor,,,\n";
 const LINES: &str = "line,branch,number,published,employee\nchangzhi-1,changzhi,0355-2110001,yes,\n";
 const ACCOUNTS: &str =
     "service_account,display_name,branches,act_for_employees\ntelephony,电话系统,changzhi,no\n";
@@ -54,11 +57,14 @@ fn contacts_of(lines: &[String]) -> String {
 /// A folder with a good roster and these two files.
 fn folder(contacts: &[u8], actions: &[u8]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let files: [(&str, &[u8]); 6] = [
+    let clients =
+        format!("{}\n{}\n", super::clients::FILE.columns.join(","), clients::good("80010001", "0001"));
+    let files: [(&str, &[u8]); 7] = [
         ("branches.csv", BRANCHES.as_bytes()),
         ("employees.csv", EMPLOYEES.as_bytes()),
         ("lines.csv", LINES.as_bytes()),
         ("service_accounts.csv", ACCOUNTS.as_bytes()),
+        ("clients.csv", clients.as_bytes()),
         ("contacts.csv", contacts),
         ("actions.jsonl", actions),
     ];
@@ -101,7 +107,7 @@ fn the_example_reads_without_a_word() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples/branch-month");
     let input = read(&folder).unwrap();
     assert_eq!((input.rejected.len(), input.notes.len()), (0, 0), "{:?} {:?}", input.rejected, input.notes);
-    assert_eq!(input.contacts.len(), 1004);
+    assert_eq!((input.contacts.len(), input.clients.len()), (1060, 5000));
     assert!(input.is_plain());
     assert_eq!(input.administrator(), "employees/xu-guanli");
     assert_eq!(first_instant(&input).to_rfc3339(), "2025-09-21T22:48:39+00:00");

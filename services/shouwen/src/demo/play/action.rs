@@ -1,9 +1,9 @@
-//! What employees do apart from contacts, on cases and on callbacks. An action that must be refused has to be refused with its very reason.
+//! What employees do apart from contacts, on cases and on callbacks; what they do about complaints and clients stands beside it. An action that must be refused has to be refused with its very reason.
 
 use shouwen_proto::{
     callbacks::v1::{
         CancelCallbackRequest, CompleteCallbackRequest, LeaseCallbackRequest, PostponeCallbackRequest,
-        RecordAttemptRequest, callback_service_client::CallbackServiceClient,
+        RecordAttemptRequest, SupersedeResultRequest, callback_service_client::CallbackServiceClient,
     },
     events::v1::AttemptOutcome,
     ownership::v1::{
@@ -18,7 +18,7 @@ use super::{
     super::{
         DemoError,
         api::{Refused, Who, no_offer, request_id},
-        input::{Action, CallbackDeed, CallbackRef, CaseDeed, Deed, Met, Opinion},
+        input::{Action, CallbackDeed, CallbackKind, CallbackRef, CaseDeed, Deed, Met, Opinion},
     },
     Answered, Play,
 };
@@ -46,12 +46,15 @@ macro_rules! callback_call {
     };
 }
 
-impl Play<'_> {
+impl<'a> Play<'a> {
     /// Carries an action out, and compares what the product says with what the file says.
-    pub(super) async fn act(&mut self, action: &Action) -> Result<(), DemoError> {
+    pub(super) async fn act(&mut self, action: &'a Action) -> Result<(), DemoError> {
         let answered = match &action.deed {
             Deed::OnCase { contact, deed } => self.act_on_case(action, contact, deed).await?,
             Deed::OnCallback { callback, deed } => self.act_on_callback(action, callback, deed).await?,
+            Deed::File { contact, filing } => self.file_complaint(action, contact, filing).await?,
+            Deed::OnComplaint { complaint, deed } => self.act_on_complaint(action, complaint, deed).await?,
+            Deed::OnClient { client, deed } => self.act_on_client(action, client, deed).await?,
         };
         let Some(answered) = answered else { return Ok(()) };
         self.tally.refused_actions += u64::from(answered.is_err());
@@ -148,9 +151,14 @@ impl Play<'_> {
         deed: &CallbackDeed,
     ) -> Result<Option<Result<(), Refused>>, DemoError> {
         self.feeds.read_until(self.simulation.heads()).await?;
-        let Some(name) = self.feeds.callback(callback).map(str::to_owned) else {
+        let name = if callback.kind == CallbackKind::Verification {
+            self.complaint(&callback.contact).and_then(|complaint| self.feeds.verification(complaint))
+        } else {
+            self.feeds.callback(callback)
+        };
+        let Some(name) = name.map(str::to_owned) else {
             let kind = callback.kind.as_str_name();
-            let expected = format!("contact {} to have led to a {kind}", callback.contact);
+            let expected = format!("{} to have led to a {kind}", callback.contact);
             self.note(action.place, &action.name, expected, "there is none");
             return Ok(None);
         };
@@ -186,6 +194,20 @@ impl Play<'_> {
                 }
                 callback_call!(self, who, complete_callback, completion(name, result, request_id("complete")))
             }
+            CallbackDeed::Supersede { reason: why, result } => {
+                let request = SupersedeResultRequest {
+                    name,
+                    reason: reason(why),
+                    solved: result.solved,
+                    attitude: result.attitude.into(),
+                    overall: result.overall.into(),
+                    score: result.score,
+                    charged: result.charged,
+                    measures: result.measures.into(),
+                    request_id: request_id("supersede"),
+                };
+                callback_call!(self, who, supersede_result, request)
+            }
             CallbackDeed::Postpone { not_before, reason: why } => {
                 let (not_before, request_id) = (Some(to_proto(*not_before)), request_id("postpone"));
                 let request = PostponeCallbackRequest { name, not_before, reason: reason(why), request_id };
@@ -215,5 +237,6 @@ fn completion(name: String, result: &Opinion, request_id: String) -> CompleteCal
         charged: result.charged,
         answers: result.answers.clone(),
         request_id,
+        measures: result.measures.into(),
     }
 }

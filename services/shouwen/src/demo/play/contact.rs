@@ -15,7 +15,7 @@ use super::{
     super::{
         DemoError,
         api::{Refused, Who, request_id},
-        input::{Account, Answer, Channel, Contact, Promise, Sheet},
+        input::{Account, Answer, Channel, Contact, Identified, LookUp, Promise, Sheet},
     },
     Answered, Play,
 };
@@ -148,19 +148,33 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    async fn identify(&mut self, contact: &Contact, client: &str, who: &Who) -> Result<(), DemoError> {
-        let request = IdentifyClientRequest {
+    /// By the CRM's id, or by what the client says, which must lead to the same client.
+    async fn identify(&mut self, contact: &Contact, said: &Identified, who: &Who) -> Result<(), DemoError> {
+        let mut request = IdentifyClientRequest {
             contact: format!("contacts/{}", contact.id),
-            client: client.to_owned(),
-            topic: String::new(),
             request_id: request_id(&contact.id, "identify"),
+            ..IdentifyClientRequest::default()
         };
+        let file = self.file_of(&said.client);
+        match (said.by, file) {
+            (LookUp::Phone, Some(file)) => request.phone.clone_from(&file.phone),
+            (LookUp::IdentityNumber, Some(file)) => request.identity_number.clone_from(&file.identity_number),
+            (LookUp::CapitalAccount, Some(file)) => {
+                file.primary_account().clone_into(&mut request.capital_account)
+            }
+            (LookUp::Id, _) | (_, None) => request.client.clone_from(&said.client),
+        }
         let answered = self
             .ask(who, request, |channel, request| async move {
                 CaseServiceClient::new(channel).identify_client(request).await
             })
             .await?;
         self.check(contact.place, "client", None, &answered);
+        if let Ok(case) = answered
+            && case.client != said.client
+        {
+            self.note(contact.place, "client", said.client.clone(), case.client);
+        }
         Ok(())
     }
 
