@@ -8,12 +8,13 @@ mod import;
 mod keys;
 mod messages;
 mod parse;
+pub(crate) mod requests;
 mod saving;
 mod sealing;
 mod texts;
 
 use prost::Message;
-use shouwen_access::{Caller, Failure, PageTokens, page_token::Query};
+use shouwen_access::{BranchName, Caller, Failure, PageTokens, page_token::Query};
 use shouwen_engine::{Engine, Outcome};
 use shouwen_proto::{
     clients::v1::{
@@ -195,7 +196,7 @@ impl client_service_server::ClientService for Api {
         };
         // One more than asked for tells whether there is a next page.
         let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-        let branch = branch.as_ref().map(|branch| branch.as_str());
+        let branch = branch.as_ref().map(BranchName::as_str);
         let mut clients = store::clients::list(self.engine().pool(), branch, &filter, &after, limit)
             .await
             .map_err(|error| refusal::database(&error))?;

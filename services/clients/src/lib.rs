@@ -27,7 +27,8 @@ use shouwen_serving::operator::Followed;
 use shouwen_vault::Vault;
 use sqlx::{PgPool, migrate::Migrator, postgres::PgConnectOptions};
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
+use tonic::service::{LayerExt as _, Routes};
+use tower::util::MapRequestLayer;
 
 use followers::{FollowOwnership, HandOver};
 use policies::Policies;
@@ -109,7 +110,9 @@ impl Service {
         };
         let feed = shouwen_serving::EventFeedServer::new(engine.clone(), vault.clone());
         let api = api::Api::new(engine.clone(), vault, pages);
-        let routes = Routes::new(ClientServiceServer::new(api))
+        let clients =
+            MapRequestLayer::new(api::requests::with_cuts).named_layer(ClientServiceServer::new(api));
+        let routes = Routes::new(clients)
             .add_service(EventFeedServer::new(feed))
             .add_service(OperatorServiceServer::new(operator));
         Ok(Self { engine, routes })

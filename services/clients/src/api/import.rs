@@ -5,7 +5,6 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use prost::Message as _;
 use ring::digest;
 use shouwen_access::Failure;
 use shouwen_proto::{
@@ -50,6 +49,20 @@ struct Source {
     stream: Streaming<ImportClientsRequest>,
     ahead: Option<ImportClientsRequest>,
     lines: i64,
+}
+
+impl Source {
+    /// The next message, if it comes before a time. Dropping the wait loses nothing.
+    async fn next(&mut self, until: Option<Instant>) -> Result<ImportClientsRequest, After> {
+        if let Some(message) = self.ahead.take() {
+            return Ok(message);
+        }
+        let read = match until {
+            Some(until) => timeout_at(until, self.stream.message()).await.map_err(|_| After::More)?,
+            None => self.stream.message().await,
+        };
+        read.map_err(|_| After::Broken)?.ok_or(After::Complete)
+    }
 }
 
 /// How a chunk ended.
@@ -120,26 +133,13 @@ impl Importer {
         tokio::pin!(stopping);
         let mut until = None;
         loop {
-            let message = match source.ahead.take() {
-                Some(message) => message,
-                None => {
-                    let next = async {
-                        match until {
-                            Some(until) => timeout_at(until, source.stream.message()).await.ok(),
-                            None => Some(source.stream.message().await),
-                        }
-                    };
-                    let next = tokio::select! {
-                        next = next => next,
-                        () = &mut stopping => return (chunk, After::Stopping),
-                    };
-                    match next {
-                        None => return (chunk, After::More),
-                        Some(Ok(Some(message))) => message,
-                        Some(Ok(None)) => return (chunk, After::Complete),
-                        Some(Err(_)) => return (chunk, After::Broken),
-                    }
-                }
+            let next = tokio::select! {
+                next = source.next(until) => next,
+                () = &mut stopping => Err(After::Stopping),
+            };
+            let message = match next {
+                Ok(message) => message,
+                Err(after) => return (chunk, after),
             };
             let client = message.client.as_ref().map(|client| client.name.clone()).unwrap_or_default();
             if chunk.len() == CHUNK || seen.contains(&client) {
@@ -167,7 +167,7 @@ impl Importer {
     fn line_call(&self, ordinal: i64, message: &ImportClientsRequest) -> Call {
         let mut call = self.call.clone();
         if let Some(request) = &mut call.request {
-            let client = message.client.as_ref().map(|client| client.encode_to_vec()).unwrap_or_default();
+            let client = message.client.as_ref().map(prost::Message::encode_to_vec).unwrap_or_default();
             let digest = digest::digest(&digest::SHA256, &client);
             let fingerprint = keys::request(&self.desk.vault.blind_index(), digest.as_ref());
             let content = hex::encode(fingerprint.get(..8).unwrap_or_default());

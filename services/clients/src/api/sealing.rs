@@ -8,7 +8,7 @@ use shouwen_proto::{
     r#type::v1::Private,
 };
 use shouwen_serving::{private, refusal};
-use shouwen_vault::{Place, Plain, Subject, Vault, VaultError};
+use shouwen_vault::{IdentityNumber, Place, Plain, Subject, Vault, VaultError};
 
 use super::{entry::Entry, keys, texts};
 use crate::domain::OpaqueKey;
@@ -113,7 +113,7 @@ fn file(vault: &Vault, entry: &Entry, mut next: impl FnMut() -> Option<Private>)
         phone: next(),
         phone_masked: entry.phone.masked(),
         identity_number: next(),
-        identity_number_masked: identity_number.map(|number| number.masked()).unwrap_or_default(),
+        identity_number_masked: identity_number.map(IdentityNumber::masked).unwrap_or_default(),
         email: next(),
         address: next(),
         holdings: next(),

@@ -38,7 +38,7 @@ pub enum Stage {
     /// Every line was worked on.
     Finished,
     Broken {
-        /// UPPER_SNAKE reason.
+        /// `UPPER_SNAKE` reason.
         error: String,
     },
 }
@@ -48,7 +48,7 @@ pub enum Stage {
 pub struct Fault {
     pub line: i64,
     pub field: String,
-    /// UPPER_SNAKE reason.
+    /// `UPPER_SNAKE` reason.
     pub reason: String,
     pub description: String,
 }

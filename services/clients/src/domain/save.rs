@@ -107,7 +107,8 @@ fn unique(world: &World<'_, State>, save: &Save) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn events(save: &Save, former: Option<&Client>, judged: &Judged) -> Result<Vec<Event>, Rejection> {
+/// What changes by entering a file over the former one; nothing where it says nothing new.
+pub fn events(save: &Save, former: Option<&Client>, judged: &Judged) -> Result<Vec<Event>, Rejection> {
     let Judged { class, marks, coverage, policy_version } = judged;
     let file = &save.file;
     let mut events = Vec::new();

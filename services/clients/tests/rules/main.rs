@@ -1,0 +1,11 @@
+//! The rules of clients, shown on the pure domain and on the running service over a real Postgres.
+
+mod coverage;
+mod figures;
+mod files;
+mod import;
+mod lists;
+mod properties;
+mod secrecy;
+mod service;
+mod verification;
