@@ -16,6 +16,7 @@ mod results;
 pub mod schedule;
 pub mod settled;
 pub mod talk;
+pub mod tally;
 pub mod transitions;
 
 use shouwen_policy::PolicyVersion;
@@ -24,6 +25,7 @@ pub use callback::{Attempt, Callback, Kind, Met, Stage, Verification};
 pub use command::Command;
 pub use name::{CallbackName, ComplaintName, Parent};
 pub use rejection::Rejection;
+pub use tally::Tally;
 
 /// The state of an aggregate of this service.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use shouwen_policy::PolicyVersion;
 use sqlx::{PgConnection, PgExecutor, PgPool, types::Json};
 
 use crate::{
-    domain::{Callback, State},
+    domain::{Callback, State, Tally, command::Owed},
     policies::StoredPolicy,
 };
 
@@ -48,15 +48,21 @@ pub(crate) async fn due(pool: &PgPool, branch: &str, after: &After, limit: i64) 
     Ok(rows.into_iter().map(|row| Row { version: row.version, callback: row.state.0 }).collect())
 }
 
-/// The open callbacks under a case.
-pub(crate) async fn open_of_case(pool: &PgPool, case: &str) -> sqlx::Result<Vec<AggregateId>> {
-    let ids = sqlx::query_scalar!("select id from callback where parent = $1 and open order by id", case)
-        .fetch_all(pool)
-        .await?;
-    Ok(ids.into_iter().map(AggregateId).collect())
+/// The open callbacks under a case, and its tally at the same instant.
+pub(crate) async fn owed_of_case(pool: &PgPool, case: &str) -> sqlx::Result<Owed> {
+    let row = sqlx::query!(
+        r#"select array(select id from callback where parent = $1 and open order by id) as "callbacks!",
+                  coalesce((select value from counter where name = $2), 0) as "tally!""#,
+        case,
+        Tally::counter(case)
+    )
+    .fetch_one(pool)
+    .await?;
+    let callbacks = row.callbacks.into_iter().map(AggregateId).collect();
+    Ok(Owed { callbacks, tally: row.tally.into() })
 }
 
-/// Whether the case is known to be void.
+/// Whether the case is known to be void. Only a yes holds for good.
 pub(crate) async fn is_voided(pool: &PgPool, case: &str) -> sqlx::Result<bool> {
     sqlx::query_scalar!(
         r#"select exists (select 1 from voided_case where case_name = $1) as "voided!""#,

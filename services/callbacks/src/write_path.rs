@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 
 use crate::{
     domain::{
-        Command, Rejection, State,
+        Command, Parent, Rejection, State, Tally,
         callback::{missed_caller, verification_of},
         command::Cause,
         evolve, schedule, transitions,
@@ -45,14 +45,22 @@ impl CallbacksDomain {
         footprint.aggregates.extend(command.callback());
         match command {
             Command::AdoptPolicy(adopted) => footprint.aggregates.push(AggregateId(adopted.policy.clone())),
-            Command::CancelCase { callbacks, .. } => footprint.aggregates.extend_from_slice(callbacks),
-            Command::Schedule(schedule) => footprint.keys.extend(match &schedule.cause {
-                Cause::MissedCall { caller_key, .. } => {
-                    Some(missed_caller(&schedule.branch, &hex::encode(caller_key)))
+            Command::CancelCase { case, owed, .. } => {
+                footprint.aggregates.extend_from_slice(&owed.callbacks);
+                footprint.counters.push(Tally::counter(case));
+            }
+            Command::Schedule(schedule) => {
+                footprint.keys.extend(match &schedule.cause {
+                    Cause::MissedCall { caller_key, .. } => {
+                        Some(missed_caller(&schedule.branch, &hex::encode(caller_key)))
+                    }
+                    Cause::Verification(wanted) => Some(verification_of(&wanted.complaint.aggregate())),
+                    Cause::Promise { .. } | Cause::AfterHours => None,
+                });
+                if let Parent::Case(case) = schedule.name.parent() {
+                    footprint.counters.push(Tally::counter(case));
                 }
-                Cause::Verification(wanted) => Some(verification_of(&wanted.complaint.aggregate())),
-                Cause::Promise { .. } | Cause::AfterHours => None,
-            }),
+            }
             Command::EndVerification { complaint, .. } => footprint.keys.push(verification_of(complaint)),
             _ => {}
         }
@@ -86,8 +94,8 @@ impl Domain for CallbacksDomain {
         match command {
             Command::AdoptPolicy(adopted) => schedule::adopt(world, adopted, &book),
             Command::Schedule(wanted) => schedule::schedule(world, wanted, context, &book),
-            Command::CancelCase { case, callbacks, reason } => {
-                schedule::cancel_case(world, case, callbacks, reason, context, &book)
+            Command::CancelCase { case, owed, reason } => {
+                schedule::cancel_case(world, case, owed, reason, context, &book)
             }
             Command::EndVerification { complaint, reason } => {
                 schedule::end_verification(world, complaint, reason, context, &book)

@@ -8,6 +8,7 @@ use super::{
     callback::{Met, Verification},
     name::CallbackName,
     talk::Talk,
+    tally::Tally,
 };
 
 /// One command.
@@ -17,8 +18,8 @@ pub enum Command {
     AdoptPolicy(Box<PolicyAdopted>),
     /// An event of another service calls for a callback (B1).
     Schedule(Box<Schedule>),
-    /// The case held no concern: what was owed under it is owed no more. The callbacks are those found open before.
-    CancelCase { case: String, callbacks: Vec<AggregateId>, reason: String },
+    /// The case held no concern: what was owed under it is owed no more.
+    CancelCase { case: String, owed: Owed, reason: String },
     /// The complaint `complaints/{complaint}` was settled otherwise: nobody calls about it any more.
     EndVerification { complaint: String, reason: String },
     /// Takes the callback for oneself (B8).
@@ -45,6 +46,15 @@ pub enum Command {
     Due { callback: AggregateId },
     /// The calendar has changed (S3).
     Recompute { callback: AggregateId },
+}
+
+/// What was found owed under a case before anything was locked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// The open callbacks.
+    pub callbacks: Vec<AggregateId>,
+    /// Read together with them: while it stands, none has been added.
+    pub tally: Tally,
 }
 
 /// What an attempt met, with what its record needs.

@@ -10,10 +10,10 @@ use shouwen_proto::{
 };
 
 use super::{
-    Callback, State,
+    Callback, Parent, State, Tally,
     callback::{Kind, missed_caller, verification_of},
     codec,
-    command::{Cause, Schedule},
+    command::{Cause, Owed, Schedule},
     limits::{self, Limits, Rules},
     rejection::Rejection,
     transitions,
@@ -21,7 +21,7 @@ use super::{
 
 type Decided = Result<Decision<Event>, Refusal<Rejection>>;
 
-/// Makes a callback, or joins a missed call to the open one of its caller (K14). Making it twice changes nothing.
+/// Makes a callback, or joins a missed call to the open one of its caller (K14). Making it twice changes nothing; under a void case none is made.
 pub fn schedule(
     world: &World<'_, State>,
     schedule: &Schedule,
@@ -38,6 +38,13 @@ pub fn schedule(
             return coalesce(world, holder, call);
         }
     }
+    let mut counters = Vec::new();
+    if let Parent::Case(case) = schedule.name.parent() {
+        let Some(another) = Tally::locked(world, case).with_another(case) else {
+            return Ok(Decision::nothing(id));
+        };
+        counters.push(another);
+    }
     let mut events = Vec::new();
     if let Cause::Verification(wanted) = &schedule.cause
         && let Some(open) = open_verification(world, &wanted.complaint.aggregate())?
@@ -49,7 +56,7 @@ pub fn schedule(
         events = cancelled(open, LATER_ROUND, context, book);
     }
     events.push((id.clone(), scheduled(schedule, context.at, book)?));
-    Ok(Decision { events, counters: Vec::new(), primary: id })
+    Ok(Decision { events, counters, primary: id })
 }
 
 /// What a verification says that a later round of the same complaint replaces.
@@ -151,24 +158,27 @@ pub fn scheduled(schedule: &Schedule, began: DateTime<Utc>, book: &PolicyBook) -
     }))
 }
 
-/// Cancels those of the callbacks that are still open.
+/// Voids a case and cancels what is owed under it. Starts again where a callback was added since it was found out what is owed.
 pub fn cancel_case(
     world: &World<'_, State>,
     case: &str,
-    callbacks: &[AggregateId],
+    owed: &Owed,
     reason: &str,
     context: &DecideContext<'_>,
     book: &PolicyBook,
 ) -> Decided {
+    let tally = Tally::locked(world, case);
+    if tally != Tally::Void && tally != owed.tally {
+        return Err(Refusal::Moved);
+    }
     let mut events = Vec::new();
-    for id in callbacks {
+    for id in &owed.callbacks {
         let Some(callback) = world.state(id).and_then(State::callback) else { continue };
         if callback.is_open() && callback.name.case() == case {
             events.extend(cancelled(callback, reason, context, book));
         }
     }
-    let primary = callbacks.first().cloned().unwrap_or_else(|| AggregateId(case.to_owned()));
-    Ok(Decision { events, counters: Vec::new(), primary })
+    Ok(Decision { events, counters: vec![Tally::voided(case)], primary: AggregateId(case.to_owned()) })
 }
 
 /// Adopts a policy version that ownership approved (P1). Adopting it twice changes nothing.

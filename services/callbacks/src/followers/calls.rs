@@ -51,6 +51,7 @@ impl Follow<CallbacksDomain> for FollowCalls {
             Some(CallsEvent::CallEnded(ended)) if owes_after_hours(ended) => after_hours(call, ended)?,
             _ => return Ok(None),
         };
+        // Spares the sealing; what is not known yet turns out under the locks.
         let case = wanted.name.case();
         if !case.is_empty() && store::is_voided(&self.pool, case).await.map_err(unavailable)? {
             return Ok(None);

@@ -24,7 +24,7 @@ impl Follow<CallbacksDomain> for FollowOwnership {
                 let adopted = shouwen_policy::adoption(approved);
                 Ok(Some(submission(Command::AdoptPolicy(Box::new(adopted)))))
             }
-            Some(OwnershipEvent::CaseVoided(_)) => self.cancel(event).await,
+            Some(OwnershipEvent::CaseVoided(_)) => self.cancel(event).await.map(Some),
             _ => Ok(None),
         }
     }
@@ -44,14 +44,12 @@ impl Follow<CallbacksDomain> for FollowOwnership {
 }
 
 impl FollowOwnership {
-    async fn cancel(&self, event: &Event) -> Result<Option<Submission<Command>>, FollowError> {
+    /// Also where nothing is owed yet: a promise may be on its way.
+    async fn cancel(&self, event: &Event) -> Result<Submission<Command>, FollowError> {
         let case = event.aggregate.clone();
-        let callbacks = store::open_of_case(&self.pool, &case).await.map_err(unavailable)?;
-        if callbacks.is_empty() {
-            return Ok(None);
-        }
+        let owed = store::owed_of_case(&self.pool, &case).await.map_err(unavailable)?;
         let reason = CASE_VOIDED.to_owned();
-        Ok(Some(submission(Command::CancelCase { case, callbacks, reason })))
+        Ok(submission(Command::CancelCase { case, owed, reason }))
     }
 }
 

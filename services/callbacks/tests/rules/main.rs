@@ -9,3 +9,4 @@ mod properties;
 mod results;
 mod service;
 mod verification;
+mod voiding;
