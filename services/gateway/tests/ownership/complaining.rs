@@ -53,6 +53,26 @@ async fn o8_a_case_does_not_end_before_its_complaints() {
     assert_eq!(ground.count("case_closed").await, 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn o8_a_complaint_racing_the_clients_word_leaves_the_case_open() {
+    let (ground, one) = Ground::at(tuesday()).await;
+    let other = ground.another().await;
+    for round in 0..20 {
+        let name = one.desk("zhang").open(&format!("r-{round}"), &format!("R-{round}")).await;
+        let complaint = format!("{name}/complaints/cp-{round}");
+        one.complaints().filed(one.here().await, &complaint, &["zhang"]);
+        let zhang = other.desk("zhang");
+        let (confirmed, ()) = tokio::join!(zhang.confirm(&name, true), one.followed());
+        // Too late either way: the complaint is open, or the person is not responsible any more.
+        if let Err(refused) = &confirmed {
+            assert!(["COMPLAINT_OPEN", "NOT_RESPONSIBLE"].contains(&&*refused.reason), "{refused:?}");
+        }
+        let after = case(&one, &name).await;
+        assert_eq!((after.state(), &after.open_complaints[..]), (State::Open, &[complaint][..]));
+        assert_eq!(after.reopen_count, i32::from(confirmed.is_ok()));
+    }
+}
+
 #[tokio::test]
 async fn c9_the_case_ends_with_its_last_complaint_as_that_ended() {
     use ComplaintEnd::{Answered, Declined, Explained, Satisfied, Unreachable};
