@@ -151,7 +151,7 @@ impl Phone {
         };
         let kind = if number.len() == 11 && matches!(number.as_bytes(), [b'1', b'3'..=b'9', ..]) {
             Some(Kind::Mobile)
-        } else if number.len() == 10 && !zero && (number.starts_with("400") || number.starts_with("800")) {
+        } else if number.len() == 10 && is_service(number) {
             Some(Kind::Service)
         } else if zero || behind_country_code {
             landline(number)
@@ -173,9 +173,15 @@ impl Phone {
     }
 }
 
+/// 400 and 800 are no area codes: a number has one kind, whether or not somebody writes a zero in front.
+fn is_service(number: &str) -> bool {
+    number.starts_with("400") || number.starts_with("800")
+}
+
 /// Beijing (10) and the big cities (2x) have eight digits behind their area code, the others seven or eight.
 fn landline(number: &str) -> Option<Kind> {
     let (area_len, lengths) = match number.as_bytes() {
+        _ if is_service(number) => return None,
         [b'1', b'0', ..] | [b'2', _, ..] => (2, 8..=8),
         [b'3'..=b'9', ..] => (3, 7..=8),
         _ => return None,

@@ -60,9 +60,19 @@ fn all_spellings_of_a_landline_are_one() {
         ("021 6888 1234", "+862168881234"),
         ("400-888-1234", "+864008881234"),
         ("800 888 1234", "+868008881234"),
+        ("0400-100-0000", "+864001000000"),
     ] {
         assert_eq!(normalised(text), expected, "{text}");
     }
+}
+
+#[test]
+fn l10_a_service_number_written_as_if_400_were_an_area_code_is_the_same_number() {
+    let (plain, with_zero) = (Phone::parse("4001000000").unwrap(), Phone::parse("04001000000").unwrap());
+    assert_eq!(plain, with_zero);
+    assert_eq!(Phone::parse(with_zero.expose()).unwrap(), plain);
+    assert_eq!(with_zero.masked(), "400****000");
+    assert_eq!(Phone::parse("0400 1000 0000"), Err(PhoneError::NotANumber));
 }
 
 #[test]
@@ -154,7 +164,8 @@ fn spelt() -> impl Strategy<Value = (String, String)> {
     let mobile = "1[3-9][0-9]{9}".prop_map(|number| (number.clone(), number));
     let landline = prop_oneof![
         "(10|2[0-9])[1-9][0-9]{7}".prop_map(|number| number),
-        "[3-9][0-9]{2}[1-9][0-9]{6,7}".prop_map(|number| number),
+        // 400 and 800 are no area codes.
+        "([35679][0-9]|[48][1-9])[0-9][1-9][0-9]{6,7}".prop_map(|number| number),
     ]
     .prop_map(|number| (number.clone(), format!("0{number}")));
     let prefix = prop::sample::select(vec!["", "+86", "0086 ", "86", "（+86）", "+86-"]);
