@@ -48,7 +48,7 @@ pub(super) fn approve(complaint: &Complaint, who: &Who) -> Result<Vec<Event>, Re
 pub(super) fn send_back(
     complaint: &Complaint,
     who: &Who,
-    remarks: &Option<Private>,
+    remarks: Option<&Private>,
 ) -> Result<Vec<Event>, Rejection> {
     let (proposal, level) = waiting(complaint, "ReturnProposal")?;
     if proposal.proposer == who.employee {
@@ -60,7 +60,7 @@ pub(super) fn send_back(
     Ok(vec![Event::ProposalReturned(ProposalReturned {
         level: level.number(),
         approver: who.employee.clone(),
-        remarks: remarks.clone(),
+        remarks: remarks.cloned(),
     })])
 }
 

@@ -25,8 +25,8 @@ pub(super) fn communicate(
     complaint: &Complaint,
     employee: &str,
     unit: &str,
-    person: &Option<Private>,
-    content: &Option<Private>,
+    person: Option<&Private>,
+    content: Option<&Private>,
     time: Option<DateTime<Utc>>,
     setting: &Setting<'_>,
 ) -> Result<Vec<Event>, Rejection> {
@@ -39,9 +39,9 @@ pub(super) fn communicate(
     }
     Ok(vec![Event::CommunicationRecorded(CommunicationRecorded {
         unit: unit.to_owned(),
-        person: person.clone(),
+        person: person.cloned(),
         communicate_time: codec::timestamp(time),
-        content: content.clone(),
+        content: content.cloned(),
         employee: employee.to_owned(),
     })])
 }
@@ -51,7 +51,7 @@ pub(super) fn reply(
     complaint: &Complaint,
     employee: &str,
     kind: ReplyKind,
-    text: &Option<Private>,
+    text: Option<&Private>,
 ) -> Result<Vec<Event>, Rejection> {
     match complaint.stage {
         Stage::Handling | Stage::Proposed { .. }
@@ -66,7 +66,7 @@ pub(super) fn reply(
     }
     Ok(vec![Event::ReplyRecorded(ReplyRecorded {
         kind: kind.number(),
-        text: text.clone(),
+        text: text.cloned(),
         employee: employee.to_owned(),
     })])
 }
@@ -113,7 +113,7 @@ pub(super) fn record_measure(
     employee: &str,
     measure: i32,
     done: bool,
-    note: &Option<Private>,
+    note: Option<&Private>,
 ) -> Result<Vec<Event>, Rejection> {
     let proposal = match &complaint.stage {
         Stage::Approved { proposal } => proposal,
@@ -130,7 +130,7 @@ pub(super) fn record_measure(
     Ok(vec![Event::MeasureRecorded(MeasureRecorded {
         measure,
         done,
-        note: note.clone(),
+        note: note.cloned(),
         employee: employee.to_owned(),
     })])
 }

@@ -81,7 +81,7 @@ pub(super) fn accept(
 pub(super) fn decline(
     complaint: &Complaint,
     employee: &str,
-    explanation: &Option<Private>,
+    explanation: Option<&Private>,
     setting: &Setting<'_>,
 ) -> Result<Vec<Event>, Rejection> {
     if complaint.stage != Stage::Filed {
@@ -89,7 +89,7 @@ pub(super) fn decline(
     }
     Ok(vec![Event::ComplaintDeclined(ComplaintDeclined {
         number: number(complaint, setting)?,
-        explanation: explanation.clone(),
+        explanation: explanation.cloned(),
         declined_by: employee.to_owned(),
         case: complaint.name.case().to_owned(),
     })])

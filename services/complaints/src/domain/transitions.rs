@@ -64,16 +64,24 @@ fn acted(complaint: &Complaint, act: &Act, setting: &Setting<'_>) -> Result<Vec<
         Action::Accept { severity, complex, vip } => {
             intake::accept(complaint, employee, *severity, *complex, *vip, setting)
         }
-        Action::Decline { explanation } => intake::decline(complaint, employee, explanation, setting),
-        Action::Communicate { unit, person, content, time } => {
-            handling::communicate(complaint, employee, unit, person, content, *time, setting)
+        Action::Decline { explanation } => {
+            intake::decline(complaint, employee, explanation.as_ref(), setting)
         }
-        Action::Reply { kind, text } => handling::reply(complaint, employee, *kind, text),
+        Action::Communicate { unit, person, content, time } => handling::communicate(
+            complaint,
+            employee,
+            unit,
+            person.as_ref(),
+            content.as_ref(),
+            *time,
+            setting,
+        ),
+        Action::Reply { kind, text } => handling::reply(complaint, employee, *kind, text.as_ref()),
         Action::Propose(proposing) => handling::propose(complaint, employee, proposing, setting),
         Action::Approve => approval::approve(complaint, who),
-        Action::Return { remarks } => approval::send_back(complaint, who, remarks),
+        Action::Return { remarks } => approval::send_back(complaint, who, remarks.as_ref()),
         Action::RecordMeasure { measure, done, note } => {
-            handling::record_measure(complaint, employee, *measure, *done, note)
+            handling::record_measure(complaint, employee, *measure, *done, note.as_ref())
         }
         Action::Complete { client } => handling::complete(complaint, employee, client),
         Action::Reopen { reason } => ending::reopen(complaint, reason, setting),
