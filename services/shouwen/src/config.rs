@@ -6,6 +6,7 @@ use std::{
     path::PathBuf,
 };
 
+use opentelemetry::metrics::Meter;
 use serde::{Deserialize, Serialize};
 use shouwen_gateway::edge::{BackendConfig, EdgeConfig};
 use shouwen_runtime::{
@@ -104,6 +105,7 @@ impl Default for VaultConfig {
 pub(crate) struct EngineConfig {
     pub(crate) queue: usize,
     pub(crate) batch_commands: usize,
+    pub(crate) batch_bytes: usize,
     pub(crate) write_timeout: Period,
     pub(crate) sweep_interval: Period,
     pub(crate) feed_poll: Period,
@@ -116,6 +118,7 @@ impl Default for EngineConfig {
         Self {
             queue: options.queue,
             batch_commands: options.batch_commands,
+            batch_bytes: options.batch_bytes,
             write_timeout: options.write_timeout.into(),
             sweep_interval: options.sweep_interval.into(),
             feed_poll: options.feed_poll.into(),
@@ -125,10 +128,13 @@ impl Default for EngineConfig {
 }
 
 impl EngineConfig {
-    pub(crate) fn options(&self) -> shouwen_engine::Options {
+    /// The engine's options; its numbers go to `meter`.
+    pub(crate) fn options(&self, meter: Meter) -> shouwen_engine::Options {
         shouwen_engine::Options {
+            meter: Some(meter),
             queue: self.queue,
             batch_commands: self.batch_commands,
+            batch_bytes: self.batch_bytes,
             write_timeout: self.write_timeout.get(),
             sweep_interval: self.sweep_interval.get(),
             feed_poll: self.feed_poll.get(),
@@ -161,7 +167,7 @@ impl Default for AuditConfig {
 pub(crate) struct MigrateConfig {
     /// A role that may create roles and schemas.
     pub(crate) admin: DatabaseConfig,
-    /// Passwords of the runtime roles by service (`ownership`, `calls`, `callbacks`); a role without one keeps what it has.
+    /// Passwords of the runtime roles by service (`ownership`, `calls`, `callbacks`, `clients`, `complaints`); a role without one keeps what it has.
     pub(crate) passwords: BTreeMap<String, Secret>,
     pub(crate) telemetry: TelemetryConfig,
 }

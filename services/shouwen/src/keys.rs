@@ -17,13 +17,22 @@ use serde::{Deserialize, Serialize};
 use shouwen_access::token::Issuer;
 use shouwen_vault::Keyring;
 
+use crate::cli::ServiceName;
+
 /// Who signs contexts for whom: the gateway for all, and each service for those whose feed it follows.
-pub(crate) const PAIRS: [(&str, &str); 5] = [
+pub(crate) const PAIRS: [(&str, &str); 12] = [
     ("gateway", "calls"),
     ("gateway", "callbacks"),
+    ("gateway", "clients"),
+    ("gateway", "complaints"),
     ("calls", "ownership"),
     ("callbacks", "ownership"),
     ("callbacks", "calls"),
+    ("callbacks", "complaints"),
+    ("clients", "ownership"),
+    ("complaints", "ownership"),
+    ("complaints", "clients"),
+    ("complaints", "callbacks"),
 ];
 
 /// Everything that is random.
@@ -34,6 +43,20 @@ pub(crate) struct SuiteKeys {
     pub(crate) contexts: BTreeMap<String, String>,
     /// Passwords of the runtime roles by service.
     pub(crate) passwords: BTreeMap<String, String>,
+}
+
+impl SuiteKeys {
+    /// Makes what is missing: all of it at first, later what a newer release has a new service for. Answers whether anything was.
+    fn complete(&mut self) -> bool {
+        let before = self.contexts.len() + self.passwords.len();
+        for (issuer, audience) in PAIRS {
+            self.contexts.entry(format!("{issuer}-{audience}")).or_insert_with(random);
+        }
+        for service in ServiceName::ALL {
+            self.passwords.entry(service.service().to_owned()).or_insert_with(|| hex::encode(random_bytes()));
+        }
+        self.contexts.len() + self.passwords.len() > before
+    }
 }
 
 /// The folder of keys.
@@ -55,25 +78,16 @@ impl KeyFolder {
     pub(crate) fn open(folder: &Path) -> Result<Self, KeyError> {
         fs::create_dir_all(folder).map_err(|error| problem(folder, &error))?;
         let suite_file = folder.join("suite.toml");
-        let suite = if suite_file.exists() {
+        let mut suite = if suite_file.exists() {
             let text = fs::read_to_string(&suite_file).map_err(|error| problem(&suite_file, &error))?;
             toml::from_str(&text).map_err(|error| problem(&suite_file, &error))?
         } else {
-            let suite = SuiteKeys {
-                page_tokens: random(),
-                contexts: PAIRS
-                    .iter()
-                    .map(|(issuer, audience)| (format!("{issuer}-{audience}"), random()))
-                    .collect(),
-                passwords: ["ownership", "calls", "callbacks"]
-                    .into_iter()
-                    .map(|service| (service.to_owned(), hex::encode(random_bytes())))
-                    .collect(),
-            };
+            SuiteKeys { page_tokens: random(), contexts: BTreeMap::new(), passwords: BTreeMap::new() }
+        };
+        if suite.complete() {
             let text = toml::to_string(&suite).map_err(|error| problem(&suite_file, &error))?;
             write_private(&suite_file, text.as_bytes()).map_err(|error| problem(&suite_file, &error))?;
-            suite
-        };
+        }
         Ok(Self { folder: folder.to_owned(), suite })
     }
 

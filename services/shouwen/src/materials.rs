@@ -11,7 +11,12 @@ use shouwen_access::{
     token::{KeySource, TokenSettings, TokenVerifier},
 };
 use shouwen_engine::FeedSource;
-use shouwen_runtime::{channel, clock::MachineClock, tls::TlsReloader};
+use shouwen_gateway::Directory;
+use shouwen_runtime::{
+    channel::{self, Channel},
+    clock::MachineClock,
+    tls::TlsReloader,
+};
 use shouwen_serving::feed_source;
 use shouwen_vault::Keyring;
 
@@ -26,6 +31,8 @@ pub(crate) struct Materials {
     pub(crate) tls: Option<TlsReloader>,
     pub(crate) audit_key: Option<Ed25519KeyPair>,
     feeds: BTreeMap<&'static str, FeedSource>,
+    /// The gateway only: finds clients by what they say.
+    directory: Option<Directory>,
 }
 
 impl Materials {
@@ -56,7 +63,19 @@ impl Materials {
                 None => None,
             },
             feeds: feeds(service, config)?,
+            directory: match service {
+                ServiceName::Gateway => {
+                    let (channel, signer) = peer(service, config, "clients")?;
+                    Some(Directory::new(channel, signer, MachineClock::system()))
+                }
+                _ => None,
+            },
         })
+    }
+
+    /// The directory of clients; the gateway's only.
+    pub(crate) fn directory(&self) -> Result<Directory, ServeError> {
+        self.directory.clone().ok_or_else(|| "only the gateway has a directory of clients".into())
     }
 
     /// The feed of a service that this one follows.
@@ -71,9 +90,10 @@ impl Materials {
 /// Whose feeds a service follows.
 fn followed(service: ServiceName) -> &'static [&'static str] {
     match service {
-        ServiceName::Gateway => &["calls", "callbacks"],
-        ServiceName::Calls => &["ownership"],
-        ServiceName::Callbacks => &["ownership", "calls"],
+        ServiceName::Gateway => &["calls", "callbacks", "clients", "complaints"],
+        ServiceName::Calls | ServiceName::Clients => &["ownership"],
+        ServiceName::Callbacks => &["ownership", "calls", "complaints"],
+        ServiceName::Complaints => &["ownership", "clients", "callbacks"],
     }
 }
 
@@ -81,23 +101,35 @@ fn feeds(
     service: ServiceName,
     config: &ServeConfig,
 ) -> Result<BTreeMap<&'static str, FeedSource>, ServeError> {
+    let mut feeds = BTreeMap::new();
+    for of in followed(service) {
+        let (channel, signer) = peer(service, config, of)?;
+        feeds.insert(*of, feed_source(channel, signer, MachineClock::system()));
+    }
+    Ok(feeds)
+}
+
+/// The way to another service, and what signs for it.
+fn peer(
+    service: ServiceName,
+    config: &ServeConfig,
+    of: &'static str,
+) -> Result<(Channel, ContextSigner), ServeError> {
     // What the gateway follows are the backends that it serves.
     let (issuer, table, peers) = match service {
         ServiceName::Gateway => (GATEWAY, "edge.backends", &config.edge.backends),
-        ServiceName::Calls | ServiceName::Callbacks => (service.service(), "peers", &config.peers),
+        _ => (service.service(), "peers", &config.peers),
     };
-    let mut feeds = BTreeMap::new();
-    for of in followed(service) {
-        let setting = format!("{table}.{of}");
-        let peer = peers.get(*of).ok_or_else(|| {
-            format!("{setting}: addresses and key of service `{of}` are not configured, but its feed must be followed")
-        })?;
-        let channel = channel::connect(&peer.addresses, &config.channel)
-            .map_err(|error| format!("{setting}.addresses: {error}"))?;
-        let key = context_key(&peer.key_id, peer.key.expose(), &setting)?;
-        feeds.insert(*of, feed_source(channel, ContextSigner::new(issuer, *of, key), MachineClock::system()));
-    }
-    Ok(feeds)
+    let setting = format!("{table}.{of}");
+    let peer = peers.get(of).ok_or_else(|| {
+        format!(
+            "{setting}: addresses and key of service `{of}` are not configured, but its feed must be followed"
+        )
+    })?;
+    let channel = channel::connect(&peer.addresses, &config.channel)
+        .map_err(|error| format!("{setting}.addresses: {error}"))?;
+    let key = context_key(&peer.key_id, peer.key.expose(), &setting)?;
+    Ok((channel, ContextSigner::new(issuer, of, key)))
 }
 
 fn verifier(service: ServiceName, config: &ServeConfig) -> Result<ContextVerifier, ServeError> {

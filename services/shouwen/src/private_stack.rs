@@ -13,7 +13,7 @@ use shouwen_access::{
     token::{Issuer, TokenClaims},
 };
 use shouwen_engine::clock;
-use shouwen_gateway::{domain::Mutants, edge::BackendConfig};
+use shouwen_gateway::edge::BackendConfig;
 use shouwen_runtime::{
     clock::now,
     config::{Period, Secret},
@@ -31,7 +31,7 @@ use crate::{
     config::{AcceptedKey, ServeConfig},
     keys::{KeyError, KeyFolder, PAIRS, write_private},
     materials::Materials,
-    serve::{Listeners, Parts, ServeError, schema, serve},
+    serve::{Listeners, Mutants, Parts, ServeError, schema, serve},
 };
 
 /// Issuer and audience of the tokens of a private stack.

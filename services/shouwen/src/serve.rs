@@ -13,7 +13,7 @@ use shouwen_runtime::{
     postgres, server, shutdown,
     telemetry::{Metrics, RpcMetrics, Telemetry},
 };
-use shouwen_vault::Vault;
+use shouwen_vault::{REWRAP_INTERVAL, Vault};
 use sqlx::PgPool;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -49,7 +49,7 @@ pub(crate) async fn run(options: cli::Serve) -> CommandResult {
     let admin_stop = CancellationToken::new();
     let admin =
         tokio::spawn(admin::serve_admin(admin, metrics.clone(), readiness.clone(), admin_stop.clone()));
-    let parts = Parts { metrics, readiness, stop, mutants: shouwen_gateway::domain::Mutants::default() };
+    let parts = Parts { metrics, readiness, stop, mutants: Mutants::default() };
     serve(options.service, config, materials, listeners, parts).await?;
     admin_stop.cancel();
     admin.await??;
@@ -78,7 +78,7 @@ impl Listeners {
                     .await
                     .map_err(|error| cannot_bind(config.internal_listen, &error))?,
             ),
-            ServiceName::Calls | ServiceName::Callbacks => None,
+            _ => None,
         };
         Ok(Self { main, internal })
     }
@@ -90,7 +90,14 @@ pub(crate) struct Parts {
     pub(crate) metrics: Metrics,
     pub(crate) readiness: Readiness,
     pub(crate) stop: CancellationToken,
-    pub(crate) mutants: shouwen_gateway::domain::Mutants,
+    pub(crate) mutants: Mutants,
+}
+
+/// Rules that a simulation switches off to see its own check turn red, by service. No configuration reaches them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mutants {
+    pub(crate) ownership: shouwen_gateway::domain::Mutants,
+    pub(crate) complaints: shouwen_complaints::Mutants,
 }
 
 /// The schema of a service.
@@ -99,6 +106,8 @@ pub(crate) fn schema(service: ServiceName) -> Schema {
         ServiceName::Gateway => shouwen_gateway::schema(),
         ServiceName::Calls => shouwen_calls::schema(),
         ServiceName::Callbacks => shouwen_callbacks::schema(),
+        ServiceName::Clients => shouwen_clients::schema(),
+        ServiceName::Complaints => shouwen_complaints::schema(),
     }
 }
 
@@ -142,6 +151,11 @@ pub(crate) async fn serve(
     if let Some(key) = audit_key {
         tasks.spawn(write_checkpoints(pool.clone(), name, key, config.audit.clone(), parts.stop.clone()));
     }
+    let (vault, stop) = (prepared.vault.clone(), parts.stop.clone());
+    tasks.spawn(async move {
+        vault.keep_wrapped(REWRAP_INTERVAL, stop).await;
+        Ok(())
+    });
     let stopped = prepared.start(service, contract, listeners, &mut tasks).await?;
     serving.ready();
     tracing::info!(service = name, "serving");
@@ -261,7 +275,7 @@ impl Prepared<'_> {
         tasks: &mut JoinSet<Result<(), ServeError>>,
     ) -> Result<Stopped, ServeError> {
         let connect = self.config.database.connect_options()?;
-        let options = self.config.engine.options();
+        let options = self.config.engine.options(self.parts.metrics.meter("shouwen"));
         let stop = self.parts.stop.clone();
         match service {
             ServiceName::Gateway => {
@@ -276,8 +290,11 @@ impl Prepared<'_> {
                     feeds: shouwen_gateway::Feeds {
                         calls: self.materials.feed("calls")?,
                         callbacks: self.materials.feed("callbacks")?,
+                        clients: self.materials.feed("clients")?,
+                        complaints: self.materials.feed("complaints")?,
                     },
-                    mutants: self.parts.mutants,
+                    directory: self.materials.directory()?,
+                    mutants: self.parts.mutants.ownership,
                 })
                 .await?;
                 if let Some(internal) = listeners.internal {
@@ -313,7 +330,43 @@ impl Prepared<'_> {
                     feeds: shouwen_callbacks::Feeds {
                         ownership: self.materials.feed("ownership")?,
                         calls: self.materials.feed("calls")?,
+                        complaints: self.materials.feed("complaints")?,
                     },
+                })
+                .await?;
+                self.backend(&contract, listeners.main, running.routes(), tasks).await?;
+                Ok(Box::pin(async move { running.engine.stopped().await }))
+            }
+            ServiceName::Clients => {
+                let running = shouwen_clients::Service::start(shouwen_clients::Dependencies {
+                    pool: self.pool.clone(),
+                    connect,
+                    vault: self.vault.clone(),
+                    pages: self.materials.pages.clone(),
+                    clock: self.clock.clone(),
+                    options,
+                    stop,
+                    feeds: shouwen_clients::Feeds { ownership: self.materials.feed("ownership")? },
+                })
+                .await?;
+                self.backend(&contract, listeners.main, running.routes(), tasks).await?;
+                Ok(Box::pin(async move { running.engine.stopped().await }))
+            }
+            ServiceName::Complaints => {
+                let running = shouwen_complaints::Service::start(shouwen_complaints::Dependencies {
+                    pool: self.pool.clone(),
+                    connect,
+                    vault: self.vault.clone(),
+                    pages: self.materials.pages.clone(),
+                    clock: self.clock.clone(),
+                    options,
+                    stop,
+                    feeds: shouwen_complaints::Feeds {
+                        ownership: self.materials.feed("ownership")?,
+                        clients: self.materials.feed("clients")?,
+                        callbacks: self.materials.feed("callbacks")?,
+                    },
+                    mutants: self.parts.mutants.complaints,
                 })
                 .await?;
                 self.backend(&contract, listeners.main, running.routes(), tasks).await?;

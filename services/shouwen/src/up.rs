@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use crate::{
     CommandResult, cli,
     private_stack::{PrivateStack, StackOptions},
+    serve::Mutants,
 };
 
 /// The first administrator of a new data directory.
@@ -34,7 +35,7 @@ pub(crate) async fn run(options: cli::Up) -> CommandResult {
             listen: options.listen,
             simulate_from: options.simulate_from,
             administrator: ADMINISTRATOR.to_owned(),
-            mutants: shouwen_gateway::domain::Mutants::default(),
+            mutants: Mutants::default(),
             rate: 100,
         },
         stop.clone(),
