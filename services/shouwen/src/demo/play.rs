@@ -30,7 +30,7 @@ use super::{
     feeds::Feeds,
     input::{Client, Input, Place, RejectedLine},
     progress::Progress,
-    simulation::Simulation,
+    simulation::{Service, Simulation},
     timeline::{self, What},
 };
 
@@ -108,6 +108,9 @@ impl<'a> Play<'a> {
         let steps = timeline::steps(self.input);
         let mut contacts = 0;
         for (number, step) in steps.iter().enumerate() {
+            if number % READ_EVERY == 0 {
+                self.simulation.doubt();
+            }
             self.simulation.advance(step.at).await?;
             if number % READ_EVERY == 0 {
                 self.feeds.read_until(self.simulation.heads()).await?;
@@ -126,11 +129,13 @@ impl<'a> Play<'a> {
         }
         let last = steps.last().map_or(self.simulation.now(), |step| step.at);
         self.simulation.advance(last + chrono::TimeDelta::days(1)).await?;
+        self.simulation.doubt();
+        self.simulation.settle().await?;
         self.feeds.read_until(self.simulation.heads()).await
     }
 
     async fn import_roster(&mut self) -> Result<(), DemoError> {
-        self.simulation.stirred();
+        self.simulation.called(Service::Ownership);
         let who = Who::of(self.input.administrator());
         let entries = roster(self.input);
         for (number, entries) in entries.chunks(ENTRIES).enumerate() {
@@ -193,7 +198,7 @@ impl<'a> Play<'a> {
         })
         .await?
         .map_err(|refused| DemoError::call("ApprovePolicy", refused))?;
-        self.simulation.stirred();
+        self.simulation.called(Service::Ownership);
         Ok(())
     }
 

@@ -85,7 +85,7 @@ impl Product {
 /// Reads everything after the play.
 pub(super) async fn collect(play: Play<'_>) -> Result<Product, DemoError> {
     let (api, observer) = (play.api, &play.observer);
-    let statuses = play.simulation.statuses(None).await?;
+    let statuses = play.simulation.statuses().await?;
     let cases = cases(api, observer).await?;
     let mut contacts = Vec::new();
     for branch in branches(api, observer).await? {

@@ -46,7 +46,7 @@ impl Progress {
     pub(super) fn before(&mut self, what: &str, done: usize, of: usize) {
         match &mut self.form {
             Form::Bar(bar) => bar.set_message(format!("{what} {done}/{of}")),
-            Form::Lines { last, .. } if last.elapsed() >= EVERY || done == of => {
+            Form::Lines { last, .. } if last.elapsed() >= EVERY => {
                 *last = Instant::now();
                 // Nobody may be listening; the play goes on.
                 let _unheard = writeln!(stderr().lock(), "{what} {done}/{of}");

@@ -1,10 +1,10 @@
 //! Simulated time over all services: it is moved on only when everything is idle, never past a deadline, and all services confirm a step before
 //! any of them does what has become due. It decides nothing about what happens at a time.
 //!
-//! Most of a play's time is spent here, so no round of calls is made that says nothing new: a step to a time at which nothing is due needs no second
-//! word to let services go on, since none has anything to go on with; and everything is idle as soon as no head has moved while every service has read
-//! all others up to those very heads. Whoever wrote something after that would have had a cause, and there is none: an event further on would have moved
-//! a head, what is due or being worked on would have been seen.
+//! Most of a play's time is spent here, so nobody is asked what is known. Once everything is idle, a service does something only because it was called,
+//! because something of its own became due, or because a ledger that it follows has moved. So after a call only the called service and ownership, in which
+//! the edge records first touches, are looked at; after a step those that had something due; and then, as long as ledgers move, whoever follows them.
+//! Now and then all of them are looked at all the same ([`Simulation::doubt`]).
 
 use std::time::{Duration, Instant};
 
@@ -29,14 +29,39 @@ pub(super) const SERVICES: [&str; 5] = ["ownership", "calls", "callbacks", "clie
 /// Positions of ledgers, in the order of [`SERVICES`].
 pub(super) type Heads = [i64; 5];
 
-/// Which feeds each of them follows.
-const FOLLOWS: [(&str, &[&str]); 5] = [
-    ("ownership", &["calls", "callbacks", "clients", "complaints"]),
-    ("calls", &["ownership"]),
-    ("callbacks", &["ownership", "calls", "complaints"]),
-    ("clients", &["ownership"]),
-    ("complaints", &["ownership", "clients", "callbacks"]),
-];
+/// One of [`SERVICES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    Ownership,
+    Calls,
+    Callbacks,
+    Clients,
+    Complaints,
+}
+
+impl Service {
+    const ALL: [Self; 5] = [Self::Ownership, Self::Calls, Self::Callbacks, Self::Clients, Self::Complaints];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ownership => "ownership",
+            Self::Calls => "calls",
+            Self::Callbacks => "callbacks",
+            Self::Clients => "clients",
+            Self::Complaints => "complaints",
+        }
+    }
+
+    /// Whose feeds it follows.
+    fn follows(self) -> &'static [Self] {
+        match self {
+            Self::Ownership => &[Self::Calls, Self::Callbacks, Self::Clients, Self::Complaints],
+            Self::Calls | Self::Clients => &[Self::Ownership],
+            Self::Callbacks => &[Self::Ownership, Self::Calls, Self::Complaints],
+            Self::Complaints => &[Self::Ownership, Self::Clients, Self::Callbacks],
+        }
+    }
+}
 
 /// How long everything may take to become idle without anything moving.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,21 +71,27 @@ pub(super) struct Simulation<'a> {
     api: &'a Api,
     administrator: Who,
     now: DateTime<Utc>,
-    /// Set while everything is known to be idle.
-    settled: Option<Settled>,
-    heads: Heads,
+    /// Services that may be doing something.
+    suspects: Vec<Service>,
+    known: [Known; 5],
 }
 
-/// Everything is idle.
-#[derive(Clone, Copy)]
-struct Settled {
-    /// What is due next in any service.
+/// What was read of a service last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    head: i64,
     next_due: Option<DateTime<Utc>>,
 }
 
 impl<'a> Simulation<'a> {
     pub(super) fn new(api: &'a Api, administrator: Who, start: DateTime<Utc>) -> Self {
-        Self { api, administrator, now: start, settled: None, heads: Heads::default() }
+        Self {
+            api,
+            administrator,
+            now: start,
+            suspects: Service::ALL.to_vec(),
+            known: <[Known; 5]>::default(),
+        }
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
@@ -69,12 +100,24 @@ impl<'a> Simulation<'a> {
 
     /// Heads of the ledgers, in the order of [`SERVICES`], when everything was idle last.
     pub(super) fn heads(&self) -> Heads {
-        self.heads
+        self.known.map(|known| known.head)
     }
 
-    /// Somebody called: nothing is known to be idle any more.
-    pub(super) fn stirred(&mut self) {
-        self.settled = None;
+    /// Somebody calls a method of a service, through the gateway.
+    pub(super) fn called(&mut self, service: Service) {
+        self.suspect(Service::Ownership);
+        self.suspect(service);
+    }
+
+    /// Looks at every service next time, whatever is known.
+    pub(super) fn doubt(&mut self) {
+        self.suspects = Service::ALL.to_vec();
+    }
+
+    fn suspect(&mut self, service: Service) {
+        if !self.suspects.contains(&service) {
+            self.suspects.push(service);
+        }
     }
 
     /// Lets the time come, with everything that is due until then and at it. A time that has passed is now.
@@ -85,12 +128,16 @@ impl<'a> Simulation<'a> {
                 return Ok(());
             }
             let next = due.map_or(to, |due| due.min(to));
-            if due.is_some_and(|due| due <= next) {
-                self.step(self.now, next, false).await?;
+            // Where nothing is due there is nothing that could go on too early.
+            let alone = due.is_none_or(|due| due > next);
+            self.step(self.now, next, alone).await?;
+            if !alone {
                 self.step(next, next, true).await?;
-                self.settled = None;
-            } else {
-                self.step(self.now, next, true).await?;
+                for service in Service::ALL {
+                    if self.read(service).next_due.is_some_and(|due| due <= next) {
+                        self.suspect(service);
+                    }
+                }
             }
             self.now = next;
         }
@@ -98,37 +145,98 @@ impl<'a> Simulation<'a> {
 
     /// Waits until everything is idle and nothing is due, and returns what is due next.
     pub(super) async fn settle(&mut self) -> Result<Option<DateTime<Utc>>, DemoError> {
-        if let Some(settled) = self.settled {
-            return Ok(settled.next_due);
-        }
-        let mut former: Option<Reading> = None;
-        let mut still_since = Instant::now();
-        loop {
-            // What was read of a ledger once stays; services wait until they have followed it there.
-            let known = self.heads;
-            let reading = Reading::of(&self.statuses(Some(known)).await?, self.now)?;
-            self.heads = reading.heads;
-            if reading.busy.is_none() && reading.heads == known {
-                self.settled = Some(Settled { next_due: reading.next_due });
-                return Ok(reading.next_due);
+        let mut waiting = false;
+        let mut last_move = Instant::now();
+        while !self.suspects.is_empty() {
+            let suspects = std::mem::take(&mut self.suspects);
+            let statuses = self.statuses_of(&suspects, waiting).await?;
+            waiting = true;
+            for (service, status) in suspects.iter().zip(&statuses) {
+                if self.take(*service, status)? {
+                    last_move = Instant::now();
+                    for follower in
+                        Service::ALL.into_iter().filter(|follower| follower.follows().contains(service))
+                    {
+                        self.suspect(follower);
+                    }
+                }
             }
-            if former.as_ref() != Some(&reading) {
-                still_since = Instant::now();
-            } else if still_since.elapsed() > PATIENCE {
-                let why = reading.busy.unwrap_or_default();
+            let mut why = None;
+            for (service, status) in suspects.iter().zip(&statuses) {
+                if let Some(busy) = self.busy(*service, status) {
+                    why = Some(busy);
+                    self.suspect(*service);
+                    // It may have read further than what is known of the ledger.
+                    service.follows().iter().for_each(|feed| self.suspect(*feed));
+                }
+            }
+            if self.known.iter().any(|known| known.next_due.is_some_and(|due| due <= self.now)) {
+                // It became due after the clock was moved, so that nobody looks for it.
+                self.step(self.now, self.now, true).await?;
+            }
+            if let Some(why) = why.filter(|_| last_move.elapsed() > PATIENCE) {
                 return Err(DemoError::Stuck { at: self.now, seconds: PATIENCE.as_secs(), why });
             }
-            former = Some(reading);
         }
+        Ok(self.known.iter().filter_map(|known| known.next_due).min())
     }
 
-    /// How every service stands, in the order of [`SERVICES`]; with heads, once it is idle and has followed the others up to them.
-    pub(super) async fn statuses(&self, heads: Option<Heads>) -> Result<Vec<Status>, DemoError> {
-        let statuses = FOLLOWS.map(|(service, feeds)| {
-            let idle_after = heads.map_or_else(Vec::new, |heads| {
-                SERVICES.iter().zip(heads).filter(|(feed, _)| feeds.contains(*feed)).map(follower).collect()
+    /// How every service stands, in the order of [`SERVICES`].
+    pub(super) async fn statuses(&self) -> Result<Vec<Status>, DemoError> {
+        self.statuses_of(&Service::ALL, false).await
+    }
+
+    fn read(&self, service: Service) -> Known {
+        self.known.get(service as usize).copied().unwrap_or_default()
+    }
+
+    /// Keeps what was read, and answers whether the service's ledger has moved.
+    fn take(&mut self, service: Service, status: &Status) -> Result<bool, DemoError> {
+        let time = status.time.as_ref().and_then(from_proto);
+        if !status.simulated || time != Some(self.now) {
+            let time = time.map_or_else(|| "nowhere".to_owned(), |time| time.to_rfc3339());
+            return Err(DemoError::ClockElsewhere {
+                service: service.name().to_owned(),
+                time,
+                wanted: self.now,
             });
-            let request = GetStatusRequest { service: service.to_owned(), idle_after };
+        }
+        let head = status.head.as_ref().map_or(0, |head| head.position);
+        let next_due = status.next_due_time.as_ref().and_then(from_proto);
+        let moved = self.read(service).head != head;
+        if let Some(known) = self.known.get_mut(service as usize) {
+            *known = Known { head, next_due };
+        }
+        Ok(moved)
+    }
+
+    /// What is still going on in a service; `None` for nothing.
+    fn busy(&self, service: Service, status: &Status) -> Option<String> {
+        let name = service.name();
+        if let Some(due) = self.read(service).next_due.filter(|due| *due <= self.now) {
+            return Some(format!("{name} has not done what was due at {due}"));
+        }
+        if status.outstanding > 0 {
+            return Some(format!("{name} works on {} commands", status.outstanding));
+        }
+        service.follows().iter().find_map(|feed| {
+            let (feed, head) = (feed.name(), self.read(*feed).head);
+            let follower = status.followers.iter().find(|follower| follower.feed == feed);
+            let position = follower.and_then(|it| it.cursor.as_ref()).map_or(0, |cursor| cursor.position);
+            (position != head).then(|| format!("{name} follows {feed} at {position} of {head}"))
+        })
+    }
+
+    /// How services stand: at once, or once they are idle and have read what they follow as far as it is known.
+    async fn statuses_of(&self, services: &[Service], waiting: bool) -> Result<Vec<Status>, DemoError> {
+        let statuses = services.iter().map(|service| {
+            let follower = |feed: &Service| Follower {
+                feed: feed.name().to_owned(),
+                cursor: Some(Cursor { incarnation: String::new(), position: self.read(*feed).head }),
+            };
+            let idle_after =
+                if waiting { service.follows().iter().map(follower).collect() } else { Vec::new() };
+            let request = GetStatusRequest { service: service.name().to_owned(), idle_after };
             self.api.send(&self.administrator, request, |channel, request| async move {
                 OperatorServiceClient::new(channel).get_status(request).await
             })
@@ -138,9 +246,9 @@ impl<'a> Simulation<'a> {
 
     /// Sets the time of all services; they go on where that is said.
     async fn step(&self, from: DateTime<Utc>, to: DateTime<Utc>, release: bool) -> Result<(), DemoError> {
-        let steps = SERVICES.map(|service| {
+        let steps = Service::ALL.map(|service| {
             let request = StepClockRequest {
-                service: service.to_owned(),
+                service: service.name().to_owned(),
                 from: Some(to_proto(from)),
                 to: Some(to_proto(to)),
                 release,
@@ -151,53 +259,5 @@ impl<'a> Simulation<'a> {
         });
         try_join_all(steps).await.map_err(|refused| DemoError::call("StepClock", refused))?;
         Ok(())
-    }
-}
-
-/// A feed read up to a position.
-fn follower((feed, position): (&&str, i64)) -> Follower {
-    Follower { feed: (*feed).to_owned(), cursor: Some(Cursor { incarnation: String::new(), position }) }
-}
-
-/// How all services stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Reading {
-    heads: Heads,
-    next_due: Option<DateTime<Utc>>,
-    /// What is still going on; `None` for nothing.
-    busy: Option<String>,
-}
-
-impl Reading {
-    fn of(statuses: &[Status], now: DateTime<Utc>) -> Result<Self, DemoError> {
-        let head = |service: &str| {
-            let status = statuses.iter().find(|status| status.service == service);
-            status.and_then(|status| status.head.as_ref()).map_or(0, |head| head.position)
-        };
-        let mut reading = Self { heads: SERVICES.map(head), next_due: None, busy: None };
-        for status in statuses {
-            let service = &status.service;
-            let time = status.time.as_ref().and_then(from_proto);
-            if !status.simulated || time != Some(now) {
-                let time = time.map_or_else(|| "nowhere".to_owned(), |time| time.to_rfc3339());
-                return Err(DemoError::ClockElsewhere { service: service.clone(), time, wanted: now });
-            }
-            let due = status.next_due_time.as_ref().and_then(from_proto);
-            reading.next_due = [reading.next_due, due].into_iter().flatten().min();
-            if let Some(due) = due.filter(|due| *due <= now) {
-                reading.busy = Some(format!("{service} has not done what was due at {due}"));
-            }
-            if status.outstanding > 0 {
-                reading.busy = Some(format!("{service} works on {} commands", status.outstanding));
-            }
-            for follower in &status.followers {
-                let (feed, head) = (&follower.feed, head(&follower.feed));
-                let position = follower.cursor.as_ref().map_or(0, |cursor| cursor.position);
-                if position != head {
-                    reading.busy = Some(format!("{service} follows {feed} at {position} of {head}"));
-                }
-            }
-        }
-        Ok(reading)
     }
 }

@@ -19,6 +19,7 @@ use super::{
         DemoError,
         api::{Refused, Who, no_offer, request_id},
         input::{Action, CallbackDeed, CallbackKind, CallbackRef, CaseDeed, Deed, Met, Opinion},
+        simulation::Service,
     },
     Answered, Play,
 };
@@ -75,7 +76,7 @@ impl<'a> Play<'a> {
             self.note(action.place, &action.name, expected, "it has none");
             return Ok(None);
         };
-        self.simulation.stirred();
+        self.simulation.called(Service::Ownership);
         let answered = self.on_case(action, deed, &case).await?;
         if let Ok(Case { name, offer: Some(offer), .. }) = &answered {
             self.offers.insert(name.clone(), offer.offer.clone());
@@ -162,7 +163,7 @@ impl<'a> Play<'a> {
             self.note(action.place, &action.name, expected, "there is none");
             return Ok(None);
         };
-        self.simulation.stirred();
+        self.simulation.called(Service::Callbacks);
         self.on_callback(action, deed, name).await.map(Some)
     }
 

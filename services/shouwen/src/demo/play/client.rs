@@ -21,6 +21,7 @@ use super::{
         api::{Refused, Who, request_id},
         input::{Action, CLIENTS, Client, ClientDeed, RejectedLine},
         progress::Progress,
+        simulation::Service,
     },
     Answered, Play,
 };
@@ -36,7 +37,7 @@ impl<'a> Play<'a> {
         if self.input.clients.is_empty() {
             return Ok(());
         }
-        self.simulation.stirred();
+        self.simulation.called(Service::Clients);
         let who = Who::of(self.input.administrator());
         let lines: Arc<[ImportClientsRequest]> = self.input.clients.iter().map(line).collect();
         let total = lines.len();
@@ -104,7 +105,7 @@ impl<'a> Play<'a> {
         deed: &ClientDeed,
     ) -> Result<Option<Result<(), Refused>>, DemoError> {
         let Some(mut file) = self.file_of(client).cloned() else { return Ok(None) };
-        self.simulation.stirred();
+        self.simulation.called(Service::Clients);
         let who = &Who::of(format!("employees/{}", action.by));
         let request_id = request_id(&action.text, &action.name);
         let answered: Answered<()> = match deed {

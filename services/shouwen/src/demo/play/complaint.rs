@@ -17,6 +17,7 @@ use super::{
         DemoError,
         api::{Refused, Who, request_id},
         input::{Action, ComplaintDeed, Filing},
+        simulation::Service,
     },
     Answered, Play,
 };
@@ -50,7 +51,7 @@ impl<'a> Play<'a> {
             self.note(action.place, &action.name, expected, "it has none");
             return Ok(None);
         };
-        self.simulation.stirred();
+        self.simulation.called(Service::Complaints);
         let who = &Who::of(format!("employees/{}", action.by));
         let request = record(&case, filing, request_id(&action.text, &action.name));
         let answered = complaint_call!(self, who, file_complaint, request)?;
@@ -70,7 +71,7 @@ impl<'a> Play<'a> {
             self.note(action.place, &action.name, format!("{complaint} to have been filed"), "it was not");
             return Ok(None);
         };
-        self.simulation.stirred();
+        self.simulation.called(Service::Complaints);
         let answered = self.on_complaint(action, deed, name).await?;
         Ok(Some(answered.map(drop)))
     }

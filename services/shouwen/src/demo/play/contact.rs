@@ -16,6 +16,7 @@ use super::{
         DemoError,
         api::{Refused, Who, request_id},
         input::{Account, Answer, Channel, Contact, Identified, LookUp, Promise, Sheet},
+        simulation::Service,
     },
     Answered, Play,
 };
@@ -38,7 +39,7 @@ impl<'a> Play<'a> {
             request_id: request_id(&contact.id, "register"),
         };
         let who = self.registrar(contact);
-        self.simulation.stirred();
+        self.simulation.called(Service::Calls);
         let answered = self
             .ask(&who, request, |channel, request| async move {
                 CallServiceClient::new(channel).register_call(request).await
@@ -51,7 +52,7 @@ impl<'a> Play<'a> {
     /// Everything that happens at the answer, in the order that the README gives.
     pub(super) async fn answer(&mut self, contact: &'a Contact) -> Result<(), DemoError> {
         let Some(answer) = &contact.answer else { return Ok(()) };
-        self.simulation.stirred();
+        self.simulation.called(Service::Calls);
         let who = self.agent(contact, &answer.by);
         let answered = self.first_touch(contact, answer, &who, "answer").await?;
         let accepted = self.check(contact.place, "answer", None, &answered);
@@ -89,7 +90,7 @@ impl<'a> Play<'a> {
             outcome: answer.outcome.into(),
             request_id: request_id(&contact.id, "end"),
         };
-        self.simulation.stirred();
+        self.simulation.called(Service::Calls);
         let who = self.agent(contact, &answer.by);
         let answered = self
             .ask(&who, request, |channel, request| async move {
@@ -106,7 +107,7 @@ impl<'a> Play<'a> {
             name: format!("calls/{}", contact.id),
             request_id: request_id(&contact.id, "miss"),
         };
-        self.simulation.stirred();
+        self.simulation.called(Service::Calls);
         let who = self.registrar(contact);
         let answered = self
             .ask(&who, request, |channel, request| async move {
