@@ -15,7 +15,9 @@ impl From<Rejection> for Failure {
             Rejection::NotFound(name) => Failure::not_found("client", name),
             Rejection::ImportNotFound(name) => Failure::not_found("operation", name),
             Rejection::EtagMismatch(name) => Failure::etag_mismatch("client", name),
-            Rejection::BranchOutOfReach(branch) => branch_out_of_reach(&branch),
+            Rejection::BranchOutOfReach(branch) => {
+                branch_out_of_reach(&branch).with("field", "client.branch")
+            }
             Rejection::TooManyAccounts(allowed) => too_many_accounts(allowed),
             Rejection::EvidenceRequired(field) => evidence_required(field),
             Rejection::IdentityNumberTaken(client) => taken(
@@ -184,7 +186,6 @@ pub(super) fn branch_out_of_reach(branch: &str) -> Failure {
         format!("`{branch}` 不在您的权限范围内，请联系该营业部人员。"),
     )
     .with("branch", branch)
-    .with("field", "client.branch")
 }
 
 /// `PHONE_INVALID`.

@@ -95,7 +95,7 @@ impl Desk {
 fn admit<'a>(line: &Line, rosters: &'a Rosters) -> Result<&'a Arc<BranchRoster>, Failure> {
     let branch = line.entry.branch.as_str();
     if !line.call.caller.reach.covers(branch) {
-        return Err(failures::branch_out_of_reach(branch));
+        return Err(failures::branch_out_of_reach(branch).with("field", "client.branch"));
     }
     rosters.get(branch).ok_or_else(|| failures::branch_unknown(branch))
 }

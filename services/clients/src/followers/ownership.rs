@@ -3,8 +3,9 @@
 use shouwen_engine::{Follow, FollowError, Submission};
 use shouwen_proto::{
     access::v1::Role,
-    events::v1::{EmployeeSaved, Event, event::Body, ownership_event::Event as OwnershipEvent},
+    events::v1::{EmployeeSaved, Event, ownership_event::Event as OwnershipEvent},
 };
+use shouwen_serving::ownership_feed;
 use sqlx::PgConnection;
 
 use super::submission;
@@ -24,7 +25,7 @@ impl Follow<ClientsDomain> for FollowOwnership {
     const FEED: &'static str = "ownership";
 
     async fn command(&self, event: &Event) -> Result<Option<Submission<Command>>, FollowError> {
-        Ok(match happened(event) {
+        Ok(match ownership_feed::happened(event) {
             Some(OwnershipEvent::PolicyApproved(approved)) => {
                 let adopted = shouwen_policy::adoption(approved);
                 Some(submission(Command::AdoptPolicy(Box::new(adopted))))
@@ -36,7 +37,7 @@ impl Follow<ClientsDomain> for FollowOwnership {
     async fn project(&self, connection: &mut PgConnection, events: &[Event]) -> sqlx::Result<()> {
         let branches: Vec<String> = events
             .iter()
-            .filter_map(|event| match happened(event) {
+            .filter_map(|event| match ownership_feed::happened(event) {
                 Some(OwnershipEvent::BranchSaved(saved)) => Some(saved.branch.clone()),
                 _ => None,
             })
@@ -45,7 +46,7 @@ impl Follow<ClientsDomain> for FollowOwnership {
             roster::save_branches(connection, &branches).await?;
         }
         for event in events {
-            if let Some(OwnershipEvent::EmployeeSaved(saved)) = happened(event) {
+            if let Some(OwnershipEvent::EmployeeSaved(saved)) = ownership_feed::happened(event) {
                 take_in(connection, event, saved).await?;
             }
         }
@@ -72,11 +73,4 @@ async fn take_in(connection: &mut PgConnection, event: &Event, saved: &EmployeeS
         handovers::note(connection, &handover).await?;
     }
     Ok(())
-}
-
-fn happened(event: &Event) -> Option<&OwnershipEvent> {
-    match &event.body {
-        Some(Body::Ownership(body)) => body.event.as_ref(),
-        _ => None,
-    }
 }

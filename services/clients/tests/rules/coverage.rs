@@ -1,12 +1,16 @@
 //! Each client has exactly one service manager (L8): by the assets, by name, by a lead's hand-over, and after the roster has changed.
 
+use std::time::Duration;
+
 use shouwen_access::status::reason_of;
 use shouwen_proto::{
     access::v1::CallContext,
-    clients::v1::{AssignServiceManagerRequest, Client, ClientInput},
+    clients::v1::{AssignServiceManagerRequest, Client, ClientInput, SaveClientRequest},
     events::v1::{ServiceManagerAssigned, clients_event::Event},
     r#type::v1::Position,
 };
+use shouwen_testkit::until;
+use sqlx::Executor as _;
 use tonic::{Code, Status};
 
 use crate::service::{Bed, MORNING, OTHER_BRANCH, detail, hq, input, refused, request_id, request_of, staff};
@@ -174,4 +178,37 @@ async fn l8_who_leaves_moves_or_falls_hands_over_all_clients_that_they_cannot_se
             .await
             .unwrap();
     assert_eq!(left, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn l8_who_leaves_while_a_client_is_entered_does_not_keep_it() {
+    let mut bed = Bed::at(MORNING).await;
+    let mut superuser = bed.database.connect().await;
+    superuser.execute("set search_path = clients").await.unwrap();
+    // The save has read the roster and waits for the ledger.
+    superuser.execute("begin; select 1 from ledger_head for update").await.unwrap();
+    let mut client = bed.client();
+    let request = SaveClientRequest {
+        client: Some(with("C-1", 10)),
+        request_id: request_id(),
+        ..SaveClientRequest::default()
+    };
+    let saving = tokio::spawn(async move { client.save_client(request_of(&hq(), request)).await });
+    let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    until("the save waits", Duration::from_secs(30), async || {
+        let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&bed.pool).await.unwrap();
+        (waiting > 0).then_some(())
+    })
+    .await;
+    // Whoever hands over the clients of those who left has found nothing to do.
+    sqlx::query("update known_employee set active = false where id = 'employees/an'")
+        .execute(&bed.pool)
+        .await
+        .unwrap();
+    superuser.execute("commit").await.unwrap();
+    saving.await.unwrap().unwrap();
+    assert_eq!(assigned(&mut bed).await.employee, "employees/an");
+    let event = assigned(&mut bed).await;
+    assert_eq!((event.employee.as_str(), event.former.as_str()), ("employees/tan", "employees/an"));
+    assert_eq!(event.reason, "roster");
 }

@@ -13,6 +13,9 @@ use crate::service::{
     request_id, request_of, staff,
 };
 
+/// What makes a file another one.
+type Change = fn(&mut ClientInput);
+
 fn save(client: ClientInput, etag: &str) -> SaveClientRequest {
     SaveClientRequest { client: Some(client), etag: etag.into(), request_id: request_id() }
 }
@@ -36,7 +39,7 @@ async fn l1_a_client_is_entered_once_and_the_same_file_again_changes_nothing() {
     assert_eq!(again, first);
     assert_eq!(bed.ledger("clients/C-1").await.len(), 3);
     // Each field counts.
-    let changes: [fn(&mut ClientInput); 9] = [
+    let changes: [Change; 9] = [
         |client| client.display_name = "王大明".into(),
         |client| client.address = "北京市".into(),
         |client| client.capital_accounts[0].custodian_bank = "建设银行".into(),
@@ -197,7 +200,7 @@ async fn l9_phone_and_email_change_only_with_evidence() {
     let mut bed = Bed::at(MORNING).await;
     bed.saved(input("C-1")).await;
     bed.next_types(3).await;
-    let changes: [(&str, fn(&mut ClientInput)); 3] = [
+    let changes: [(&str, Change); 3] = [
         ("phone", |client| client.phone = "13911112222".into()),
         ("email", |client| client.email = "new@example.com".into()),
         ("email", |client| client.email = String::new()),

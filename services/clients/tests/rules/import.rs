@@ -171,7 +171,7 @@ async fn l1_a_finished_import_sent_again_is_answered_as_it_ended() {
     assert_eq!(counts(&theirs), (5, [0, 1, 4, 0]));
 }
 
-/// Calls ImportClients with a body that breaks behind these messages.
+/// Calls `ImportClients` with a body that breaks behind these messages.
 async fn broken(bed: &Bed, who: &CallContext, messages: Vec<ImportClientsRequest>) -> Status {
     let frames = stream::iter(messages).map(|message| {
         let message = message.encode_to_vec();

@@ -373,7 +373,7 @@ pub(crate) fn input(id: &str) -> ClientInput {
         name: format!("clients/{id}"),
         branch: BRANCH.into(),
         display_name: "王小明".into(),
-        phone: format!("138{:08}", number),
+        phone: format!("138{number:08}"),
         email: "wang@example.com".into(),
         address: "上海市浦东新区世纪大道 1 号".into(),
         capital_accounts: vec![account(&format!("1{number:08}"), true)],
