@@ -6,6 +6,7 @@ pub mod call;
 pub mod event_feed;
 pub mod feed_source;
 pub mod operator;
+pub mod ownership_feed;
 pub mod private;
 pub mod refusal;
 pub mod timestamps;

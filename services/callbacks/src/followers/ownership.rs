@@ -1,7 +1,8 @@
 //! Following ownership: policies (P1), epochs, void cases.
 
 use shouwen_engine::{Follow, FollowError, Submission};
-use shouwen_proto::events::v1::{Event, event::Body, ownership_event::Event as OwnershipEvent};
+use shouwen_proto::events::v1::{Event, ownership_event::Event as OwnershipEvent};
+use shouwen_serving::ownership_feed;
 use sqlx::{PgConnection, PgPool};
 
 use super::{submission, unavailable};
@@ -19,7 +20,7 @@ impl Follow<CallbacksDomain> for FollowOwnership {
     const FEED: &'static str = "ownership";
 
     async fn command(&self, event: &Event) -> Result<Option<Submission<Command>>, FollowError> {
-        match happened(event) {
+        match ownership_feed::happened(event) {
             Some(OwnershipEvent::PolicyApproved(approved)) => {
                 let adopted = shouwen_policy::adoption(approved);
                 Ok(Some(submission(Command::AdoptPolicy(Box::new(adopted)))))
@@ -30,13 +31,13 @@ impl Follow<CallbacksDomain> for FollowOwnership {
     }
 
     fn fence(&self, event: &Event) -> Option<(String, i64)> {
-        Some((event.aggregate.clone(), epoch(happened(event)?)?))
+        ownership_feed::fence(event)
     }
 
     async fn project(&self, connection: &mut PgConnection, events: &[Event]) -> sqlx::Result<()> {
         let voided: Vec<String> = events
             .iter()
-            .filter(|event| matches!(happened(event), Some(OwnershipEvent::CaseVoided(_))))
+            .filter(|event| matches!(ownership_feed::happened(event), Some(OwnershipEvent::CaseVoided(_))))
             .map(|event| event.aggregate.clone())
             .collect();
         if voided.is_empty() { Ok(()) } else { store::note_voided(connection, &voided).await }
@@ -50,24 +51,5 @@ impl FollowOwnership {
         let owed = store::owed_of_case(&self.pool, &case).await.map_err(unavailable)?;
         let reason = CASE_VOIDED.to_owned();
         Ok(submission(Command::CancelCase { case, owed, reason }))
-    }
-}
-
-fn happened(event: &Event) -> Option<&OwnershipEvent> {
-    match &event.body {
-        Some(Body::Ownership(body)) => body.event.as_ref(),
-        _ => None,
-    }
-}
-
-/// The case's epoch after an event that changed who may act.
-fn epoch(event: &OwnershipEvent) -> Option<i64> {
-    match event {
-        OwnershipEvent::CaseMerged(event) => Some(event.epoch),
-        OwnershipEvent::OfferAccepted(event) => Some(event.epoch),
-        OwnershipEvent::OverrideBegun(event) => Some(event.epoch),
-        OwnershipEvent::OverrideEnded(event) => Some(event.epoch),
-        OwnershipEvent::CaseVoided(event) => Some(event.epoch),
-        _ => None,
     }
 }

@@ -1,7 +1,8 @@
 //! Following ownership: policies (P1), epochs, voided touches.
 
 use shouwen_engine::{Actor, AggregateId, Follow, FollowError, Submission};
-use shouwen_proto::events::v1::{Event, event::Body, ownership_event::Event as OwnershipEvent};
+use shouwen_proto::events::v1::{Event, ownership_event::Event as OwnershipEvent};
+use shouwen_serving::ownership_feed;
 
 use crate::domain::{CallsDomain, Command, command::Void};
 
@@ -12,7 +13,7 @@ impl Follow<CallsDomain> for FollowOwnership {
     const FEED: &'static str = "ownership";
 
     async fn command(&self, event: &Event) -> Result<Option<Submission<Command>>, FollowError> {
-        match happened(event) {
+        match ownership_feed::happened(event) {
             Some(OwnershipEvent::PolicyApproved(approved)) => {
                 let adopted = shouwen_policy::adoption(approved);
                 Ok(Some(submission(Command::AdoptPolicy(Box::new(adopted)))))
@@ -33,7 +34,7 @@ impl Follow<CallsDomain> for FollowOwnership {
     }
 
     fn fence(&self, event: &Event) -> Option<(String, i64)> {
-        Some((event.aggregate.clone(), epoch(happened(event)?)?))
+        ownership_feed::fence(event)
     }
 }
 
@@ -44,23 +45,4 @@ fn submission(command: Command) -> Submission<Command> {
         capacity: "system".to_owned(),
     };
     Submission::new(command, actor)
-}
-
-fn happened(event: &Event) -> Option<&OwnershipEvent> {
-    match &event.body {
-        Some(Body::Ownership(body)) => body.event.as_ref(),
-        _ => None,
-    }
-}
-
-/// The case's epoch after an event that changed who may act.
-fn epoch(event: &OwnershipEvent) -> Option<i64> {
-    match event {
-        OwnershipEvent::CaseMerged(event) => Some(event.epoch),
-        OwnershipEvent::OfferAccepted(event) => Some(event.epoch),
-        OwnershipEvent::OverrideBegun(event) => Some(event.epoch),
-        OwnershipEvent::OverrideEnded(event) => Some(event.epoch),
-        OwnershipEvent::CaseVoided(event) => Some(event.epoch),
-        _ => None,
-    }
 }

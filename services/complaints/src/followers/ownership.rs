@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use shouwen_engine::{Follow, FollowError, Submission};
-use shouwen_proto::events::v1::{Event, event::Body, ownership_event::Event as OwnershipEvent};
+use shouwen_proto::events::v1::{Event, ownership_event::Event as OwnershipEvent};
+use shouwen_serving::ownership_feed;
 use sqlx::PgConnection;
 
 use super::submission;
@@ -20,7 +21,7 @@ impl Follow<ComplaintsDomain> for FollowOwnership {
     const FEED: &'static str = "ownership";
 
     async fn command(&self, event: &Event) -> Result<Option<Submission<Command>>, FollowError> {
-        match happened(event) {
+        match ownership_feed::happened(event) {
             Some(OwnershipEvent::PolicyApproved(approved)) => {
                 let adopted = shouwen_policy::adoption(approved);
                 Ok(Some(submission(Command::AdoptPolicy(Box::new(adopted)))))
@@ -30,13 +31,13 @@ impl Follow<ComplaintsDomain> for FollowOwnership {
     }
 
     fn fence(&self, event: &Event) -> Option<(String, i64)> {
-        Some((event.aggregate.clone(), epoch(happened(event)?)?))
+        ownership_feed::fence(event)
     }
 
     async fn project(&self, connection: &mut PgConnection, events: &[Event]) -> sqlx::Result<()> {
         let mut cases: BTreeMap<&str, KnownCase> = BTreeMap::new();
         for event in events {
-            match happened(event) {
+            match ownership_feed::happened(event) {
                 Some(OwnershipEvent::CaseOpened(opened)) => {
                     let case = cases.entry(&event.aggregate).or_default();
                     case.contact.clone_from(&opened.contact);
@@ -49,25 +50,5 @@ impl Follow<ComplaintsDomain> for FollowOwnership {
             }
         }
         if cases.is_empty() { Ok(()) } else { projections::note_cases(connection, &cases).await }
-    }
-}
-
-fn happened(event: &Event) -> Option<&OwnershipEvent> {
-    match &event.body {
-        Some(Body::Ownership(body)) => body.event.as_ref(),
-        _ => None,
-    }
-}
-
-/// The case's epoch after an event that changed who may act.
-fn epoch(event: &OwnershipEvent) -> Option<i64> {
-    match event {
-        OwnershipEvent::CaseMerged(event) => Some(event.epoch),
-        OwnershipEvent::OfferAccepted(event) => Some(event.epoch),
-        OwnershipEvent::OverrideBegun(event) => Some(event.epoch),
-        OwnershipEvent::OverrideEnded(event) => Some(event.epoch),
-        OwnershipEvent::CaseVoided(event) => Some(event.epoch),
-        OwnershipEvent::AccountabilityMoved(event) => Some(event.epoch),
-        _ => None,
     }
 }
