@@ -30,7 +30,7 @@ use desk::{Desk, Trays};
 use journal::Journal;
 
 const SEED: u64 = 20_260_506;
-const KILLS: usize = 24;
+const KILLS: usize = 20;
 const DESKS: usize = 24;
 const DIALLERS: usize = 8;
 const VERIFIERS: u64 = 8;

@@ -204,7 +204,8 @@ fn text(field: &str) -> String {
         "category" => "service-attitude",
         "client" => "C-filled",
         "to" | "employee" | "responsible" => "employees/wang",
-        "offer" | "verification" => return id(),
+        "etag" => "\"1\"",
+        "request_id" | "offer" | "verification" => return id(),
         _ => "核对",
     }
     .to_owned()

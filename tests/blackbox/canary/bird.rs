@@ -20,7 +20,7 @@ pub(super) const PURCHASE: &str = "ZQ90X602";
 pub(super) const WRONG_PHONE: &str = "139 8765 9973";
 pub(super) const WRONG_CODE: &str = "ZQ90X699";
 /// Too long for a number.
-pub(super) const BAD_PHONE: &str = "139-8765-0421-99317";
+pub(super) const BAD_PHONE: &str = "139-8765-04219-9317";
 
 const SERIAL: u32 = 618_733;
 /// In every free text.

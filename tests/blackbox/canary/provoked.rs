@@ -5,9 +5,8 @@ use prost::Message as _;
 use shouwen_proto::{
     clients::v1::{
         AnswerVerificationRequest, ClientInput, GetFullClientRequest, ImportClientsRequest,
-        ListClientsRequest, ResolveClientRequest, SaveClientRequest, StartVerificationRequest,
+        ResolveClientRequest, SaveClientRequest, StartVerificationRequest,
     },
-    complaints::v1::ListComplaintsRequest,
     events::v1::IdentityFactor,
     ownership::v1::IdentifyClientRequest,
 };
@@ -142,10 +141,6 @@ async fn of_clients(suite: &Suite, said: &mut Said) {
     for request in resolve {
         said.note("resolving", li.clients().resolve_client(request).await);
     }
-    for filter in [format!("phone = {PHONE}"), format!("{NAME} = 1"), NAME.to_owned()] {
-        let list = ListClientsRequest { parent: "branches/east".to_owned(), filter, ..Default::default() };
-        said.note("a filter", li.clients().list_clients(list).await);
-    }
     let wang = suite.employee("wang");
     let full = GetFullClientRequest { name: name(), purpose: "查看".to_owned(), request_id: id() };
     said.note("without verification", wang.clients().get_full_client(full).await);
@@ -220,7 +215,4 @@ async fn of_cases_and_complaints(suite: &Suite, said: &mut Said) {
         said.note(what, li.complaints().file_complaint(file).await);
     }
     said.note("a colleague", suite.employee("wang").complaints().file_complaint(full()).await);
-    let filter = format!("client_name = {NAME}");
-    let list = ListComplaintsRequest { parent: "branches/east".to_owned(), filter, ..Default::default() };
-    said.note("a filter", li.complaints().list_complaints(list).await);
 }

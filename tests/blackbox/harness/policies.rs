@@ -25,11 +25,6 @@ pub(crate) fn intervals(intervals: &[[&str; 2]]) -> Value {
     list(intervals.iter().map(|pair| list(pair.iter().map(|time| text(time)))))
 }
 
-/// A number as policies write it.
-pub(crate) fn number(number: f64) -> Value {
-    Value { kind: Some(Kind::NumberValue(number)) }
-}
-
 /// A text as policies write it.
 pub(crate) fn text(text: &str) -> Value {
     Value { kind: Some(Kind::StringValue(text.to_owned())) }
