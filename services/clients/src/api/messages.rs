@@ -30,7 +30,7 @@ const PROGRESS: &str = "type.googleapis.com/shouwen.clients.v1.ImportProgress";
 pub(super) fn client(client: &Client) -> ClientMessage {
     ClientMessage {
         name: client.name.to_string(),
-        etag: format!("\"{}\"", client.revision),
+        etag: client.revision.to_string(),
         branch: client.branch.clone(),
         display_name: client.display_name_masked.clone(),
         phone: client.phone_masked.clone(),

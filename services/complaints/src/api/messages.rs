@@ -22,7 +22,7 @@ pub(super) fn complaint(complaint: &Complaint) -> ComplaintMessage {
     limits.sort_by_key(|limit| Reverse(limit.round));
     ComplaintMessage {
         name: complaint.name.to_string(),
-        etag: format!("\"{}\"", complaint.revision),
+        etag: complaint.revision.to_string(),
         number: complaint.number.clone().unwrap_or_default(),
         kind: complaint.kind.number(),
         channel: complaint.channel.number(),
