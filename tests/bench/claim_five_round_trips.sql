@@ -26,9 +26,9 @@ with new_contact as (
 ), new_case as (
     insert into cases (id, version, state)
     values (:case_name, 1, ('{"epoch": 1,"offer": null,"phase":{"state":"open"},"topic":"general","branch":"' || :branch || '","client": null,"clocks":['
-        || '{"due":"' || :due || '","met": null,"missed": false,"started":"' || :stamp || '","calendar":"cn-2026.1","provisional": false}],'
+        || '{"due":"' || :due || '","met": null,"missed": false,"started":"' || :stamp || '","calendar":"cn-2026.1","escalates": null,"escalation": 0,"provisional": false,"escalation_policy":""}],'
         || '"policy":"ownership@default hours@default","channel": 1,"contact":"' || :contact || '","handler":"' || :who || '","override": null,'
-        || '"promises":[],"opened_at":"' || :stamp || '","assistants":[],"reopenings": 0,"accountable":"' || :who || '","first_responder":"'
+        || '"promises":[],"complaints":[],"opened_at":"' || :stamp || '","assistants":[],"reopenings": 0,"accountable":"' || :who || '","first_responder":"'
         || :who || '"}')::jsonb)
 )
 insert into deadline (aggregate, step, due, policy_version, calendar_version, provisional)

@@ -31,6 +31,8 @@ const BRANCHES: usize = 4;
 const CONNECTIONS: usize = 4;
 /// Contacts that the reads choose from.
 const CALLS: usize = 512;
+/// All services of the suite.
+const SERVICES: [&str; 5] = ["ownership", "calls", "callbacks", "clients", "complaints"];
 const ADMINISTRATOR: &str = "employees/admin";
 /// How long followers may take to catch up.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -157,7 +159,7 @@ impl Clients {
         let mut operator = OperatorServiceClient::new(self.channels[0].clone());
         let mut heads = Vec::new();
         let mut cursors = Vec::new();
-        for service in ["ownership", "calls", "callbacks"] {
+        for service in SERVICES {
             let message = GetStatusRequest { service: service.to_owned(), idle_after: Vec::new() };
             let status = operator.get_status(with(&self.administrator, message)).await?.into_inner();
             heads.push((service.to_owned(), status.head.unwrap_or_default().position));

@@ -128,3 +128,44 @@ pub fn etag_version(etag: &str) -> Result<Option<i64>, Failure> {
         Failure::field_invalid("etag", "must be an etag as a read returned it", "必须是读取时返回的 etag")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use shouwen_access::{BranchName, EmployeeName, Language, Principal, Reach, Roles};
+    use shouwen_proto::operator::v1::SkipParkedEventRequest;
+
+    use super::*;
+
+    fn caller() -> Caller {
+        let employee = EmployeeName::parse("employees/li").unwrap();
+        Caller {
+            principal: Principal::Employee(employee.clone()),
+            employee: Some(employee),
+            branch: BranchName::parse("branches/pudong").ok(),
+            roles: Roles::NONE,
+            reach: Reach::All,
+            capacity: Capacity::Unspecified,
+            case: None,
+            language: Language::En,
+            cause: None,
+            body_digest: Some([7; 32]),
+        }
+    }
+
+    #[test]
+    fn a_submission_weighs_what_its_request_weighs_and_a_part_of_it_nothing_by_itself() {
+        let message =
+            SkipParkedEventRequest { reason: "因".repeat(1000), ..SkipParkedEventRequest::default() };
+        let bytes = message.encoded_len();
+        assert!(bytes > 3000);
+        let mut request = Request::new(message);
+        request.extensions_mut().insert(caller());
+        let call = Call::mutation(&request, "Skip", "0198c0de-0000-4000-8000-000000000000").unwrap();
+        assert_eq!(call.submission(()).bytes, bytes);
+        let mut entry = call.entry(3);
+        assert_eq!(entry.submission(()).bytes, 0);
+        entry.bytes = 17;
+        assert_eq!(entry.submission(()).bytes, 17);
+        assert_eq!(call.submission(()).bytes, bytes);
+    }
+}
