@@ -1,6 +1,7 @@
 //! Calls of `ComplaintService` in the shortest form, and a complaint led to where a test wants it.
 
 use prost_types::Timestamp;
+use shouwen_complaints::domain::codec;
 use shouwen_proto::{
     access::v1::CallContext,
     complaints::v1::{
@@ -13,7 +14,6 @@ use shouwen_proto::{
     events::v1::{ComplaintEnd, ComplaintKind, ComplaintLimit, Finding, ReplyKind, Severity},
     r#type::v1::Channel,
 };
-use shouwen_serving::timestamps;
 use tonic::{Response, Status};
 
 use crate::{
@@ -47,13 +47,13 @@ pub(crate) fn form(case: &str) -> FileComplaintRequest {
 }
 
 pub(crate) fn proto(text: &str) -> Option<Timestamp> {
-    Some(timestamps::to_proto(at(text)))
+    codec::timestamp(at(text))
 }
 
 /// A limit of the present round.
 pub(crate) fn limit(complaint: &Complaint, kind: ComplaintLimit) -> Limit {
     let mut limits = complaint.limits.iter();
-    limits.find(|limit| limit.limit() == kind && limit.round == complaint.round).unwrap().clone()
+    *limits.find(|limit| limit.limit() == kind && limit.round == complaint.round).unwrap()
 }
 
 pub(crate) fn proposal(name: &str) -> ProposeHandlingRequest {

@@ -90,15 +90,13 @@ fn o10_escalation_stops_when_the_limit_is_met_or_given_up() {
 fn o10_what_was_due_during_an_outage_happens_in_order_with_its_true_time() {
     let bench = Bench::accepted(Kind::Complaint, Severity::Minor, "2025-09-22T10:00");
     let (events, after) = settled(&bench.complaint, at("2025-09-23T18:00"), &bench.book);
-    use ComplaintLimit::{DefiniteAnswer, FirstReply};
-    use EscalationLevel::{CompanyLeader, Hq, Lead, Responsible};
     let expected = [
-        (DefiniteAnswer, Responsible, proto("2025-09-22T12:00")),
-        (DefiniteAnswer, Lead, proto("2025-09-22T13:00")),
-        (DefiniteAnswer, Hq, proto("2025-09-22T20:00")),
-        (DefiniteAnswer, CompanyLeader, proto("2025-09-23T12:00")),
-        (FirstReply, Responsible, proto("2025-09-23T17:00")),
-        (FirstReply, Lead, proto("2025-09-23T18:00")),
+        (ComplaintLimit::DefiniteAnswer, EscalationLevel::Responsible, proto("2025-09-22T12:00")),
+        (ComplaintLimit::DefiniteAnswer, EscalationLevel::Lead, proto("2025-09-22T13:00")),
+        (ComplaintLimit::DefiniteAnswer, EscalationLevel::Hq, proto("2025-09-22T20:00")),
+        (ComplaintLimit::DefiniteAnswer, EscalationLevel::CompanyLeader, proto("2025-09-23T12:00")),
+        (ComplaintLimit::FirstReply, EscalationLevel::Responsible, proto("2025-09-23T17:00")),
+        (ComplaintLimit::FirstReply, EscalationLevel::Lead, proto("2025-09-23T18:00")),
     ];
     assert_eq!(escalations(&events), expected);
     assert_eq!(settled(&after, at("2025-09-23T18:00"), &bench.book).0, [], "nothing twice");
@@ -147,17 +145,15 @@ async fn o10_after_an_outage_the_steps_are_on_the_ledger_in_order_with_their_tru
         events.push(bed.next().await.1);
     }
     assert!(matches!(events.last(), Some(Event::ComplaintAccepted(_))), "{events:?}");
-    use ComplaintLimit::Acceptance;
-    use EscalationLevel::{Hq, Lead, Responsible};
     let expected = [
-        (Acceptance, Responsible, proto("2025-09-22T17:00")),
-        (Acceptance, Lead, proto("2025-09-22T18:00")),
-        (Acceptance, Hq, proto("2025-09-23T01:00")),
+        (ComplaintLimit::Acceptance, EscalationLevel::Responsible, proto("2025-09-22T17:00")),
+        (ComplaintLimit::Acceptance, EscalationLevel::Lead, proto("2025-09-22T18:00")),
+        (ComplaintLimit::Acceptance, EscalationLevel::Hq, proto("2025-09-23T01:00")),
     ];
     assert_eq!(escalations(&events), expected);
     let shown = bed.get(&officer("cases/1"), &name).await.unwrap();
-    let limit = limit(&shown, Acceptance);
-    assert_eq!((limit.missed, limit.escalation()), (true, Hq));
+    let limit = limit(&shown, ComplaintLimit::Acceptance);
+    assert_eq!((limit.missed, limit.escalation()), (true, EscalationLevel::Hq));
     assert_eq!(limit.met_time, proto("2025-09-23T02:00"));
     bed.advance("2025-09-23T18:00").await;
     let late = bed.ledger().await.iter().filter(|name| *name == "complaint_escalated").count();

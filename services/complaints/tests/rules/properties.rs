@@ -43,6 +43,8 @@ enum Step {
         measures: bool,
         supersedes: bool,
     },
+    /// What leads to the end, so that lives get there.
+    Onward,
     Wait(i64),
     /// Until something happens by itself.
     WaitForDeadline,
@@ -91,6 +93,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (1..4_u32, any::<bool>(), any::<bool>(), prop::bool::weighted(0.3)).prop_map(
             |(round, satisfied, measures, supersedes)| Step::Verify { round, satisfied, measures, supersedes }
         ),
+        8 => Just(Step::Onward),
         2 => (1..3000_i64).prop_map(Step::Wait),
         2 => Just(Step::WaitForDeadline),
     ]
@@ -133,57 +136,56 @@ fn options(stage: &Stage) -> Vec<Action> {
     }
 }
 
-/// Somebody whom the complaint is not about can take a step that leads on: for a proposal, out of its waiting; for the rest, any.
+/// Somebody whom the complaint is not about can take a step.
 fn somebody_can_go_on(bench: &Bench, now: DateTime<Utc>) -> bool {
-    let roster = PEOPLE.iter().filter(|person| !RECUSED.contains(person));
-    roster.clone().any(|person| {
+    let mut roster = PEOPLE.iter().filter(|person| !RECUSED.contains(person));
+    roster.any(|person| {
         options(&bench.complaint.stage)
             .into_iter()
             .any(|action| bench.clone().act(now, person, action).is_ok())
     })
 }
 
+/// What people who want to end it do next.
+fn onward(bench: &mut Bench, now: DateTime<Utc>) -> Result<Vec<Event>, Rejection> {
+    match bench.complaint.stage.clone() {
+        Stage::Closed { .. } | Stage::Declined => bench.act(now, LEAD, reopen()),
+        Stage::Filed => bench.act(now, OFFICER, accept(Severity::Grave)),
+        Stage::Handling if bench.complaint.needs_proposal() => {
+            bench.act(now, ZHANG, propose(Finding::NotUpheld, 0))
+        }
+        Stage::Handling => {
+            bench.act(now, ZHANG, reply(ReplyKind::Definite)).and_then(|_| bench.act(now, ZHANG, complete()))
+        }
+        // Approved by whoever may; where nobody may, returned by whoever may.
+        Stage::Proposed { .. } => [Action::Approve, Action::Return { remarks: None }]
+            .into_iter()
+            .flat_map(|action| [LEAD, HQ, LEADER].map(|who| (who, action.clone())))
+            .map(|(who, action)| bench.act(now, who, action))
+            .find(Result::is_ok)
+            .unwrap_or(Err(Rejection::Internal("nobody approves or returns it"))),
+        Stage::Approved { proposal } => {
+            for open in proposal.open_measures() {
+                bench.act(now, ZHANG, measure(i32::try_from(open).unwrap(), true))?;
+            }
+            bench.act(now, ZHANG, reply(ReplyKind::Outcome)).and_then(|_| bench.act(now, ZHANG, complete()))
+        }
+        Stage::Handled { .. } => {
+            let satisfied = said(bench, bench.complaint.round, true);
+            bench.verify(now, satisfied)
+        }
+    }
+}
+
 /// From wherever it is, people who want to can bring it to its end.
 fn can_be_finished(bench: &Bench, now: DateTime<Utc>) -> bool {
     let mut bench = bench.clone();
-    // A grave one with a return by a lone approver takes the most steps.
-    for _ in 0..40 {
-        let done = match bench.complaint.stage.clone() {
-            Stage::Closed { .. } => return true,
-            Stage::Declined => bench.act(now, LEAD, reopen()),
-            Stage::Filed => bench.act(now, OFFICER, accept(Severity::Grave)),
-            Stage::Handling if bench.complaint.needs_proposal() => {
-                bench.act(now, ZHANG, propose(Finding::NotUpheld, 0))
-            }
-            Stage::Handling => bench
-                .act(now, ZHANG, reply(ReplyKind::Definite))
-                .and_then(|_| bench.act(now, ZHANG, complete())),
-            Stage::Proposed { .. } => [LEAD, HQ, LEADER]
-                .into_iter()
-                .map(|who| bench.act(now, who, Action::Approve))
-                .find(Result::is_ok)
-                .or_else(|| {
-                    [LEAD, HQ, LEADER]
-                        .into_iter()
-                        .map(|who| bench.act(now, who, Action::Return { remarks: None }))
-                        .find(Result::is_ok)
-                })
-                .unwrap_or(Err(Rejection::Internal("nobody approves or returns it"))),
-            Stage::Approved { proposal } => {
-                for open in proposal.open_measures() {
-                    let number = i32::try_from(open).unwrap();
-                    bench.act(now, ZHANG, measure(number, true)).unwrap();
-                }
-                bench
-                    .act(now, ZHANG, reply(ReplyKind::Outcome))
-                    .and_then(|_| bench.act(now, ZHANG, complete()))
-            }
-            Stage::Handled { .. } => {
-                let satisfied = said(&bench, bench.complaint.round, true);
-                bench.verify(now, satisfied)
-            }
-        };
-        if done.is_err() {
+    // A grave one that a lone approver has to return takes the most steps.
+    for _ in 0..12 {
+        if matches!(bench.complaint.stage, Stage::Closed { .. }) {
+            return true;
+        }
+        if onward(&mut bench, now).is_err() {
             return false;
         }
     }
@@ -236,7 +238,7 @@ fn kind() -> impl Strategy<Value = Kind> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6000))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn c10_o12_a_complaint_is_never_stuck_and_its_rules_hold(
@@ -248,6 +250,9 @@ proptest! {
         for step in steps {
             let before = bench.complaint.clone();
             match step {
+                Step::Onward => {
+                    onward(&mut bench, now).unwrap();
+                }
                 Step::Wait(minutes) => now += TimeDelta::minutes(minutes),
                 Step::WaitForDeadline => {
                     let due = bench.complaint.deadlines().into_iter().map(|deadline| deadline.due).min();
