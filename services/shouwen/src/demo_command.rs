@@ -14,6 +14,7 @@ use shouwen_runtime::{
     shutdown,
     telemetry::{LogFormat, Telemetry, TelemetryConfig},
 };
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -53,6 +54,8 @@ pub(crate) async fn run(options: cli::Demo) -> CommandResult {
         |step| eprintln!("shouwen demo: {step} …"),
     )
     .await?;
+    let admin_url = stack.admin_url();
+    forget_on_power_loss(&admin_url).await?;
     let driver = demo::Options {
         output: Some(output.clone()),
         expected: options.expected.clone().map_or(Expected::Script, Expected::File),
@@ -70,7 +73,7 @@ pub(crate) async fn run(options: cli::Demo) -> CommandResult {
             return Err(error);
         }
     };
-    verify(&stack.admin_url(), &data_dir, &mut report).await?;
+    verify(&admin_url, &data_dir, &mut report).await?;
     stack.stop().await?;
     std::fs::remove_dir_all(&data_dir)?;
     report.write(&output)?;
@@ -78,6 +81,16 @@ pub(crate) async fn run(options: cli::Demo) -> CommandResult {
     println!("报告 · report: {}", output.join("report.{txt,json,csv}").display());
     telemetry.flush().await;
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The cluster is removed with the demo: nobody waits for its disk.
+async fn forget_on_power_loss(admin_url: &str) -> Result<(), ServeError> {
+    let mut connection = PgConnection::connect(admin_url).await?;
+    for statement in ["alter system set synchronous_commit = off", "select pg_reload_conf()"] {
+        connection.execute(statement).await?;
+    }
+    connection.close().await?;
+    Ok(())
 }
 
 fn mutants(mutant: Option<Mutant>) -> Mutants {

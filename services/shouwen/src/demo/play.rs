@@ -28,7 +28,7 @@ use super::{
     DemoError, Difference,
     api::{Api, Refused, Who, request_id},
     feeds::Feeds,
-    input::{Client, Input, Place, RejectedLine},
+    input::{CallbackKind, Client, Deed, Input, Place, RejectedLine},
     progress::Progress,
     simulation::{Service, Simulation},
     timeline::{self, What},
@@ -111,7 +111,7 @@ impl<'a> Play<'a> {
             if number % READ_EVERY == 0 {
                 self.simulation.doubt();
             }
-            self.simulation.advance(step.at).await?;
+            self.simulation.advance(step.at, services(&step.what)).await?;
             if number % READ_EVERY == 0 {
                 self.feeds.read_until(self.simulation.heads()).await?;
             }
@@ -128,9 +128,8 @@ impl<'a> Play<'a> {
             progress.step(number, self.simulation.now(), contacts, self.feeds.cases());
         }
         let last = steps.last().map_or(self.simulation.now(), |step| step.at);
-        self.simulation.advance(last + chrono::TimeDelta::days(1)).await?;
         self.simulation.doubt();
-        self.simulation.settle().await?;
+        self.simulation.advance(last + chrono::TimeDelta::days(1), &[]).await?;
         self.feeds.read_until(self.simulation.heads()).await
     }
 
@@ -265,6 +264,19 @@ impl<'a> Play<'a> {
             name = case.merged_into;
         }
         Err(DemoError::EndlessMergers { case: name })
+    }
+}
+
+/// Whom a step calls, or makes do something, that rests otherwise.
+fn services(step: &What<'_>) -> &'static [Service] {
+    let What::Act(action) = step else { return &[] };
+    match &action.deed {
+        Deed::OnCallback { callback, .. } if callback.kind == CallbackKind::Verification => {
+            &[Service::Complaints]
+        }
+        Deed::File { .. } | Deed::OnComplaint { .. } => &[Service::Complaints],
+        Deed::OnClient { .. } => &[Service::Clients],
+        Deed::OnCase { .. } | Deed::OnCallback { .. } => &[],
     }
 }
 

@@ -4,7 +4,10 @@
 //! Most of a play's time is spent here, so nobody is asked what is known. Once everything is idle, a service does something only because it was called,
 //! because something of its own became due, or because a ledger that it follows has moved. So after a call only the called service and ownership, in which
 //! the edge records first touches, are looked at; after a step those that had something due; and then, as long as ledgers move, whoever follows them.
-//! Now and then all of them are looked at all the same ([`Simulation::doubt`]).
+//!
+//! Clients and complaints only remember what the others record, complaints' verifications apart. So they are held where they stand, time, followers and
+//! all, until somebody is about to call them or something of theirs is due; then they catch up first. Now and then, and in the end, nobody is held and
+//! everybody looked at ([`Simulation::doubt`]).
 
 use std::time::{Duration, Instant};
 
@@ -52,6 +55,11 @@ impl Service {
         }
     }
 
+    /// Whether it may be held while the others go on.
+    fn rests(self) -> bool {
+        matches!(self, Self::Clients | Self::Complaints)
+    }
+
     /// Whose feeds it follows.
     fn follows(self) -> &'static [Self] {
         match self {
@@ -73,32 +81,34 @@ pub(super) struct Simulation<'a> {
     now: DateTime<Utc>,
     /// Services that may be doing something.
     suspects: Vec<Service>,
+    /// At the next step nobody rests, and everybody is looked at.
+    doubtful: bool,
     known: [Known; 5],
 }
 
-/// What was read of a service last.
-#[derive(Clone, Copy, Debug, Default)]
+/// What is known of a service.
+#[derive(Clone, Copy, Debug)]
 struct Known {
     head: i64,
     next_due: Option<DateTime<Utc>>,
+    /// Where its clock stands.
+    at: DateTime<Utc>,
+    /// It neither follows nor sweeps.
+    held: bool,
 }
 
 impl<'a> Simulation<'a> {
     pub(super) fn new(api: &'a Api, administrator: Who, start: DateTime<Utc>) -> Self {
-        Self {
-            api,
-            administrator,
-            now: start,
-            suspects: Service::ALL.to_vec(),
-            known: <[Known; 5]>::default(),
-        }
+        let known = Known { head: 0, next_due: None, at: start, held: false };
+        let suspects = Service::ALL.to_vec();
+        Self { api, administrator, now: start, suspects, doubtful: false, known: [known; 5] }
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.now
     }
 
-    /// Heads of the ledgers, in the order of [`SERVICES`], when everything was idle last.
+    /// Heads of the ledgers, in the order of [`SERVICES`], as they were read last.
     pub(super) fn heads(&self) -> Heads {
         self.known.map(|known| known.head)
     }
@@ -109,41 +119,72 @@ impl<'a> Simulation<'a> {
         self.suspect(service);
     }
 
-    /// Looks at every service next time, whatever is known.
+    /// Lets everybody come along at the next step and looks at them, whatever is known.
     pub(super) fn doubt(&mut self) {
-        self.suspects = Service::ALL.to_vec();
+        self.doubtful = true;
     }
 
+    /// Who is held does nothing.
     fn suspect(&mut self, service: Service) {
-        if !self.suspects.contains(&service) {
+        if !self.read(service).held && !self.suspects.contains(&service) {
             self.suspects.push(service);
         }
     }
 
-    /// Lets the time come, with everything that is due until then and at it. A time that has passed is now.
-    pub(super) async fn advance(&mut self, to: DateTime<Utc>) -> Result<(), DemoError> {
+    /// Lets the time come, with everything that is due until then and at it, and wakes those who are about to be called. A time that has passed is now.
+    pub(super) async fn advance(&mut self, to: DateTime<Utc>, about_to: &[Service]) -> Result<(), DemoError> {
         loop {
             let due = self.settle().await?;
             if self.now >= to {
-                return Ok(());
+                break;
             }
-            let next = due.map_or(to, |due| due.min(to));
-            // Where nothing is due there is nothing that could go on too early.
-            let alone = due.is_none_or(|due| due > next);
-            self.step(self.now, next, alone).await?;
-            if !alone {
-                self.step(next, next, true).await?;
-                for service in Service::ALL {
-                    if self.read(service).next_due.is_some_and(|due| due <= next) {
-                        self.suspect(service);
-                    }
-                }
-            }
-            self.now = next;
+            self.step_to(due.map_or(to, |due| due.min(to))).await?;
         }
+        if self.doubtful {
+            self.doubtful = false;
+            Service::ALL.into_iter().for_each(|service| self.suspect(service));
+            self.wake(&Service::ALL).await?;
+        } else {
+            self.wake(about_to).await?;
+        }
+        self.settle().await.map(drop)
     }
 
-    /// Waits until everything is idle and nothing is due, and returns what is due next.
+    /// Moves the clocks of those who do not rest, and of those who have something due, in two phases where anything is.
+    async fn step_to(&mut self, next: DateTime<Utc>) -> Result<(), DemoError> {
+        let has_due = |known: &Known| known.next_due.is_some_and(|due| due <= next);
+        let wanted = |service: &Service| !service.rests() || has_due(self.read(*service));
+        let (awake, resting): (Vec<_>, Vec<_>) = Service::ALL.into_iter().partition(wanted);
+        let tired: Vec<_> = resting.into_iter().filter(|service| !self.read(*service).held).collect();
+        // Whom something is due for looks for it, and who was held has to catch up.
+        let busy: Vec<_> = awake
+            .iter()
+            .copied()
+            .filter(|service| self.read(*service).held || has_due(self.read(*service)))
+            .collect();
+        // Where nothing is due there is nothing that could go on too early.
+        let at_once = !self.known.iter().any(has_due);
+        tokio::try_join!(self.step(&awake, next, at_once), self.step(&tired, next, false))?;
+        self.stands(&tired, next, true);
+        self.stands(&awake, next, false);
+        self.now = next;
+        if !at_once {
+            self.step(&awake, next, true).await?;
+        }
+        busy.into_iter().for_each(|service| self.suspect(service));
+        Ok(())
+    }
+
+    /// Lets services that were held come to the present and catch up.
+    async fn wake(&mut self, services: &[Service]) -> Result<(), DemoError> {
+        let held: Vec<_> = services.iter().copied().filter(|service| self.read(*service).held).collect();
+        self.step(&held, self.now, true).await?;
+        self.stands(&held, self.now, false);
+        held.into_iter().for_each(|service| self.suspect(service));
+        Ok(())
+    }
+
+    /// Waits until everything that is not held is idle and nothing is due, and returns what is due next.
     pub(super) async fn settle(&mut self) -> Result<Option<DateTime<Utc>>, DemoError> {
         let mut waiting = false;
         let mut last_move = Instant::now();
@@ -154,10 +195,10 @@ impl<'a> Simulation<'a> {
             for (service, status) in suspects.iter().zip(&statuses) {
                 if self.take(*service, status)? {
                     last_move = Instant::now();
-                    for follower in
-                        Service::ALL.into_iter().filter(|follower| follower.follows().contains(service))
-                    {
-                        self.suspect(follower);
+                    for follower in Service::ALL {
+                        if follower.follows().contains(service) {
+                            self.suspect(follower);
+                        }
                     }
                 }
             }
@@ -166,14 +207,14 @@ impl<'a> Simulation<'a> {
                 if let Some(busy) = self.busy(*service, status) {
                     why = Some(busy);
                     self.suspect(*service);
-                    // It may have read further than what is known of the ledger.
+                    // It may have read further than what is known of a ledger.
                     service.follows().iter().for_each(|feed| self.suspect(*feed));
                 }
             }
-            if self.known.iter().any(|known| known.next_due.is_some_and(|due| due <= self.now)) {
-                // It became due after the clock was moved, so that nobody looks for it.
-                self.step(self.now, self.now, true).await?;
-            }
+            let overdue = |service: &Service| self.read(*service).next_due.is_some_and(|due| due <= self.now);
+            let overdue: Vec<_> = Service::ALL.into_iter().filter(overdue).collect();
+            // It became due after the clock was moved, so that nobody looks for it.
+            self.step(&overdue, self.now, true).await?;
             if let Some(why) = why.filter(|_| last_move.elapsed() > PATIENCE) {
                 return Err(DemoError::Stuck { at: self.now, seconds: PATIENCE.as_secs(), why });
             }
@@ -186,27 +227,51 @@ impl<'a> Simulation<'a> {
         self.statuses_of(&Service::ALL, false).await
     }
 
-    fn read(&self, service: Service) -> Known {
-        self.known.get(service as usize).copied().unwrap_or_default()
+    fn read(&self, service: Service) -> &Known {
+        let [ownership, calls, callbacks, clients, complaints] = &self.known;
+        match service {
+            Service::Ownership => ownership,
+            Service::Calls => calls,
+            Service::Callbacks => callbacks,
+            Service::Clients => clients,
+            Service::Complaints => complaints,
+        }
+    }
+
+    fn read_mut(&mut self, service: Service) -> &mut Known {
+        let [ownership, calls, callbacks, clients, complaints] = &mut self.known;
+        match service {
+            Service::Ownership => ownership,
+            Service::Calls => calls,
+            Service::Callbacks => callbacks,
+            Service::Clients => clients,
+            Service::Complaints => complaints,
+        }
+    }
+
+    /// Notes where the clocks of services stand.
+    fn stands(&mut self, services: &[Service], at: DateTime<Utc>, held: bool) {
+        for service in services {
+            let known = self.read_mut(*service);
+            (known.at, known.held) = (at, held);
+        }
     }
 
     /// Keeps what was read, and answers whether the service's ledger has moved.
     fn take(&mut self, service: Service, status: &Status) -> Result<bool, DemoError> {
         let time = status.time.as_ref().and_then(from_proto);
-        if !status.simulated || time != Some(self.now) {
+        let known = self.read_mut(service);
+        if !status.simulated || time != Some(known.at) {
             let time = time.map_or_else(|| "nowhere".to_owned(), |time| time.to_rfc3339());
             return Err(DemoError::ClockElsewhere {
                 service: service.name().to_owned(),
                 time,
-                wanted: self.now,
+                wanted: known.at,
             });
         }
         let head = status.head.as_ref().map_or(0, |head| head.position);
-        let next_due = status.next_due_time.as_ref().and_then(from_proto);
-        let moved = self.read(service).head != head;
-        if let Some(known) = self.known.get_mut(service as usize) {
-            *known = Known { head, next_due };
-        }
+        let moved = known.head != head;
+        (known.head, known.next_due) = (head, status.next_due_time.as_ref().and_then(from_proto));
         Ok(moved)
     }
 
@@ -244,12 +309,12 @@ impl<'a> Simulation<'a> {
         try_join_all(statuses).await.map_err(|refused| DemoError::call("GetStatus", refused))
     }
 
-    /// Sets the time of all services; they go on where that is said.
-    async fn step(&self, from: DateTime<Utc>, to: DateTime<Utc>, release: bool) -> Result<(), DemoError> {
-        let steps = Service::ALL.map(|service| {
+    /// Sets the time of services; they go on where that is said.
+    async fn step(&self, services: &[Service], to: DateTime<Utc>, release: bool) -> Result<(), DemoError> {
+        let steps = services.iter().map(|service| {
             let request = StepClockRequest {
                 service: service.name().to_owned(),
-                from: Some(to_proto(from)),
+                from: Some(to_proto(self.read(*service).at)),
                 to: Some(to_proto(to)),
                 release,
             };
