@@ -55,7 +55,7 @@ pub(crate) async fn run(options: cli::Demo) -> CommandResult {
     )
     .await?;
     let admin_url = stack.admin_url();
-    forget_on_power_loss(&admin_url).await?;
+    keep_simple(&admin_url).await?;
     let driver = demo::Options {
         output: Some(output.clone()),
         expected: options.expected.clone().map_or(Expected::Script, Expected::File),
@@ -83,10 +83,16 @@ pub(crate) async fn run(options: cli::Demo) -> CommandResult {
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// The cluster is removed with the demo: nobody waits for its disk.
-async fn forget_on_power_loss(admin_url: &str) -> Result<(), ServeError> {
+/// The cluster is small and is removed with the demo: nobody waits for its disk, plans anew what was planned before, or tells who does what.
+async fn keep_simple(admin_url: &str) -> Result<(), ServeError> {
     let mut connection = PgConnection::connect(admin_url).await?;
-    for statement in ["alter system set synchronous_commit = off", "select pg_reload_conf()"] {
+    for statement in [
+        "alter system set synchronous_commit = off",
+        "alter system set plan_cache_mode = force_generic_plan",
+        "alter system set track_activities = off",
+        "alter system set update_process_title = off",
+        "select pg_reload_conf()",
+    ] {
         connection.execute(statement).await?;
     }
     connection.close().await?;

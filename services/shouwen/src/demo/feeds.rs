@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 
+use futures_util::future::try_join_all;
 use shouwen_proto::events::v1::{
     Cursor, Event, WatchRequest, WatchResponse, callbacks_event, event::Body,
-    event_feed_client::EventFeedClient, ownership_event, watch_response::Item,
+    event_feed_client::EventFeedClient, watch_response::Item,
 };
 use tonic::Streaming;
 
@@ -27,7 +28,6 @@ pub(super) struct Feeds<'a> {
     verifications: HashMap<String, String>,
     /// Events of callbacks that were looked at for that.
     indexed: usize,
-    cases: usize,
 }
 
 impl<'a> Feeds<'a> {
@@ -39,16 +39,27 @@ impl<'a> Feeds<'a> {
             stream: None,
             events: Vec::new(),
         });
-        Self { each, callbacks: HashMap::new(), verifications: HashMap::new(), indexed: 0, cases: 0 }
+        Self { each, callbacks: HashMap::new(), verifications: HashMap::new(), indexed: 0 }
     }
 
-    /// Reads every feed up to these positions.
+    /// Reads what names callbacks up to these positions.
     pub(super) async fn read_until(&mut self, heads: Heads) -> Result<(), DemoError> {
-        for (feed, head) in self.each.iter_mut().zip(heads) {
-            let known = feed.events.len();
-            feed.read_until(head).await?;
-            self.cases += feed.events.iter().skip(known).filter(|event| opens_case(event)).count();
-        }
+        let [_, to_calls, to_callbacks, ..] = heads;
+        let [_, calls, callbacks, ..] = &mut self.each;
+        tokio::try_join!(calls.read_until(to_calls), callbacks.read_until(to_callbacks))?;
+        self.name_callbacks();
+        Ok(())
+    }
+
+    /// Reads every feed up to these positions. A feed that is read all the time costs the services as much as a further follower, so the others wait for
+    /// this.
+    pub(super) async fn read_to_the_end(&mut self, heads: Heads) -> Result<(), DemoError> {
+        try_join_all(self.each.iter_mut().zip(heads).map(|(feed, head)| feed.read_until(head))).await?;
+        self.name_callbacks();
+        Ok(())
+    }
+
+    fn name_callbacks(&mut self) {
         let [_, calls, callbacks, ..] = &self.each;
         for event in callbacks.events.iter().skip(self.indexed) {
             let scheduled = match &event.body {
@@ -65,7 +76,6 @@ impl<'a> Feeds<'a> {
             self.callbacks.insert(CallbackRef { contact, kind }, scheduled.callback.clone());
         }
         self.indexed = callbacks.events.len();
-        Ok(())
     }
 
     /// The full name of a callback, among what was read.
@@ -85,21 +95,9 @@ impl<'a> Feeds<'a> {
             .find_map(|kind| self.callback(&CallbackRef { contact: contact.to_owned(), kind }))
     }
 
-    /// Cases opened so far, among what was read.
-    pub(super) fn cases(&self) -> usize {
-        self.cases
-    }
-
     /// What was read, feed by feed in the order of [`SERVICES`].
     pub(super) fn into_events(self) -> [Vec<Event>; 5] {
         self.each.map(|feed| feed.events)
-    }
-}
-
-fn opens_case(event: &Event) -> bool {
-    match &event.body {
-        Some(Body::Ownership(body)) => matches!(body.event, Some(ownership_event::Event::CaseOpened(_))),
-        _ => false,
     }
 }
 

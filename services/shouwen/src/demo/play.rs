@@ -125,12 +125,12 @@ impl<'a> Play<'a> {
                 What::Miss(contact) => self.miss(contact).await?,
                 What::Act(action) => self.act(action).await?,
             }
-            progress.step(number, self.simulation.now(), contacts, self.feeds.cases());
+            progress.step(number, self.simulation.now(), contacts, self.cases.len());
         }
         let last = steps.last().map_or(self.simulation.now(), |step| step.at);
         self.simulation.doubt();
         self.simulation.advance(last + chrono::TimeDelta::days(1), &[]).await?;
-        self.feeds.read_until(self.simulation.heads()).await
+        self.feeds.read_to_the_end(self.simulation.heads()).await
     }
 
     async fn import_roster(&mut self) -> Result<(), DemoError> {
@@ -269,7 +269,7 @@ impl<'a> Play<'a> {
 
 /// Whom a step calls, or makes do something, that rests otherwise.
 fn services(step: &What<'_>) -> &'static [Service] {
-    let What::Act(action) = step else { return &[] };
+    let What::Act(action) = step else { return &[Service::Calls] };
     match &action.deed {
         Deed::OnCallback { callback, .. } if callback.kind == CallbackKind::Verification => {
             &[Service::Complaints]

@@ -5,7 +5,7 @@
 //! because something of its own became due, or because a ledger that it follows has moved. So after a call only the called service and ownership, in which
 //! the edge records first touches, are looked at; after a step those that had something due; and then, as long as ledgers move, whoever follows them.
 //!
-//! Clients and complaints only remember what the others record, complaints' verifications apart. So they are held where they stand, time, followers and
+//! Calls, clients and complaints only remember what the others record, complaints' verifications apart. So they are held where they stand, time, followers and
 //! all, until somebody is about to call them or something of theirs is due; then they catch up first. Now and then, and in the end, nobody is held and
 //! everybody looked at ([`Simulation::doubt`]).
 
@@ -57,7 +57,7 @@ impl Service {
 
     /// Whether it may be held while the others go on.
     fn rests(self) -> bool {
-        matches!(self, Self::Clients | Self::Complaints)
+        matches!(self, Self::Calls | Self::Clients | Self::Complaints)
     }
 
     /// Whose feeds it follows.
