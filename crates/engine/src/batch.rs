@@ -151,7 +151,7 @@ pub(crate) async fn run<D: Domain, P: FeedEffect<D>>(
     mut feed: Option<FeedStep<'_, P>>,
 ) -> Result<Committed<D>, BatchError> {
     let options = setting.options;
-    let mut tx = within(options, connection.begin()).await?;
+    let mut tx = within(options, connection.begin_with(store::BEGIN)).await?;
     let prepared = match within(options, prepare(setting, &mut tx, members, feed.as_mut())).await {
         Ok(prepared) => prepared,
         Err(error) => {

@@ -204,6 +204,9 @@ pub struct Saved<S> {
 }
 
 /// A service's domain.
+///
+/// Its statements run in the engine's transactions, in which Postgres reads no table as a whole where an index serves and joins by nested loops only:
+/// they have to find their rows by key.
 pub trait Domain: Send + Sync + 'static {
     /// Name of the service, its schema and its feed.
     const SERVICE: &'static str;

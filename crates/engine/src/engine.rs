@@ -150,7 +150,7 @@ impl<D: Domain> Engine<D> {
             tracing::warn!(service = D::SERVICE, %error, "replay could not be looked up");
             SubmitError::Unavailable
         };
-        let mut tx = self.0.pool.begin().await.map_err(unavailable)?;
+        let mut tx = self.0.pool.begin_with(store::BEGIN).await.map_err(unavailable)?;
         let fresh = store::insert_requests(&mut tx, &[request]).await.map_err(unavailable)?;
         if !fresh.is_empty() {
             tx.rollback().await.map_err(unavailable)?;

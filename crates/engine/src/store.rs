@@ -11,6 +11,12 @@ use crate::{
     submission::RequestKey,
 };
 
+/// Begins a transaction of the write path, whose statements find every row by its key. A prepared statement keeps the plan that it got while its
+/// tables were small, and for those reading a table as a whole is cheapest: with millions of rows it would still be read so until the next `analyze`.
+/// Where there is no other way, as for the one row of the head, the penalty must not have the statement compiled.
+pub(crate) const BEGIN: &str = "begin;
+    set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off";
+
 /// A request row that was there before.
 #[derive(Debug)]
 pub(crate) struct FormerRequest {
