@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Ask a service whether it is ready: exit code 0 if so, 1 if not.
     Healthcheck(Healthcheck),
-    /// Play a branch's month of contacts through the public API and compare the report with an independent computation.
+    /// Play a branch's month of contacts, clients and complaints through the public API and compare the report with an independent computation.
     Demo(Demo),
 }
 
@@ -60,10 +60,13 @@ pub(crate) enum ServiceName {
     Gateway,
     Calls,
     Callbacks,
+    Clients,
+    Complaints,
 }
 
 impl ServiceName {
-    pub(crate) const ALL: [Self; 3] = [Self::Gateway, Self::Calls, Self::Callbacks];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Gateway, Self::Calls, Self::Callbacks, Self::Clients, Self::Complaints];
 
     /// The service's name in contexts, feeds and schemas.
     pub(crate) fn service(self) -> &'static str {
@@ -71,6 +74,8 @@ impl ServiceName {
             Self::Gateway => "ownership",
             Self::Calls => "calls",
             Self::Callbacks => "callbacks",
+            Self::Clients => "clients",
+            Self::Complaints => "complaints",
         }
     }
 }
@@ -180,7 +185,7 @@ pub(crate) struct Demo {
     /// Folder with the month's data.
     #[arg(long, default_value = "examples/branch-month")]
     pub(crate) input: PathBuf,
-    /// Folder for the report; made anew.
+    /// Folder for the report: report.txt, report.json, report.csv, and rejected.csv with the lines that could not be used.
     #[arg(long, default_value = ".shouwen/demo")]
     pub(crate) output: PathBuf,
     /// Figures to compare with, instead of those that `expected.py` of the input computes.
@@ -199,4 +204,8 @@ pub(crate) enum Mutant {
     HolidayCounted,
     /// A second employee who answers a contact becomes a first responder too (O1).
     SecondFirstResponder,
+    /// The day of acceptance is not the first of a complaint's limits (C6, C7).
+    DayOfAcceptanceNotCounted,
+    /// A dissatisfied client does not take a complaint up again (C10).
+    DissatisfiedDoesNotReopen,
 }
