@@ -131,6 +131,12 @@ impl<'a> Simulation<'a> {
         }
     }
 
+    fn suspect_all(&mut self, services: &[Service]) {
+        for service in services {
+            self.suspect(*service);
+        }
+    }
+
     /// Lets the time come, with everything that is due until then and at it, and wakes those who are about to be called. A time that has passed is now.
     pub(super) async fn advance(&mut self, to: DateTime<Utc>, about_to: &[Service]) -> Result<(), DemoError> {
         loop {
@@ -142,7 +148,7 @@ impl<'a> Simulation<'a> {
         }
         if self.doubtful {
             self.doubtful = false;
-            Service::ALL.into_iter().for_each(|service| self.suspect(service));
+            self.suspect_all(&Service::ALL);
             self.wake(&Service::ALL).await?;
         } else {
             self.wake(about_to).await?;
@@ -171,7 +177,7 @@ impl<'a> Simulation<'a> {
         if !at_once {
             self.step(&awake, next, true).await?;
         }
-        busy.into_iter().for_each(|service| self.suspect(service));
+        self.suspect_all(&busy);
         Ok(())
     }
 
@@ -180,7 +186,7 @@ impl<'a> Simulation<'a> {
         let held: Vec<_> = services.iter().copied().filter(|service| self.read(*service).held).collect();
         self.step(&held, self.now, true).await?;
         self.stands(&held, self.now, false);
-        held.into_iter().for_each(|service| self.suspect(service));
+        self.suspect_all(&held);
         Ok(())
     }
 
@@ -208,7 +214,7 @@ impl<'a> Simulation<'a> {
                     why = Some(busy);
                     self.suspect(*service);
                     // It may have read further than what is known of a ledger.
-                    service.follows().iter().for_each(|feed| self.suspect(*feed));
+                    self.suspect_all(service.follows());
                 }
             }
             let overdue = |service: &Service| self.read(*service).next_due.is_some_and(|due| due <= self.now);

@@ -84,7 +84,7 @@ impl<'a> Play<'a> {
                 })
                 .await?
                 .map_err(|refused| DemoError::call("ListImportFaults", refused))?;
-            self.tally.rejected.extend(page.faults.into_iter().map(rejected));
+            self.tally.rejected.extend(page.faults.iter().map(rejected));
             page_token = page.next_page_token;
             if page_token.is_empty() {
                 return Ok(());
@@ -180,7 +180,7 @@ fn entry(client: &Client) -> ClientInput {
 }
 
 /// A line that the product did not take, in the words of the reader of files.
-fn rejected(fault: ImportFault) -> RejectedLine {
+fn rejected(fault: &ImportFault) -> RejectedLine {
     let field = fault.field.strip_prefix("client.").unwrap_or(&fault.field);
     let column = match field.split(['[', '.']).next().unwrap_or_default() {
         "display_name" => "name",

@@ -161,7 +161,7 @@ impl<'a> Play<'a> {
             (LookUp::Phone, Some(file)) => request.phone.clone_from(&file.phone),
             (LookUp::IdentityNumber, Some(file)) => request.identity_number.clone_from(&file.identity_number),
             (LookUp::CapitalAccount, Some(file)) => {
-                file.primary_account().clone_into(&mut request.capital_account)
+                file.primary_account().clone_into(&mut request.capital_account);
             }
             (LookUp::Id, _) | (_, None) => request.client.clone_from(&said.client),
         }
