@@ -1,14 +1,24 @@
 //! Who calls back: diallers who make the promised callbacks while processes die.
 
+use chrono::{DateTime, Utc};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use shouwen_proto::r#type::v1::Satisfaction;
+use shouwen_runtime::clock::now;
+use shouwen_testkit::until;
 use tokio::sync::{Mutex, mpsc};
 
-use super::{caller::Caller, journal::Journal};
+use super::{
+    caller::{Caller, INSISTS},
+    journal::Journal,
+};
 use crate::harness::{Suite, requests};
 
-/// A callback to be made, and by whom.
-pub(super) type Promised = (String, String);
+/// A callback to be made, by whom, and from when on.
+pub(super) struct Promised {
+    pub(super) callback: String,
+    pub(super) employee: String,
+    pub(super) agreed: DateTime<Utc>,
+}
 
 /// Makes promised callbacks until no desk promises any more.
 pub(super) async fn dial(
@@ -19,7 +29,9 @@ pub(super) async fn dial(
     let mut random = StdRng::seed_from_u64(1);
     loop {
         let next = to_dial.lock().await.recv().await;
-        let Some((callback, employee)) = next else { return };
+        let Some(Promised { callback, employee, agreed }) = next else { return };
+        // Asking before would only take time from those who write.
+        until("the agreed time", INSISTS, async || (now() >= agreed).then_some(())).await;
         let caller = Caller::new(suite, &employee);
         lease(&caller, &callback).await;
         journal.note("leased", &callback, &employee);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use shouwen_proto::{
     clients::v1::{
@@ -105,8 +105,9 @@ impl<'a> Desk<'a> {
         match self.random.random_range(0..4) {
             0 => self.end(&call, &person, CallOutcome::AnsweredClear).await,
             1 => {
-                let callback = self.promise(&call, &person).await;
-                self.promised.send((callback, self.names[me].clone())).unwrap();
+                let (callback, agreed) = self.promise(&call, &person).await;
+                let employee = self.names[me].clone();
+                self.promised.send(Promised { callback, employee, agreed }).unwrap();
                 self.end(&call, &person, CallOutcome::CallbackPromised).await;
             }
             2 => {
@@ -185,16 +186,17 @@ impl<'a> Desk<'a> {
         (winner, won.case)
     }
 
-    async fn promise(&self, call: &str, person: &Caller) -> String {
+    async fn promise(&self, call: &str, person: &Caller) -> (String, DateTime<Utc>) {
         loop {
-            let request = requests::promise(call, now() + AHEAD);
+            let agreed = now() + AHEAD;
+            let request = requests::promise(call, agreed);
             let answer =
                 person.insist("promise", async |it| it.calls().promise_callback(request.clone()).await).await;
             match answer {
                 Ok(promised) => {
                     assert_eq!(promised.callbacks.len(), 1, "{call}");
                     self.journal.note("promised", call, &promised.callbacks[0]);
-                    return promised.callbacks[0].clone();
+                    return (promised.callbacks[0].clone(), agreed);
                 }
                 // It took too long to get through; nothing was promised.
                 Err(refusal) => assert_eq!(refusal.reason, "AGREED_TIME_PAST", "{refusal:?}"),

@@ -14,9 +14,12 @@ use crate::harness::{
 
 /// Adopts such policies.
 pub(super) async fn that_pass_at_once(suite: &Suite) {
-    clients_are_called_at_any_hour(suite).await;
-    adopt(suite, "hours", [("working_hours", intervals(&[["00:00", "00:01"]]))]).await;
-    adopt(suite, "calendar", [("toml", text(&calendar()))]).await;
+    let calendar = calendar();
+    tokio::join!(
+        clients_are_called_at_any_hour(suite),
+        adopt(suite, "hours", [("working_hours", intervals(&[["00:00", "00:01"]]))]),
+        adopt(suite, "calendar", [("toml", text(&calendar))]),
+    );
 }
 
 /// A calendar by which today and the days around it are working days. No year is without a holiday, so each has one far from today.

@@ -267,16 +267,28 @@ impl<'a> Play<'a> {
     }
 }
 
-/// Whom a step calls, or makes do something, that rests otherwise.
+/// To whom, beside ownership, a step gives something to do: who is called, and who makes something of what that leads to.
 fn services(step: &What<'_>) -> &'static [Service] {
-    let What::Act(action) = step else { return &[Service::Calls] };
-    match &action.deed {
-        Deed::OnCallback { callback, .. } if callback.kind == CallbackKind::Verification => {
-            &[Service::Complaints]
+    let action = match step {
+        What::Register(_) => return &[Service::Calls],
+        What::Answer(contact) => {
+            let promises = contact.answer.as_ref().is_some_and(|answer| answer.promise.is_some());
+            return if promises { &[Service::Calls, Service::Callbacks] } else { &[Service::Calls] };
         }
-        Deed::File { .. } | Deed::OnComplaint { .. } => &[Service::Complaints],
+        // A missed call, one after hours and one without a concern concern the callbacks (K14, O5).
+        What::End(_) | What::Miss(_) => return &[Service::Calls, Service::Callbacks],
+        What::Act(action) => action,
+    };
+    match &action.deed {
+        Deed::OnCase { .. } => &[],
+        Deed::OnCallback { callback, .. } if callback.kind != CallbackKind::Verification => {
+            &[Service::Callbacks]
+        }
+        // What is handled is verified, and what is verified settles it (C9).
+        Deed::OnCallback { .. } | Deed::File { .. } | Deed::OnComplaint { .. } => {
+            &[Service::Callbacks, Service::Complaints]
+        }
         Deed::OnClient { .. } => &[Service::Clients],
-        Deed::OnCase { .. } | Deed::OnCallback { .. } => &[],
     }
 }
 

@@ -5,9 +5,9 @@
 //! because something of its own became due, or because a ledger that it follows has moved. So after a call only the called service and ownership, in which
 //! the edge records first touches, are looked at; after a step those that had something due; and then, as long as ledgers move, whoever follows them.
 //!
-//! Calls, clients and complaints only remember what the others record, complaints' verifications apart. So they are held where they stand, time, followers and
-//! all, until somebody is about to call them or something of theirs is due; then they catch up first. Now and then, and in the end, nobody is held and
-//! everybody looked at ([`Simulation::doubt`]).
+//! Who plays says whom a step gives anything to do. All others, ownership apart, are held where they stand, time, followers and all, until somebody is about
+//! to give them something or something of theirs is due: they would only remember what the others record, and catch up with that in one go first. Now and
+//! then, and in the end, nobody is held and everybody is looked at ([`Simulation::doubt`]).
 
 use std::time::{Duration, Instant};
 
@@ -53,11 +53,6 @@ impl Service {
             Self::Clients => "clients",
             Self::Complaints => "complaints",
         }
-    }
-
-    /// Whether it may be held while the others go on.
-    fn rests(self) -> bool {
-        matches!(self, Self::Calls | Self::Clients | Self::Complaints)
     }
 
     /// Whose feeds it follows.
@@ -137,14 +132,15 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// Lets the time come, with everything that is due until then and at it, and wakes those who are about to be called. A time that has passed is now.
+    /// Lets the time come, with everything that is due until then and at it, and wakes those who are about to get something to do. A time that has passed is now.
     pub(super) async fn advance(&mut self, to: DateTime<Utc>, about_to: &[Service]) -> Result<(), DemoError> {
         loop {
             let due = self.settle().await?;
             if self.now >= to {
                 break;
             }
-            self.step_to(due.map_or(to, |due| due.min(to))).await?;
+            let next = due.map_or(to, |due| due.min(to));
+            self.step_to(next, if next == to { about_to } else { &[] }).await?;
         }
         if self.doubtful {
             self.doubtful = false;
@@ -156,10 +152,12 @@ impl<'a> Simulation<'a> {
         self.settle().await.map(drop)
     }
 
-    /// Moves the clocks of those who do not rest, and of those who have something due, in two phases where anything is.
-    async fn step_to(&mut self, next: DateTime<Utc>) -> Result<(), DemoError> {
+    /// Moves the clocks of ownership, of those named and of those who have something due, in two phases where anything is.
+    async fn step_to(&mut self, next: DateTime<Utc>, about_to: &[Service]) -> Result<(), DemoError> {
         let has_due = |known: &Known| known.next_due.is_some_and(|due| due <= next);
-        let wanted = |service: &Service| !service.rests() || has_due(self.read(*service));
+        let wanted = |service: &Service| {
+            *service == Service::Ownership || about_to.contains(service) || has_due(self.read(*service))
+        };
         let (awake, resting): (Vec<_>, Vec<_>) = Service::ALL.into_iter().partition(wanted);
         let tired: Vec<_> = resting.into_iter().filter(|service| !self.read(*service).held).collect();
         // Whom something is due for looks for it, and who was held has to catch up.

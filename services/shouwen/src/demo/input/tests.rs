@@ -114,6 +114,20 @@ fn the_example_reads_without_a_word() {
 }
 
 #[test]
+fn the_example_is_generated_anew_byte_for_byte() {
+    let example = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples/branch-month");
+    let anew = tempfile::tempdir().unwrap();
+    let mut run = std::process::Command::new("python3");
+    run.arg("-B").arg(example.join("generate.py")).arg(anew.path());
+    assert!(run.status().unwrap().success());
+    for file in std::fs::read_dir(anew.path()).unwrap() {
+        let file = file.unwrap();
+        let stored = std::fs::read(example.join(file.file_name())).unwrap();
+        assert!(std::fs::read(file.path()).unwrap() == stored, "{:?} differs", file.file_name());
+    }
+}
+
+#[test]
 fn a_byte_order_mark_is_no_part_of_the_first_column() {
     let contacts = format!("\u{feff}{}", contacts_of(&[contact("c1", &[])]));
     let input = read(folder(contacts.as_bytes(), format!("\u{feff}{ACTION}\r\n").as_bytes()).path()).unwrap();
