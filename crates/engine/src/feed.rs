@@ -8,6 +8,7 @@ use crate::{
     domain::Domain,
     engine::Engine,
     ledger::{self, Head, LedgerRow},
+    options::Options,
 };
 
 /// What a watcher receives.
@@ -53,6 +54,10 @@ struct Watcher<D: Domain> {
     engine: Engine<D>,
     woken: tokio::sync::watch::Receiver<i64>,
     position: i64,
+    /// There may be more than what was read.
+    behind: bool,
+    /// The end of the ledger as of the last reading; `None` before the first.
+    head: Option<Head>,
     /// The head was told since the last event.
     told: bool,
     last_told: tokio::time::Instant,
@@ -67,6 +72,8 @@ pub fn watch<D: Domain>(
         engine: engine.clone(),
         woken: engine.head_watch(),
         position,
+        behind: true,
+        head: None,
         told: false,
         last_told: tokio::time::Instant::now(),
     };
@@ -78,19 +85,29 @@ pub fn watch<D: Domain>(
 
 impl<D: Domain> Watcher<D> {
     async fn next(&mut self) -> sqlx::Result<FeedItem> {
-        let options = self.engine.options();
-        let limit = i64::try_from(options.feed_events).unwrap_or(i64::MAX);
+        let Options { feed_events, feed_poll, feed_heartbeat, .. } = *self.engine.options();
+        let limit = i64::try_from(feed_events).unwrap_or(i64::MAX);
         loop {
-            self.woken.borrow_and_update();
-            let rows = ledger::after(self.engine.pool(), self.position, limit).await?;
-            if let Some(last) = rows.last() {
-                self.position = last.position;
-                self.told = false;
-                return Ok(FeedItem::Events(rows));
+            if self.behind {
+                let known = *self.woken.borrow_and_update();
+                let rows = ledger::after(self.engine.pool(), self.position, limit).await?;
+                // Positions are dense: fewer rows than asked for are all there were.
+                let read = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+                self.behind = read >= limit || (read > 0 && known > self.position + read);
+                if let Some(last) = rows.last() {
+                    self.position = last.position;
+                    self.told = false;
+                    if let Some(head) = &mut self.head {
+                        (head.position, head.time) = (last.position, Some(last.time));
+                        head.hash.clone_from(&last.hash);
+                    }
+                    return Ok(FeedItem::Events(rows));
+                }
             }
-            if !self.told || self.last_told.elapsed() >= options.feed_heartbeat {
-                let head = ledger::head(self.engine.pool()).await?;
+            if !self.behind && (!self.told || self.last_told.elapsed() >= feed_heartbeat) {
+                let head = self.head().await?;
                 if head.position > self.position {
+                    self.behind = true;
                     continue;
                 }
                 self.told = true;
@@ -98,12 +115,25 @@ impl<D: Domain> Watcher<D> {
                 return Ok(FeedItem::Head(head));
             }
             tokio::select! {
-                changed = self.woken.changed() => if changed.is_err() {
-                    // The engine is gone: only polling is left until the stream is dropped.
-                    tokio::time::sleep(options.feed_poll).await;
-                },
-                () = tokio::time::sleep(options.feed_poll) => {}
+                changed = self.woken.changed() => {
+                    if changed.is_err() {
+                        // The engine is gone: only polling is left until the stream is dropped.
+                        tokio::time::sleep(feed_poll).await;
+                    }
+                    self.behind = changed.is_err() || *self.woken.borrow_and_update() > self.position;
+                }
+                () = tokio::time::sleep(feed_poll) => self.behind = true,
             }
         }
+    }
+
+    /// The head to tell: the last event's where it was just read, otherwise read anew.
+    async fn head(&mut self) -> sqlx::Result<Head> {
+        if let Some(head) = self.head.as_ref().filter(|head| !self.told && head.position == self.position) {
+            return Ok(head.clone());
+        }
+        let head = ledger::head(self.engine.pool()).await?;
+        self.head = Some(head.clone());
+        Ok(head)
     }
 }

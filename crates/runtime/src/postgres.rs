@@ -19,6 +19,9 @@ use crate::config::{Period, Secret};
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// A connection that was used this recently is taken as alive; one that rested longer is asked first.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// How to reach one schema's database.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
@@ -97,6 +100,15 @@ pub fn pool(config: &DatabaseConfig) -> Result<PgPool, DatabaseError> {
     Ok(PgPoolOptions::new()
         .max_connections(config.max_connections)
         .acquire_timeout(config.acquire_timeout.get())
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy_with(options))
 }
 
