@@ -46,16 +46,22 @@ impl RequestColumns {
     }
 }
 
-/// Locks a follower's cursor and reads it.
+/// Locks a follower's cursor and reads it; the first time it begins before everything.
 pub(crate) async fn lock_cursor(conn: &mut PgConnection, feed: &str) -> sqlx::Result<(String, i64)> {
-    sqlx::query!("insert into feed_cursor (feed) values ($1) on conflict do nothing", feed)
-        .execute(&mut *conn)
+    loop {
+        let row = sqlx::query!(
+            "select incarnation, position from feed_cursor where feed = $1 for no key update",
+            feed
+        )
+        .fetch_optional(&mut *conn)
         .await?;
-    let row =
-        sqlx::query!("select incarnation, position from feed_cursor where feed = $1 for no key update", feed)
-            .fetch_one(conn)
+        if let Some(row) = row {
+            return Ok((row.incarnation, row.position));
+        }
+        sqlx::query!("insert into feed_cursor (feed) values ($1) on conflict do nothing", feed)
+            .execute(&mut *conn)
             .await?;
-    Ok((row.incarnation, row.position))
+    }
 }
 
 pub(crate) async fn move_cursor(
