@@ -129,8 +129,9 @@ impl<D: Domain> Engine<D> {
     /// Applies a command, together with what else arrives meanwhile.
     pub async fn submit(
         &self,
-        submission: Submission<D::Command>,
+        mut submission: Submission<D::Command>,
     ) -> Result<Outcome<D::State>, SubmitError<D::Rejection>> {
+        submission.request = submission.request.map(|request| self.0.options.fingerprint_key.sealed(request));
         let (reply, answer) = oneshot::channel();
         let _outstanding = self.outstanding();
         self.0.queue.try_send(Job { submission, reply }).map_err(|refused| match refused {
@@ -150,6 +151,7 @@ impl<D: Domain> Engine<D> {
             tracing::warn!(service = D::SERVICE, %error, "replay could not be looked up");
             SubmitError::Unavailable
         };
+        let request = &self.0.options.fingerprint_key.sealed(request.clone());
         let mut tx = self.0.pool.begin_with(store::BEGIN).await.map_err(unavailable)?;
         let fresh = store::insert_requests(&mut tx, &[request]).await.map_err(unavailable)?;
         if !fresh.is_empty() {

@@ -29,4 +29,4 @@ pub use engine::Engine;
 pub use follower::{FeedSource, Follow, FollowError};
 pub use metrics::{Gauge, Reading};
 pub use options::Options;
-pub use submission::{Fence, Outcome, RequestKey, Submission, SubmitError};
+pub use submission::{Fence, FingerprintKey, Outcome, RequestKey, Submission, SubmitError};

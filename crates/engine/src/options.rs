@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use opentelemetry::metrics::Meter;
 
+use crate::submission::FingerprintKey;
+
 /// Bounds and intervals.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -32,6 +34,8 @@ pub struct Options {
     pub feed_events: usize,
     /// How long request ids are remembered.
     pub request_retention: Duration,
+    /// Under which requests' fingerprints are stored. The default is nobody's secret: a service sets its own.
+    pub fingerprint_key: FingerprintKey,
     /// Makes the instruments of [`metrics`](crate::metrics); without it nothing is measured.
     pub meter: Option<Meter>,
     /// How often metrics ask the database for what only it knows.
@@ -57,6 +61,7 @@ impl Default for Options {
             feed_heartbeat: Duration::from_secs(5),
             feed_events: 256,
             request_retention: Duration::from_secs(7 * 24 * 3600),
+            fingerprint_key: FingerprintKey::new(&[0; 32]),
             meter: None,
             sample_interval: Duration::from_secs(15),
             mutants: Mutants::default(),

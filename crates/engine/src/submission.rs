@@ -1,6 +1,9 @@
 //! What is handed to the engine, and what it answers.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
+use ring::hmac;
 
 use crate::domain::{Actor, AggregateId};
 
@@ -12,6 +15,28 @@ pub struct RequestKey {
     pub id: String,
     /// SHA-256 of what was asked. Not part of the identity: the same id with another fingerprint is an error.
     pub fingerprint: Vec<u8>,
+}
+
+/// Under which fingerprints are stored: what was asked may be short enough to be guessed from a digest that anybody can compute (L10). All replicas of a
+/// service need the same; another one makes requests that were answered before look reused.
+#[derive(Clone)]
+pub struct FingerprintKey(hmac::Key);
+
+impl FingerprintKey {
+    pub fn new(secret: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    }
+
+    pub(crate) fn sealed(&self, request: RequestKey) -> RequestKey {
+        let fingerprint = hmac::sign(&self.0, &request.fingerprint).as_ref().to_vec();
+        RequestKey { fingerprint, ..request }
+    }
+}
+
+impl fmt::Debug for FingerprintKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FingerprintKey(…)")
+    }
 }
 
 /// The ownership that a command rests on.

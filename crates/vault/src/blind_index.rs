@@ -23,7 +23,8 @@ pub enum IndexKind {
     Security,
     /// A text of one subject, as `{subject}|{field}|{text}`: tells whether it has changed, and no two subjects meet.
     Text,
-    /// The SHA-256 of a request, in hex: what was asked may be short enough to be guessed from a digest that anybody can compute.
+    /// The SHA-256 of a request, in hex, or what keys of such digests are derived from: what was asked may be short enough to be guessed from a digest
+    /// that anybody can compute.
     Request,
 }
 

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use shouwen_access::{Contract, RequireContext, layer::MAX_MESSAGE_BYTES};
-use shouwen_engine::{audit, provision::Schema};
+use shouwen_engine::{FingerprintKey, Options, audit, provision::Schema};
 use shouwen_gateway::edge::{Edge, EdgeParts};
 use shouwen_proto::DESCRIPTORS;
 use shouwen_runtime::{
@@ -13,7 +13,7 @@ use shouwen_runtime::{
     postgres, server, shutdown,
     telemetry::{Metrics, RpcMetrics, Telemetry},
 };
-use shouwen_vault::{REWRAP_INTERVAL, Vault};
+use shouwen_vault::{IndexKind, REWRAP_INTERVAL, Vault};
 use sqlx::PgPool;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -275,7 +275,11 @@ impl Prepared<'_> {
         tasks: &mut JoinSet<Result<(), ServeError>>,
     ) -> Result<Stopped, ServeError> {
         let connect = self.config.database.connect_options()?;
-        let options = self.config.engine.options(self.parts.metrics.meter("shouwen"));
+        let fingerprint_key = self.vault.blind_index().compute(IndexKind::Request, "fingerprints");
+        let options = Options {
+            fingerprint_key: FingerprintKey::new(&fingerprint_key),
+            ..self.config.engine.options(self.parts.metrics.meter("shouwen"))
+        };
         let stop = self.parts.stop.clone();
         match service {
             ServiceName::Gateway => {

@@ -1,7 +1,7 @@
 //! A repeated request has one effect and the former result; a refusal is no result.
 
 use shouwen_engine::{
-    RequestKey, Submission, SubmitError,
+    FingerprintKey, Options, RequestKey, Submission, SubmitError,
     options::{Mutants, Step},
 };
 use shouwen_testkit::until;
@@ -197,4 +197,23 @@ async fn requests_are_forgotten_after_their_retention() {
     .await;
     assert!(!engine.submit(requested(deposit("accounts/a", 1), "old")).await.unwrap().replayed);
     assert!(engine.submit(requested(deposit("accounts/a", 1), "new")).await.unwrap().replayed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn l10_what_was_asked_cannot_be_guessed_from_a_stored_fingerprint() {
+    let ground = Ground::new().await;
+    let keyed = |byte| Options { fingerprint_key: FingerprintKey::new(&[byte; 32]), ..calm() };
+    let (engine, replica) = (ground.engine(keyed(1)).await, ground.engine(keyed(1)).await);
+    engine.open("accounts/a").await;
+    let call = || requested(deposit("accounts/a", 5), "r1");
+    let asked = call().request.unwrap();
+    engine.submit(call()).await.unwrap();
+    let plain =
+        format!("select count(*) from request where fingerprint = '\\x{}'", hex::encode(&asked.fingerprint));
+    assert_eq!(ground.number("select count(*) from request").await, 1);
+    assert_eq!(ground.number(&plain).await, 0);
+    assert!(replica.submit(call()).await.unwrap().replayed);
+    assert!(replica.replay(&asked).await.is_ok());
+    let stranger = ground.engine(keyed(2)).await;
+    assert!(matches!(stranger.submit(call()).await, Err(SubmitError::RequestReused)));
 }

@@ -169,10 +169,9 @@ impl Importer {
         if let Some(request) = &mut call.request {
             let client = message.client.as_ref().map(prost::Message::encode_to_vec).unwrap_or_default();
             let digest = digest::digest(&digest::SHA256, &client);
-            let fingerprint = keys::request(&self.desk.vault.blind_index(), digest.as_ref());
-            let content = hex::encode(fingerprint.get(..8).unwrap_or_default());
+            let content = keys::request(&self.desk.vault.blind_index(), digest.as_ref());
             request.id = format!("{}/{ordinal}/{content}", request.id);
-            request.fingerprint = fingerprint;
+            request.fingerprint = digest.as_ref().to_vec();
             call.bytes = client.len();
         }
         call
