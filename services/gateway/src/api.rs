@@ -6,9 +6,11 @@ pub mod feed;
 pub mod filter;
 mod identify;
 pub mod messages;
+mod place;
 pub mod policies;
 pub mod receipt;
 pub mod roster;
+mod timeline;
 
 use chrono::{DateTime, Utc};
 use shouwen_access::{BranchName, Caller, EmployeeName, Failure, Reach};

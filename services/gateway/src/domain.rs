@@ -18,6 +18,7 @@ pub mod policies;
 mod recusal;
 pub mod rejection;
 pub mod roster;
+pub mod timeline;
 
 use std::{collections::BTreeSet, sync::Arc};
 

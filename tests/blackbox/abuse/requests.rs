@@ -230,7 +230,7 @@ async fn a_page_token_serves_its_own_caller_and_query_only() {
         parent: "branches/east".to_owned(),
         page_size: 2,
         page_token: token.to_owned(),
-        filter: String::new(),
+        ..Default::default()
     };
     let first = li.cases().list_cases(cases("")).await.unwrap().into_inner();
     let token = first.next_page_token;

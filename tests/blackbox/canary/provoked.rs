@@ -5,10 +5,11 @@ use prost::Message as _;
 use shouwen_proto::{
     clients::v1::{
         AnswerVerificationRequest, ClientInput, GetFullClientRequest, ImportClientsRequest,
-        ResolveClientRequest, SaveClientRequest, StartVerificationRequest,
+        ListClientsRequest, ResolveClientRequest, SaveClientRequest, StartVerificationRequest,
     },
+    complaints::v1::ListComplaintsRequest,
     events::v1::IdentityFactor,
-    ownership::v1::IdentifyClientRequest,
+    ownership::v1::{IdentifyClientRequest, ListCasesRequest},
 };
 use shouwen_runtime::clock::now;
 use tonic::{Response, Status};
@@ -141,6 +142,16 @@ async fn of_clients(suite: &Suite, said: &mut Said) {
     for request in resolve {
         said.note("resolving", li.clients().resolve_client(request).await);
     }
+    for filter in [format!("phone = {PHONE}"), format!("{NAME} = 1"), NAME.to_owned()] {
+        let list = ListClientsRequest { parent: "branches/east".to_owned(), filter, ..Default::default() };
+        said.note("a filter", li.clients().list_clients(list).await);
+    }
+    for filter in [format!("phone = {PHONE}"), format!("state = OPEN AND client = {NAME}"), NAME.to_owned()] {
+        let list = ListCasesRequest { parent: "branches/east".to_owned(), filter, ..Default::default() };
+        said.note("a filter", li.cases().list_cases(list).await);
+    }
+    let list = ListCasesRequest { parent: "branches/east".to_owned(), order_by: NAME.to_owned(), ..Default::default() };
+    said.note("an order", li.cases().list_cases(list).await);
     let wang = suite.employee("wang");
     let full = GetFullClientRequest { name: name(), purpose: "查看".to_owned(), request_id: id() };
     said.note("without verification", wang.clients().get_full_client(full).await);
@@ -215,4 +226,7 @@ async fn of_cases_and_complaints(suite: &Suite, said: &mut Said) {
         said.note(what, li.complaints().file_complaint(file).await);
     }
     said.note("a colleague", suite.employee("wang").complaints().file_complaint(full()).await);
+    let filter = format!("client_name = {NAME}");
+    let list = ListComplaintsRequest { parent: "branches/east".to_owned(), filter, ..Default::default() };
+    said.note("a filter", li.complaints().list_complaints(list).await);
 }

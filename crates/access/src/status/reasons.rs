@@ -155,6 +155,21 @@ impl Failure {
         .field("page_token", "the next_page_token of the same query", "同一查询返回的 next_page_token")
     }
 
+    /// `FILTER_INVALID`: a term of the filter is not understood. It is named by its number, from 1, for its text may hold personal data. `fields` are
+    /// those that the list knows, `example` is a filter that it understands.
+    pub fn filter_invalid(term: usize, fields: &str, example: &str) -> Self {
+        Self::new(
+            Code::InvalidArgument,
+            "FILTER_INVALID",
+            format!("Term {term} of the filter is not understood; use {fields} once each, `=` and a value, joined by AND, such as `{example}`."),
+            format!("筛选条件第 {term} 项无法识别；可用 {fields} 各一次，以 `=` 取值并以 AND 连接，例如 `{example}`。"),
+        )
+        .with("term", term)
+        .with("fields", fields)
+        .with("example", example)
+        .field("filter", format!("term {term}: one of {fields}, such as `{example}`"), format!("第 {term} 项：可用 {fields}，例如 `{example}`"))
+    }
+
     /// `MESSAGE_MALFORMED`: the request is not a well-formed protobuf message.
     pub fn message_malformed() -> Self {
         Self::new(

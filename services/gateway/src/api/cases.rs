@@ -28,16 +28,20 @@ use tonic::{Request, Response, Status};
 use super::{
     bounded, case_id, contact_id, cut, employee, failures, filter,
     identify::{self, Named},
-    messages, page_size, parent, reach, receipt, required, within_reach,
+    messages, page_size, parent, place, reach, receipt, required, timeline, within_reach,
 };
 use crate::{
     directory::Directory,
     domain::{
-        Command, State,
+        self, Command, State,
         command::{Action, CaseCommand, Claim, ContactCommand},
     },
     ownership::{self, Ownership},
-    store::{self, cases::CaseRow},
+    store::{
+        self,
+        cases::{After, CaseRow},
+        timeline::AsOf,
+    },
 };
 
 /// Serves cases.
@@ -92,6 +96,18 @@ impl CaseServer {
         let sealer = Sealer { vault: &self.ownership.vault, subject: &subject, aggregate: &case.0 };
         let [sealed] = sealer.seal([(field, text)]).await?;
         Ok(sealed)
+    }
+
+    /// How far the ledger and the projections of the other feeds reach.
+    async fn heads(&self) -> sqlx::Result<AsOf> {
+        let engine = &self.ownership.engine;
+        let head = shouwen_engine::ledger::head(engine.pool()).await?;
+        let own = Cursor { incarnation: head.incarnation.to_string(), position: head.position };
+        let mut heads = vec![("ownership".to_owned(), own)];
+        for feed in ["calls", "callbacks", "complaints", "clients"] {
+            heads.push((feed.to_owned(), shouwen_engine::follower::cursor(engine, feed).await?));
+        }
+        Ok(AsOf(heads))
     }
 
     async fn case(&self, name: &str) -> Result<CaseRow, Failure> {
@@ -206,19 +222,26 @@ impl case_service_server::CaseService for CaseServer {
             None => reach(&caller),
         };
         let size = page_size(message.page_size, 50, 200)?;
-        let arguments = [message.parent.as_str(), message.filter.as_str()];
+        let begin = filter::order(&message.order_by)?;
+        let order = if begin == After::Newest(None) { None } else { Some("due_time") };
+        let arguments: Vec<&str> = [&*message.parent, &*message.filter].into_iter().chain(order).collect();
         let query = Query { method: "ListCases", caller: &caller, arguments: &arguments };
-        let before = self.pages.open(&query, &message.page_token)?.map(text_position).transpose()?;
-        let rows = store::cases::list(self.ownership.engine.pool(), &filter, before.as_deref(), size + 1)
+        let after = match self.pages.open(&query, &message.page_token)? {
+            Some(position) => place::after(&begin, &position).ok_or_else(Failure::page_token_invalid)?,
+            None => begin,
+        };
+        let engine = &self.ownership.engine;
+        let now = engine.now().await.map_err(|error| refusal::database(&error))?;
+        let rows = store::cases::list(engine.pool(), &filter, &after, now, size + 1)
             .await
             .map_err(|error| refusal::database(&error))?;
         let (rows, more) = cut(rows, size);
         let next_page_token = rows
             .last()
             .filter(|_| more)
-            .map_or_else(String::new, |last| self.pages.issue(&query, last.id.as_bytes()));
-        let cases =
-            rows.iter().map(|row| messages::case(&row.id, row.version, &row.state.0, row.filed)).collect();
+            .map_or_else(String::new, |last| self.pages.issue(&query, &place::bytes(&last.after)));
+        let case = |row: &CaseRow| messages::case(&row.id, row.version, &row.state.0, row.filed);
+        let cases = rows.iter().map(|row| case(&row.case)).collect();
         Ok(Response::new(ListCasesResponse { cases, next_page_token }))
     }
 
@@ -330,34 +353,31 @@ impl case_service_server::CaseService for CaseServer {
         let size = page_size(message.page_size, 100, 500)?;
         let arguments = [case.0.as_str()];
         let query = Query { method: "GetTimeline", caller: &caller, arguments: &arguments };
-        let after = match self.pages.open(&query, &message.page_token)? {
-            Some(position) => timeline_position(&text_position(position)?)?,
-            None => (chrono::DateTime::UNIX_EPOCH, String::new(), 0),
-        };
+        let place = self.pages.open(&query, &message.page_token)?;
+        let place = place.map(|bytes| timeline::Place::read(&bytes).ok_or_else(Failure::page_token_invalid));
+        let place = place.transpose()?;
         self.case(&case.0).await?;
-        let pool = self.ownership.engine.pool();
-        let mut as_of = Vec::new();
-        let head = shouwen_engine::ledger::head(pool).await.map_err(|error| refusal::database(&error))?;
-        as_of.push(FeedPosition {
-            service: "ownership".to_owned(),
-            cursor: Some(Cursor { incarnation: head.incarnation.to_string(), position: head.position }),
-        });
-        for feed in ["calls", "callbacks", "complaints", "clients"] {
-            let cursor = shouwen_engine::follower::cursor(&self.ownership.engine, feed)
-                .await
-                .map_err(|error| refusal::database(&error))?;
-            as_of.push(FeedPosition { service: feed.to_owned(), cursor: Some(cursor) });
-        }
-        let lines = store::timeline::read(pool, &case.0, (after.0, &after.1, after.2), size + 1)
+        // All pages tell what was known when the first was read, so that nothing moves between them.
+        let as_of = match &place {
+            Some(place) => place.as_of.clone(),
+            None => self.heads().await.map_err(|error| refusal::database(&error))?,
+        };
+        let lines = store::timeline::read(self.ownership.engine.pool(), &case.0, &as_of)
             .await
             .map_err(|error| refusal::database(&error))?;
-        let (lines, more) = cut(lines, size);
-        let next_page_token = lines.last().filter(|_| more).map_or_else(String::new, |last| {
-            let position = format!("{} {} {}", last.time.timestamp_micros(), last.service, last.position);
-            self.pages.issue(&query, position.as_bytes())
-        });
+        let rest = domain::timeline::after(
+            domain::timeline::ordered(lines),
+            place.as_ref().map(timeline::Place::last),
+        );
+        let (lines, more) = cut(rest, size);
+        let next_page_token = match lines.last().filter(|_| more) {
+            Some(last) => self.pages.issue(&query, &timeline::Place::behind(last, &as_of).bytes()),
+            None => String::new(),
+        };
         let entries = lines.into_iter().map(messages::timeline_entry).collect();
-        Ok(Response::new(GetTimelineResponse { entries, next_page_token, as_of }))
+        let as_of =
+            as_of.0.into_iter().map(|(service, cursor)| FeedPosition { service, cursor: Some(cursor) });
+        Ok(Response::new(GetTimelineResponse { entries, next_page_token, as_of: as_of.collect() }))
     }
 
     async fn get_receipt(&self, request: Request<GetReceiptRequest>) -> Result<Response<Receipt>, Status> {
@@ -380,17 +400,4 @@ async fn former(call: &Call, ownership: &Ownership) -> Result<Option<Outcome<Sta
         Err(SubmitError::NotAReplay) if call.caller.capacity != Capacity::Replay => Ok(None),
         Err(refused) => Err(failures::failure(refused)),
     }
-}
-
-fn text_position(position: Vec<u8>) -> Result<String, Failure> {
-    String::from_utf8(position).map_err(|_| Failure::page_token_invalid())
-}
-
-fn timeline_position(position: &str) -> Result<(chrono::DateTime<chrono::Utc>, String, i64), Failure> {
-    let mut parts = position.split(' ');
-    let parsed = (|| {
-        let time = chrono::DateTime::from_timestamp_micros(parts.next()?.parse().ok()?)?;
-        Some((time, parts.next()?.to_owned(), parts.next()?.parse().ok()?))
-    })();
-    parsed.ok_or_else(Failure::page_token_invalid)
 }

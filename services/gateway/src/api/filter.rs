@@ -1,44 +1,61 @@
 //! The filter of a list of cases: `field = value` terms joined by AND, each field at most once.
 
 use shouwen_access::{EmployeeName, Failure};
-use tonic::Code;
 
-use crate::{ownership, store::cases::CaseFilter};
+use crate::{
+    ownership,
+    store::cases::{After, CaseFilter},
+};
 
-/// Parses a filter; empty asks for all. `FILTER_INVALID` names the term that is not understood.
+/// What the filter knows, and an example.
+const FIELDS: &str = "handler, accountable, client, state, overdue";
+const EXAMPLE: &str = "handler = employees/zhang AND state = OPEN";
+
+/// Parses a filter; empty asks for all. `FILTER_INVALID` says the number of the term that is not understood.
 pub(crate) fn parse(text: &str) -> Result<CaseFilter, Failure> {
     let mut filter = CaseFilter::default();
     if text.trim().is_empty() {
         return Ok(filter);
     }
-    for term in text.split(" AND ").map(str::trim) {
-        let (field, value) = term.split_once('=').ok_or_else(|| invalid(term))?;
+    for (number, term) in (1..).zip(text.split(" AND ").map(str::trim)) {
+        let invalid = || Failure::filter_invalid(number, FIELDS, EXAMPLE);
+        let (field, value) = term.split_once('=').ok_or_else(invalid)?;
         let value = unquoted(value.trim());
-        let (known, value) = match field.trim() {
-            "handler" => (&mut filter.handler, employee(value)),
-            "accountable" => (&mut filter.accountable, employee(value)),
-            "client" => (&mut filter.client, ownership::client(value).ok().flatten()),
-            "state" => (&mut filter.phase, phase(value).map(str::to_owned)),
-            _ => return Err(invalid(term)),
-        };
         // A second value of one field could only contradict the first.
-        if known.is_some() || value.is_none() {
-            return Err(invalid(term));
+        let taken = match field.trim() {
+            "handler" => set(&mut filter.handler, employee(value)),
+            "accountable" => set(&mut filter.accountable, employee(value)),
+            "client" => set(&mut filter.client, ownership::client(value).ok().flatten()),
+            "state" => set(&mut filter.phase, phase(value)),
+            "overdue" => set(&mut filter.overdue, value.parse().ok()),
+            _ => false,
+        };
+        if !taken {
+            return Err(invalid());
         }
-        *known = value;
     }
     Ok(filter)
 }
 
-fn invalid(term: &str) -> Failure {
-    Failure::new(
-        Code::InvalidArgument,
-        "FILTER_INVALID",
-        format!("`{term}` is not understood; use `handler`, `accountable`, `client` or `state` once each, `=` and a value, joined by AND."),
-        format!("无法识别 `{term}`；可用 handler、accountable、client、state 各一次，形如 `state = OPEN`，以 AND 连接。"),
-    )
-    .with("term", term)
-    .field("filter", "such as `handler = employees/zhang AND state = OPEN`", "例如 `handler = employees/zhang AND state = OPEN`")
+fn set<T>(known: &mut Option<T>, value: Option<T>) -> bool {
+    if known.is_some() || value.is_none() {
+        return false;
+    }
+    *known = value;
+    true
+}
+
+/// The order of a list, at its beginning; empty means newest first.
+pub(crate) fn order(text: &str) -> Result<After, Failure> {
+    match text.split_whitespace().collect::<Vec<_>>()[..] {
+        [] | ["create_time", "desc"] => Ok(After::Newest(None)),
+        ["due_time"] | ["due_time", "asc"] => Ok(After::Due(None)),
+        _ => Err(Failure::field_invalid(
+            "order_by",
+            "must be `create_time desc` or `due_time`",
+            "须为 `create_time desc` 或 `due_time`",
+        )),
+    }
 }
 
 fn unquoted(value: &str) -> &str {
@@ -63,15 +80,18 @@ fn phase(value: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use shouwen_access::Language;
+
     use super::*;
 
     #[test]
     fn terms_are_joined_by_and_and_may_be_quoted() {
         let filter = parse(r#" client = "C-1"  AND state=OPEN AND handler = employees/zhang "#).unwrap();
         assert_eq!(filter.client.as_deref(), Some("C-1"));
-        assert_eq!(filter.phase.as_deref(), Some("open"));
+        assert_eq!(filter.phase, Some("open"));
         assert_eq!(filter.handler.as_deref(), Some("employees/zhang"));
-        assert_eq!(filter.accountable, None);
+        assert_eq!((filter.accountable, filter.overdue), (None, None));
+        assert_eq!(parse("overdue = false").unwrap().overdue, Some(false));
     }
 
     #[test]
@@ -82,17 +102,34 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_named() {
+    fn a_list_has_two_orders() {
+        for text in ["", " ", "create_time desc", "create_time  desc "] {
+            assert_eq!(order(text).unwrap(), After::Newest(None), "{text}");
+        }
+        for text in ["due_time", "due_time asc"] {
+            assert_eq!(order(text).unwrap(), After::Due(None), "{text}");
+        }
+        for text in
+            ["create_time", "create_time asc", "due_time desc", "client", "due_time, create_time desc"]
+        {
+            assert_eq!(order(text).unwrap_err().metadata("field"), Some("order_by"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named_by_its_number_and_never_repeated() {
         for (text, term) in [
-            ("state", "state"),
-            ("state = LOST", "state = LOST"),
-            ("state = OPEN AND state = CLOSED", "state = CLOSED"),
-            ("state = OPEN and client = 1", "state = OPEN and client = 1"),
-            ("handler = zhang", "handler = zhang"),
-            ("client =", "client ="),
-            ("topic = fees", "topic = fees"),
-            ("state = OPEN AND ", ""),
-            ("AND", "AND"),
+            ("state", "1"),
+            ("state = LOST", "1"),
+            ("state = OPEN AND state = CLOSED", "2"),
+            ("state = OPEN and client = 1", "1"),
+            ("handler = zhang", "1"),
+            ("client =", "1"),
+            ("topic = fees", "1"),
+            ("state = OPEN AND ", "2"),
+            ("AND", "1"),
+            ("overdue = yes", "1"),
+            ("overdue = true AND overdue = true", "2"),
         ] {
             let failure = parse(text).unwrap_err();
             assert_eq!(
@@ -100,6 +137,10 @@ mod tests {
                 ("FILTER_INVALID", Some(term)),
                 "{text}"
             );
+        }
+        let canary = parse("CANARY = 1 AND client = CANARY").unwrap_err();
+        for said in [Language::En, Language::ZhCn].map(|language| canary.to_status(language)) {
+            assert!(!format!("{said:?}{}", String::from_utf8_lossy(said.details())).contains("CANARY"));
         }
     }
 }

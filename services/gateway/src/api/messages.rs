@@ -8,12 +8,10 @@ use shouwen_proto::{
 };
 use shouwen_serving::timestamps::to_proto;
 
-use crate::{
-    domain::{
-        CaseState, RosterState,
-        case::{Clock as ClockState, Phase, Promise as PromiseState},
-    },
-    store::timeline,
+use crate::domain::{
+    CaseState, RosterState,
+    case::{Clock as ClockState, Phase, Promise as PromiseState},
+    timeline,
 };
 
 /// `filed`: the clients service has a file of the case's client.

@@ -1,4 +1,4 @@
-//! The receipt for the client (O11): as data and in words.
+//! The receipt for the client (O11): as data and in words. Who was asked first is a fact of history; whom the client turns to is who is responsible now.
 
 use std::fmt::Write as _;
 
@@ -19,6 +19,7 @@ pub(crate) fn receipt(name: &str, case: &CaseState, roster: &Roster, language: L
             .unwrap_or_default()
     };
     let (first_responder, first_responder_phone) = person(&case.first_responder);
+    let (accountable, accountable_phone) = person(&case.accountable);
     let (handler, handler_phone) = person(&case.handler);
     let branch = roster.branch(&case.branch);
     let due = case.running_clock().map(|clock| clock.due);
@@ -33,59 +34,91 @@ pub(crate) fn receipt(name: &str, case: &CaseState, roster: &Roster, language: L
         answer_due_time: due.map(to_proto),
         complaints_phone: branch.map(|branch| branch.complaints_phone.clone()).unwrap_or_default(),
         text: String::new(),
+        accountable,
+        accountable_phone,
     };
-    let promises: Vec<DateTime<Utc>> =
+    let promises =
         case.promises.iter().filter(|promise| !promise.settled).map(|promise| promise.due).collect();
-    receipt.text = text(&receipt, due, &promises, language);
+    let words = Words {
+        moved: case.accountable != case.first_responder,
+        handed: case.handler != case.accountable,
+        promises,
+        due,
+    };
+    receipt.text = match language {
+        Language::ZhCn => words.chinese(&receipt),
+        Language::En => words.english(&receipt),
+    };
     receipt
 }
 
-fn text(
-    receipt: &Receipt,
+/// What the text says beside the data.
+struct Words {
+    /// Somebody else than the first responder answers for the case.
+    moved: bool,
+    /// Somebody else than who answers for the case handles it.
+    handed: bool,
+    promises: Vec<DateTime<Utc>>,
     due: Option<DateTime<Utc>>,
-    promises: &[DateTime<Utc>],
-    language: Language,
-) -> String {
-    let local = |time: &DateTime<Utc>| time.with_timezone(&SHANGHAI).format("%Y-%m-%d %H:%M").to_string();
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _infallible = (|| match language {
-        Language::ZhCn => {
+}
+
+impl Words {
+    fn chinese(&self, receipt: &Receipt) -> String {
+        let Receipt { first_responder, branch, accountable, handler, .. } = receipt;
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _infallible = (|| {
             writeln!(text, "受理编号：{}", receipt.case)?;
-            writeln!(
-                text,
-                "首问责任人：{}（{}），电话 {}",
-                receipt.first_responder, receipt.branch, receipt.first_responder_phone
-            )?;
-            if receipt.handler != receipt.first_responder {
-                writeln!(text, "现承办人：{}，电话 {}", receipt.handler, receipt.handler_phone)?;
+            if self.moved {
+                writeln!(text, "首问责任人：{first_responder}（{branch}）")?;
+                writeln!(text, "现责任人：{accountable}，电话 {}", receipt.accountable_phone)?;
+            } else {
+                let phone = &receipt.first_responder_phone;
+                writeln!(text, "首问责任人：{first_responder}（{branch}），电话 {phone}")?;
             }
-            for promise in promises {
+            if self.handed {
+                writeln!(text, "现承办人：{handler}，电话 {}", receipt.handler_phone)?;
+            }
+            for promise in &self.promises {
                 writeln!(text, "承诺回访：不晚于 {}", local(promise))?;
             }
-            if let Some(due) = &due {
+            if let Some(due) = &self.due {
                 writeln!(text, "答复期限：{}", local(due))?;
             }
             write!(text, "投诉电话：{}", receipt.complaints_phone)
-        }
-        Language::En => {
+        })();
+        text
+    }
+
+    fn english(&self, receipt: &Receipt) -> String {
+        let Receipt { first_responder, branch, accountable, handler, .. } = receipt;
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _infallible = (|| {
             writeln!(text, "Reference: {}", receipt.case)?;
-            writeln!(
-                text,
-                "Responsible: {} ({}), phone {}",
-                receipt.first_responder, receipt.branch, receipt.first_responder_phone
-            )?;
-            if receipt.handler != receipt.first_responder {
-                writeln!(text, "Handled by: {}, phone {}", receipt.handler, receipt.handler_phone)?;
+            if self.moved {
+                writeln!(text, "First responder: {first_responder} ({branch})")?;
+                writeln!(text, "Responsible now: {accountable}, phone {}", receipt.accountable_phone)?;
+            } else {
+                let phone = &receipt.first_responder_phone;
+                writeln!(text, "Responsible: {first_responder} ({branch}), phone {phone}")?;
             }
-            for promise in promises {
+            if self.handed {
+                writeln!(text, "Handled by: {handler}, phone {}", receipt.handler_phone)?;
+            }
+            for promise in &self.promises {
                 writeln!(text, "We call you back by {}", local(promise))?;
             }
-            if let Some(due) = &due {
+            if let Some(due) = &self.due {
                 writeln!(text, "You have an answer by {}", local(due))?;
             }
             write!(text, "Complaints: {}", receipt.complaints_phone)
-        }
-    })();
-    text
+        })();
+        text
+    }
+}
+
+/// As the client's watch shows it.
+fn local(time: &DateTime<Utc>) -> String {
+    time.with_timezone(&SHANGHAI).format("%Y-%m-%d %H:%M").to_string()
 }

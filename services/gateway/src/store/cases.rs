@@ -32,54 +32,148 @@ pub(crate) struct CaseFilter {
     pub(crate) handler: Option<String>,
     pub(crate) accountable: Option<String>,
     pub(crate) client: Option<String>,
-    pub(crate) phase: Option<String>,
+    pub(crate) phase: Option<&'static str>,
+    pub(crate) overdue: Option<bool>,
 }
 
-/// Newest first, before the id given. One statement per shape of filter, since absent terms would hide the indexes; one branch is compared with `=`, for
-/// only then does the index hold its cases in the order asked for. Planned for its values each time: a plan that suits a large branch would walk through
-/// everybody's cases in search of a small one's.
+/// The order of a list, and the case after which it goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// Newest first.
+    Newest(Option<String>),
+    /// Owed answers, soonest first (K15).
+    Due(Option<(DateTime<Utc>, String)>),
+    /// The cases that owe none, newest first: they follow the owed ones.
+    NothingDue(Option<String>),
+}
+
+/// A case of a list, and the place after it.
+pub(crate) struct Listed {
+    pub(crate) case: CaseRow,
+    pub(crate) after: After,
+}
+
+/// Cases after a place. `now` decides what is overdue.
 pub(crate) async fn list(
     pool: &PgPool,
     filter: &CaseFilter,
-    before: Option<&str>,
+    after: &After,
+    now: DateTime<Utc>,
     limit: i64,
-) -> sqlx::Result<Vec<CaseRow>> {
-    let mut query = listing(filter, before, limit);
-    let rows: Vec<(String, i64, Json<CaseState>, bool)> =
-        query.build_query_as().persistent(false).fetch_all(pool).await?;
-    Ok(rows.into_iter().map(|(id, version, state, filed)| CaseRow { id, version, state, filed }).collect())
+) -> sqlx::Result<Vec<Listed>> {
+    let mut listed = part(pool, filter, after, now, limit).await?;
+    let left = limit - i64::try_from(listed.len()).unwrap_or(limit);
+    if matches!(after, After::Due(_)) && left > 0 {
+        listed.extend(part(pool, filter, &After::NothingDue(None), now, left).await?);
+    }
+    Ok(listed)
 }
 
-fn listing(filter: &CaseFilter, before: Option<&str>, limit: i64) -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new(
-        "select c.id, c.version, c.state, f.client is not null
-         from cases c left join client_file f on f.client = c.client where true",
-    );
-    match filter.branches.as_deref() {
-        None => {}
-        Some([branch]) => {
-            query.push(" and c.branch = ").push_bind(branch.clone());
-        }
-        Some(branches) => {
-            query.push(" and c.branch = any(").push_bind(branches.to_vec()).push(")");
-        }
+/// Planned for its values each time: a plan that suits a large branch would walk through everybody's cases in search of a small one's.
+async fn part(
+    pool: &PgPool,
+    filter: &CaseFilter,
+    after: &After,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> sqlx::Result<Vec<Listed>> {
+    let Some(mut query) = listing(filter, after, now, limit) else { return Ok(Vec::new()) };
+    let rows: Vec<(String, i64, Json<CaseState>, bool, Option<DateTime<Utc>>)> =
+        query.build_query_as().persistent(false).fetch_all(pool).await?;
+    let listed = rows.into_iter().map(|(id, version, state, filed, due)| {
+        let here = Some(id.clone());
+        let after = match (after, due) {
+            (After::Newest(_), _) => After::Newest(here),
+            (After::Due(_), Some(due)) => After::Due(Some((due, id.clone()))),
+            (After::Due(_) | After::NothingDue(_), _) => After::NothingDue(here),
+        };
+        Listed { case: CaseRow { id, version, state, filed }, after }
+    });
+    Ok(listed.collect())
+}
+
+/// One statement per shape of filter, since absent terms would hide the indexes; `None` where nothing can match. A branch is compared with `=`, for only
+/// then does an index hold its cases in the order asked for; of several branches each gives its first.
+fn listing(
+    filter: &CaseFilter,
+    after: &After,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Option<QueryBuilder<Postgres>> {
+    let owed = matches!(after, After::Due(_));
+    let states_fit = match after {
+        After::Newest(_) => true,
+        After::Due(_) => filter.phase.is_none_or(|phase| phase == OPEN),
+        After::NothingDue(_) => filter.phase != Some(OPEN) && filter.overdue != Some(true),
+    };
+    let overdue_open = filter.overdue != Some(true) || filter.phase.is_none_or(|phase| phase == OPEN);
+    if !states_fit || !overdue_open {
+        return None;
     }
-    for (column, value) in [
-        ("handler", &filter.handler),
-        ("accountable", &filter.accountable),
-        ("client", &filter.client),
-        ("phase", &filter.phase),
-    ] {
+    let order = if owed { "c.answer_due, c.id" } else { "c.id desc" };
+    let mut query =
+        QueryBuilder::new("select c.id, c.version, c.state, f.client is not null, c.answer_due from ");
+    match filter.branches.as_deref() {
+        None => query.push("(select * from cases c where true"),
+        Some([branch]) => query.push("(select * from cases c where c.branch = ").push_bind(branch.clone()),
+        Some(branches) => query
+            .push("unnest(")
+            .push_bind(branches.to_vec())
+            .push(") as b (name) cross join lateral (select * from cases c where c.branch = b.name"),
+    };
+    for (column, value) in
+        [("handler", &filter.handler), ("accountable", &filter.accountable), ("client", &filter.client)]
+    {
         if let Some(value) = value {
             query.push(" and c.").push(column).push(" = ").push_bind(value.clone());
         }
     }
-    if let Some(before) = before {
-        query.push(" and c.id < ").push_bind(before.to_owned());
+    // Literal, so that the partial indexes are known to hold what is asked for. Exactly open cases owe an answer: saying both where one suffices would
+    // make the planner expect hardly any.
+    let of_person = filter.handler.is_some() || filter.accountable.is_some();
+    let phase = match after {
+        After::Due(_) => of_person.then_some(OPEN),
+        _ if filter.overdue == Some(true) => Some(OPEN),
+        _ => filter.phase,
+    };
+    if let Some(phase) = phase {
+        query.push(" and c.phase = '").push(phase).push("'");
     }
-    query.push(" order by c.id desc limit ").push_bind(limit);
-    query
+    match filter.overdue {
+        Some(true) => query.push(" and c.answer_due <= ").push_bind(now),
+        Some(false) if owed => query.push(" and c.answer_due > ").push_bind(now),
+        Some(false) => query.push(" and (c.answer_due is null or c.answer_due > ").push_bind(now).push(")"),
+        None => &mut query,
+    };
+    match after {
+        After::Newest(before) | After::NothingDue(before) => {
+            if matches!(after, After::NothingDue(_)) {
+                query.push(" and c.answer_due is null");
+            }
+            if let Some(before) = before {
+                query.push(" and c.id < ").push_bind(before.clone());
+            }
+        }
+        After::Due(last) => {
+            query.push(" and c.answer_due is not null");
+            if let Some((due, id)) = last {
+                query
+                    .push(" and (c.answer_due, c.id) > (")
+                    .push_bind(*due)
+                    .push(", ")
+                    .push_bind(id.clone())
+                    .push(")");
+            }
+        }
+    }
+    query.push(" order by ").push(order).push(" limit ").push_bind(limit).push(") c");
+    query.push(" left join client_file f on f.client = c.client order by ").push(order);
+    query.push(" limit ").push_bind(limit);
+    Some(query)
 }
+
+/// The state in which an answer is owed.
+const OPEN: &str = "open";
 
 /// A contact whose first touch a backend has not taken yet.
 pub(crate) struct PendingContact {

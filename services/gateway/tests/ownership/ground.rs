@@ -193,8 +193,8 @@ impl Ground {
         sqlx::raw_sql(sqlx::AssertSqlSafe(fill)).execute(&mut connection).await.unwrap();
         let query = include_str!("../../src/store/timeline.sql")
             .replace("$1", "'cases/7'")
-            .replace("($2, $3, $4)", "('epoch'::timestamptz, '', 0)")
-            .replace("$5", "100");
+            .replace("$2", "'{ownership,calls}'")
+            .replace("$3", "'{1000000,1000000}'");
         self.texts(&format!("explain {query}")).await.join("\n")
     }
 }

@@ -102,6 +102,7 @@ async fn o11_the_receipt_says_who_what_until_when_and_where_to_complain() {
 
     let receipt = zhang.receipt(&name).await.unwrap();
     assert_eq!((&*receipt.first_responder, &*receipt.first_responder_phone), ("ZHANG", "021-5000-5"));
+    assert_eq!((&*receipt.accountable, &*receipt.accountable_phone), ("ZHANG", "021-5000-5"));
     assert_eq!((&*receipt.branch, &*receipt.complaints_phone), ("浦东营业部", "021-95500"));
     assert_eq!(receipt.promises.len(), 1);
     assert!(receipt.answer_due_time.is_some());
@@ -130,6 +131,44 @@ async fn o11_the_receipt_says_who_what_until_when_and_where_to_complain() {
     let answered = li.receipt(&name).await.unwrap();
     assert!(answered.answer_due_time.is_none() && answered.text.contains("Handled by: LI, phone 021-5000-2"));
     assert!(!answered.text.contains("You have an answer by"));
+}
+
+#[tokio::test]
+async fn o11_the_receipt_names_who_is_responsible_once_the_accountability_has_moved() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    let name = zhang.open("call-1", "C-1").await;
+    li.accept(&name, &zhang.offered(&name, "li").await).await.unwrap();
+    // O12: the lead answers for the case now, the first responder stays a fact, and is not whom to call.
+    office.complaints().filed(tuesday(), &format!("{name}/complaints/cp-1"), &["zhang"]);
+    office.followed().await;
+    let receipt = li.receipt(&name).await.unwrap();
+    assert_eq!(
+        (&*receipt.first_responder, &*receipt.accountable, &*receipt.handler),
+        ("ZHANG", "QIAN", "LI")
+    );
+    assert_eq!(receipt.accountable_phone, "021-5000-4");
+    let english = [
+        &*format!("Reference: {name}"),
+        "First responder: ZHANG (浦东营业部)",
+        "Responsible now: QIAN, phone 021-5000-4",
+        "Handled by: LI, phone 021-5000-2",
+        "You have an answer by 2025-09-11 17:00",
+        "Complaints: 021-95500",
+    ];
+    assert_eq!(receipt.text.lines().collect::<Vec<_>>(), english);
+    // Who answers for it handles it, too.
+    office.complaints().filed(tuesday(), &format!("{name}/complaints/cp-2"), &["li"]);
+    office.followed().await;
+    let chinese = [
+        &*format!("受理编号：{name}"),
+        "首问责任人：ZHANG（浦东营业部）",
+        "现责任人：QIAN，电话 021-5000-4",
+        "答复期限：2025-09-11 17:00",
+        "投诉电话：021-95500",
+    ];
+    let receipt = li.in_chinese().receipt(&name).await.unwrap();
+    assert_eq!(receipt.text.lines().collect::<Vec<_>>(), chinese);
 }
 
 #[tokio::test]

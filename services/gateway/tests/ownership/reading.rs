@@ -21,6 +21,14 @@ fn asking(parent: &str, filter: &str, page_size: i32, page_token: &str) -> ListC
         page_size,
         page_token: page_token.to_owned(),
         filter: filter.to_owned(),
+        order_by: String::new(),
+    }
+}
+
+fn by_due_time(filter: &str, page_size: i32, page_token: &str) -> ListCasesRequest {
+    ListCasesRequest {
+        order_by: "due_time".to_owned(),
+        ..asking("branches/b1", filter, page_size, page_token)
     }
 }
 
@@ -154,6 +162,90 @@ async fn o3_several_cases_come_in_the_order_asked_all_or_none() {
     assert_eq!(reason(zhang.batch(&["contacts/call-1"]).await), "FIELD_INVALID");
 }
 
+#[tokio::test]
+async fn k15_cases_come_by_what_is_due_in_pages_of_any_size_and_those_that_owe_nothing_last() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let zhang = office.desk("zhang");
+    let mut opened = Vec::new();
+    for number in 0..6 {
+        opened.push(zhang.open(&format!("call-{number}"), &format!("C-{number}")).await);
+        office.pass(TimeDelta::days(1)).await;
+    }
+    zhang.resolve(&opened[1]).await.unwrap();
+    zhang.confirm(&opened[3], true).await.unwrap();
+    office.desk("sun").open("elsewhere", "C-99").await;
+    // Monday: the first of what is still owed is overdue, and so is what was opened before the weekend.
+    let owed = [&opened[0], &opened[2], &opened[4], &opened[5]].map(Clone::clone);
+    let nothing = [&opened[3], &opened[1]].map(Clone::clone);
+    let whole = [&owed[..], &nothing[..]].concat();
+    let dues = zhang.list(by_due_time("", 0, "")).await.unwrap().cases;
+    let dues: Vec<_> = dues[..4].iter().map(|case| at(case.clocks.last().unwrap().due_time)).collect();
+    assert!(dues.is_sorted());
+    let now = office.here().await;
+    let late = dues.iter().filter(|due| **due <= now).count();
+    assert!(late > 0 && late < 4, "{dues:?}");
+    for (filter, expected) in [
+        ("", whole.clone()),
+        ("overdue = true", owed[..late].to_vec()),
+        ("overdue = false", [&owed[late..], &nothing[..]].concat()),
+        ("state = OPEN", owed.to_vec()),
+        ("state = OPEN AND overdue = true", owed[..late].to_vec()),
+        ("state = AWAITING_SATISFACTION", vec![opened[1].clone()]),
+        ("state = AWAITING_SATISFACTION AND overdue = true", Vec::new()),
+        ("handler = employees/zhang AND accountable = employees/zhang", whole.clone()),
+        ("handler = employees/zhang AND overdue = true", owed[..late].to_vec()),
+        ("client = C-2", vec![opened[2].clone()]),
+    ] {
+        for size in [1, 3, 4, 200] {
+            let (mut seen, mut token) = (Vec::new(), String::new());
+            loop {
+                let page = zhang.list(by_due_time(filter, size, &token)).await.unwrap();
+                assert!(page.cases.len() <= usize::try_from(size).unwrap());
+                seen.extend(page.cases.into_iter().map(|case| case.name));
+                token = page.next_page_token;
+                if token.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!(seen, expected, "{filter} in pages of {size}");
+        }
+        let mut newest = expected;
+        newest.sort_unstable_by(|a, b| b.cmp(a));
+        assert_eq!(listed(&zhang, "branches/b1", filter).await, newest, "{filter}, newest first");
+    }
+    // A token is good for its order only, and another order there is not.
+    let token = zhang.list(by_due_time("", 1, "")).await.unwrap().next_page_token;
+    assert_eq!(reason(zhang.list(asking("branches/b1", "", 1, &token)).await), "PAGE_TOKEN_INVALID");
+    let token = zhang.list(asking("branches/b1", "", 1, "")).await.unwrap().next_page_token;
+    assert_eq!(reason(zhang.list(by_due_time("", 1, &token)).await), "PAGE_TOKEN_INVALID");
+    let other = ListCasesRequest { order_by: "client".to_owned(), ..by_due_time("", 0, "") };
+    assert_eq!(zhang.list(other).await.unwrap_err().fields, ["order_by"]);
+}
+
+#[tokio::test]
+async fn o3_all_branches_give_what_is_due_in_one_order() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let first = office.desk("zhang").open("call-1", "C-1").await;
+    office.pass(TimeDelta::days(1)).await;
+    let second = office.desk("sun").open("call-2", "C-2").await;
+    office.pass(TimeDelta::days(1)).await;
+    let third = office.desk("zhang").open("call-3", "C-3").await;
+    for size in [1, 2, 10] {
+        let (mut seen, mut token) = (Vec::new(), String::new());
+        loop {
+            let everywhere =
+                ListCasesRequest { parent: "branches/-".to_owned(), ..by_due_time("", size, &token) };
+            let page = office.desk("chen").list(everywhere).await.unwrap();
+            seen.extend(page.cases.into_iter().map(|case| case.name));
+            token = page.next_page_token;
+            if token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(seen, [&first, &second, &third].map(Clone::clone));
+    }
+}
+
 fn line(entry: &TimelineEntry) -> (&str, &str, &str) {
     (&entry.service, &entry.r#type, &entry.aggregate)
 }
@@ -184,12 +276,13 @@ async fn o3_the_timeline_tells_all_services_in_order_with_what_was_merged() {
     let whole = zhang.timeline(&survivor, 0, "").await.unwrap();
     assert_eq!(whole.next_page_token, "");
     let expected = [
-        ("calls", "call_answered", "calls/call-1"),
         ("ownership", "contact_claimed", "contacts/call-1"),
         ("ownership", "case_opened", &*survivor),
-        ("callbacks", "callback_scheduled", "callbacks/cb-1"),
+        // At the same moment: it names the case, so it came after.
+        ("calls", "call_answered", "calls/call-1"),
         ("ownership", "contact_claimed", "contacts/call-2"),
         ("ownership", "case_opened", &*merged),
+        ("callbacks", "callback_scheduled", "callbacks/cb-1"),
         ("ownership", "promise_noted", &*merged),
         ("calls", "call_ended", "calls/call-2"),
         ("ownership", "case_merged", &*merged),
@@ -207,7 +300,7 @@ async fn o3_the_timeline_tells_all_services_in_order_with_what_was_merged() {
         (&*closed.cause, &*closed.actor, &*closed.capacity),
         ("callbacks:2", "services/gateway", "system")
     );
-    assert_eq!(whole.entries[1].on_behalf, "employees/zhang");
+    assert_eq!(whole.entries[0].on_behalf, "employees/zhang");
 
     for size in [1, 4, 15, 16] {
         let (mut seen, mut token) = (Vec::new(), String::new());
@@ -233,6 +326,51 @@ async fn o3_the_timeline_tells_all_services_in_order_with_what_was_merged() {
     let aggregates: BTreeSet<&str> = part.iter().map(|entry| &*entry.aggregate).collect();
     assert_eq!(aggregates, ["callbacks/cb-1", "calls/call-2", &*merged, "contacts/call-2"].into());
     assert_eq!(reason(zhang.timeline("cases/none", 0, "").await), "CASE_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn o3_no_effect_is_listed_before_its_cause_though_the_clocks_of_services_differ() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, slow, fast) = (office.desk("zhang"), TimeDelta::minutes(-7), TimeDelta::minutes(9));
+    let name = zhang.open("call-1", "C-1").await;
+    // The clock of calls is slow, that of callbacks is fast: what ownership does about it bears an earlier time.
+    office.calls().answered(tuesday() + slow, "call-1", &name);
+    office.callbacks().scheduled(tuesday() + fast, "cb-1", &name, tuesday() + TimeDelta::days(1));
+    office.followed().await;
+    office.pass(TimeDelta::minutes(1)).await;
+    office.callbacks().completed(tuesday() + fast * 2, "cb-1", &name, true, Satisfaction::Satisfied);
+    office.followed().await;
+    let whole = zhang.timeline(&name, 0, "").await.unwrap().entries;
+    let expected = [
+        ("ownership", "contact_claimed", "contacts/call-1"),
+        ("ownership", "case_opened", &*name),
+        ("calls", "call_answered", "calls/call-1"),
+        ("callbacks", "callback_scheduled", "callbacks/cb-1"),
+        ("ownership", "promise_noted", &*name),
+        ("callbacks", "callback_completed", "callbacks/cb-1"),
+        ("ownership", "promise_settled", &*name),
+        ("ownership", "case_closed", &*name),
+    ];
+    assert_eq!(whole.iter().map(line).collect::<Vec<_>>(), expected);
+    assert!(!whole.is_sorted_by_key(|entry| at(entry.time)));
+}
+
+#[tokio::test]
+async fn o3_pages_of_a_timeline_tell_what_was_known_when_the_first_was_read() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let zhang = office.desk("zhang");
+    let name = zhang.open("call-1", "C-1").await;
+    zhang.resolve(&name).await.unwrap();
+    let whole = zhang.timeline(&name, 0, "").await.unwrap();
+    let first = zhang.timeline(&name, 1, "").await.unwrap();
+    // A call whose clock is far behind, and the end of the case, become known between the pages.
+    office.calls().answered(tuesday() - TimeDelta::hours(9), "call-1", &name);
+    office.followed().await;
+    zhang.confirm(&name, true).await.unwrap();
+    let rest = zhang.timeline(&name, 100, &first.next_page_token).await.unwrap();
+    assert_eq!([first.entries, rest.entries].concat(), whole.entries);
+    assert_eq!((&rest.as_of, rest.next_page_token), (&first.as_of, String::new()));
+    assert!(zhang.timeline(&name, 0, "").await.unwrap().entries.len() > whole.entries.len());
 }
 
 #[tokio::test]

@@ -162,7 +162,7 @@ async fn cases(api: &Api, who: &Who) -> Result<Vec<Case>, DemoError> {
             parent: "branches/-".to_owned(),
             page_size: PAGE,
             page_token,
-            filter: String::new(),
+            ..ListCasesRequest::default()
         };
         let page = api
             .send(who, request, |channel, request| async move {
