@@ -28,7 +28,7 @@ impl Place {
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut text = format!("{} {}", self.service, self.position);
         for (service, cursor) in &self.as_of.0 {
-            text.push_str(&format!(";{service} {} {}", cursor.position, cursor.incarnation));
+            text.extend([";", service, " ", &cursor.position.to_string(), " ", &cursor.incarnation]);
         }
         text.into_bytes()
     }

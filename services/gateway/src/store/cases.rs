@@ -1,7 +1,7 @@
 //! Reading cases for the API.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Postgres, QueryBuilder, types::Json};
+use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder, types::Json};
 
 use crate::domain::{CaseState, ContactState};
 
@@ -53,6 +53,13 @@ pub(crate) struct Listed {
     pub(crate) after: After,
 }
 
+/// Name, version, state, whether the client has a file, and when the answer is due.
+type Columns = (String, i64, Json<CaseState>, bool, Option<DateTime<Utc>>);
+
+/// Begins a list: one state of the database for all of it, and no plan that collects a branch's cases to sort them where an index holds them in order.
+const BEGIN: &str = "begin isolation level repeatable read, read only;
+    set local enable_bitmapscan = off; set local enable_sort = off; set local jit = off";
+
 /// Cases after a place. `now` decides what is overdue.
 pub(crate) async fn list(
     pool: &PgPool,
@@ -61,25 +68,26 @@ pub(crate) async fn list(
     now: DateTime<Utc>,
     limit: i64,
 ) -> sqlx::Result<Vec<Listed>> {
-    let mut listed = part(pool, filter, after, now, limit).await?;
+    let mut tx = pool.begin_with(BEGIN).await?;
+    let mut listed = part(&mut tx, filter, after, now, limit).await?;
     let left = limit - i64::try_from(listed.len()).unwrap_or(limit);
     if matches!(after, After::Due(_)) && left > 0 {
-        listed.extend(part(pool, filter, &After::NothingDue(None), now, left).await?);
+        listed.extend(part(&mut tx, filter, &After::NothingDue(None), now, left).await?);
     }
+    tx.commit().await?;
     Ok(listed)
 }
 
 /// Planned for its values each time: a plan that suits a large branch would walk through everybody's cases in search of a small one's.
 async fn part(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     filter: &CaseFilter,
     after: &After,
     now: DateTime<Utc>,
     limit: i64,
 ) -> sqlx::Result<Vec<Listed>> {
     let Some(mut query) = listing(filter, after, now, limit) else { return Ok(Vec::new()) };
-    let rows: Vec<(String, i64, Json<CaseState>, bool, Option<DateTime<Utc>>)> =
-        query.build_query_as().persistent(false).fetch_all(pool).await?;
+    let rows: Vec<Columns> = query.build_query_as().persistent(false).fetch_all(connection).await?;
     let listed = rows.into_iter().map(|(id, version, state, filed, due)| {
         let here = Some(id.clone());
         let after = match (after, due) {
