@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use shouwen_testkit::TestDatabase;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
 
-use super::{After, BEGIN, CaseFilter, listing};
+use super::{After, CaseFilter, begin, listing};
 
 /// Many cases of 50 usual branches and 500 people, of which few are not closed, and of one branch that has hardly any; the oldest are overdue.
 const MANY: &str = r#"
@@ -41,7 +41,7 @@ async fn explained(
         assert!(query.contains(&format!("${number}")), "{query}");
         query = query.replace(&format!("${number}"), argument);
     }
-    let mut tx = connection.begin_with(BEGIN).await.unwrap();
+    let mut tx = connection.begin_with(begin(filter)).await.unwrap();
     let rows = sqlx::raw_sql(AssertSqlSafe(format!("explain {query}"))).fetch_all(&mut *tx).await.unwrap();
     rows.iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>().join("\n")
 }
