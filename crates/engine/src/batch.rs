@@ -15,6 +15,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use shouwen_runtime::clock::MachineClock;
 use sqlx::{Connection as _, PgConnection};
+use tokio::time::Instant;
 
 use self::work::Work;
 use crate::{
@@ -151,8 +152,9 @@ pub(crate) async fn run<D: Domain, P: FeedEffect<D>>(
     mut feed: Option<FeedStep<'_, P>>,
 ) -> Result<Committed<D>, BatchError> {
     let options = setting.options;
-    let mut tx = within(options, connection.begin_with(store::BEGIN)).await?;
-    let prepared = match within(options, prepare(setting, &mut tx, members, feed.as_mut())).await {
+    let end = Instant::now() + options.write_timeout;
+    let mut tx = until(end, connection.begin_with(store::BEGIN)).await?;
+    let prepared = match until(end, prepare(setting, &mut tx, members, feed.as_mut())).await {
         Ok(prepared) => prepared,
         Err(error) => {
             let usable = !matches!(&error, BatchError::Died(_))
@@ -168,7 +170,7 @@ pub(crate) async fn run<D: Domain, P: FeedEffect<D>>(
         within(options, tx.rollback()).await?;
         return Ok(prepared.committed);
     }
-    within(options, tx.commit()).await.map_err(BatchError::CommitUnknown)?;
+    until(end, tx.commit()).await.map_err(BatchError::CommitUnknown)?;
     if options.probe.dies(Step::Committed) {
         return Err(BatchError::Died(Step::Committed));
     }
@@ -188,13 +190,21 @@ pub(crate) async fn run<D: Domain, P: FeedEffect<D>>(
     Ok(prepared.committed)
 }
 
-/// Bounds the time that a batch may take before COMMIT, and COMMIT itself: a former handler's last write ends with it.
+/// Bounds the time that a batch may take from BEGIN to the answer to COMMIT: a former handler's last write ends with it.
+async fn until<T, E: From<sqlx::Error>>(
+    end: Instant,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let timed = tokio::time::timeout_at(end, work).await;
+    timed.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into()))
+}
+
+/// Bounds the time that other work on the write path may take.
 pub(crate) async fn within<T, E: From<sqlx::Error>>(
     options: &Options,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let timed = tokio::time::timeout(options.write_timeout, work).await;
-    timed.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into()))
+    until(Instant::now() + options.write_timeout, work).await
 }
 
 async fn prepare<D: Domain, P: FeedEffect<D>>(

@@ -290,6 +290,12 @@ pub trait Domain: Send + Sync + 'static {
         None
     }
 
+    /// How much work waits that is neither a command, an event of a followed feed nor a deadline, e.g. rows that a worker of the service's own works
+    /// off: the service is not idle before that is done.
+    fn owed(&self, _connection: &mut PgConnection) -> impl Future<Output = sqlx::Result<i64>> + Send {
+        async { Ok(0) }
+    }
+
     /// What the service shows in numbers beside the engine's own metrics, e.g. open cases: counts from the database, read every
     /// [`Options::sample_interval`](crate::Options::sample_interval) while there is a meter. They should be cheap: counts over indexes.
     fn readings(

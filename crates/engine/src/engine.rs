@@ -249,6 +249,11 @@ impl<D: Domain> Engine<D> {
         self.0.outstanding.load(Ordering::SeqCst)
     }
 
+    /// Tells those who wait until the service is idle that work which it owed ([`Domain::owed`]) is done.
+    pub fn progressed(&self) {
+        self.0.progress.notify_waiters();
+    }
+
     /// What a batch needs of this engine.
     pub(crate) fn setting(&self) -> batch::Setting<'_, D> {
         let inner = &self.0;

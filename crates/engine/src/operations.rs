@@ -81,6 +81,7 @@ const UPKEEP: Duration = Duration::from_secs(60);
 
 impl<D: Domain> Engine<D> {
     pub async fn status(&self) -> sqlx::Result<Status> {
+        let mut connection = self.pool().acquire().await?;
         let row = sqlx::query!(
             r#"select coalesce((select simulated_at from clock), clock_timestamp()) as "now!",
                       (select simulated_at from clock) is not null as "simulated!",
@@ -92,8 +93,10 @@ impl<D: Domain> Engine<D> {
                       h.incarnation, h.position, h.hash, nullif(h.time, '-infinity') as "time?"
                from ledger_head h"#
         )
-        .fetch_one(self.pool())
+        .fetch_one(&mut *connection)
         .await?;
+        // What came with a cursor's move is owed once that move is seen.
+        let owed = self.domain().owed(&mut connection).await?;
         let followers = row
             .followers
             .0
@@ -112,7 +115,7 @@ impl<D: Domain> Engine<D> {
             simulated: row.simulated,
             next_due: row.next_due,
             deadlines: row.deadlines,
-            outstanding: self.outstanding_count(),
+            outstanding: self.outstanding_count() + owed,
             parked: row.parked,
         })
     }

@@ -20,7 +20,7 @@ pub struct Options {
     pub batch_attempts: u32,
     /// How old the ownership read behind a command may be: the bound of a former handler's last write.
     pub context_age: Duration,
-    /// How long one statement of the write path may take.
+    /// How long a batch may take, from BEGIN to the answer to COMMIT.
     pub write_timeout: Duration,
     /// How often due deadlines are looked for.
     pub sweep_interval: Duration,

@@ -198,6 +198,10 @@ impl Domain for ClientsDomain {
         store::save(connection, rows).await
     }
 
+    async fn owed(&self, connection: &mut PgConnection) -> sqlx::Result<i64> {
+        store::handovers::count(connection).await
+    }
+
     async fn refresh(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
         self.policies.take_in(&store::policies::all(connection).await?);
         Ok(())

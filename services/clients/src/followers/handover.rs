@@ -58,6 +58,7 @@ impl HandOver {
             let clients = self.clients_of(&change).await? && self.unserved(&change).await?;
             if clients {
                 handovers::close(self.engine.pool(), &change).await?;
+                self.engine.progressed();
             }
         }
         Ok(())

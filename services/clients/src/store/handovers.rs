@@ -24,6 +24,11 @@ pub(crate) async fn note(connection: &mut PgConnection, handover: &Handover) -> 
     Ok(())
 }
 
+/// How many changes are not worked off.
+pub(crate) async fn count(connection: &mut PgConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(r#"select count(*) as "count!" from handover"#).fetch_one(connection).await
+}
+
 /// The changes in the order in which they came.
 pub(crate) async fn open(pool: &PgPool, limit: i64) -> sqlx::Result<Vec<Handover>> {
     sqlx::query_as!(
