@@ -53,12 +53,12 @@ impl FollowComplaints {
         let complaint = ComplaintName::below(&handled.case, id).map_err(malformed)?;
         let id = format!("{}-{}", complaint.id(), handled.round);
         let name = CallbackName::below(&handled.receiving_unit, &id).map_err(malformed)?;
-        // While the client is unknown, the texts are those of the complaint's contact.
-        let subject = match handled.client.as_str() {
-            "" => Subject::contact(complaint.id()),
-            client => Subject::new(client),
-        };
+        // The key that the texts had there is also what erases them here.
+        let subject = Subject::new(handled.text_subject.as_str());
         let texts = [handled.phone.as_ref(), handled.subject.as_ref()];
+        if handled.text_subject.is_empty() && texts.iter().any(Option::is_some) {
+            return Err(malformed("`text_subject` is empty"));
+        }
         let [phone, about] = reseal(&self.vault, &subject, &name, texts).await?;
         Ok(submission(Command::Schedule(Box::new(Schedule {
             name,

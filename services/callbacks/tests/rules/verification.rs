@@ -38,6 +38,7 @@ pub(crate) fn handled(round: i32) -> complaints_event::Event {
         subject: Some(clear("commission charged twice")),
         recused: vec!["employees/wang".into()],
         without_verification: false,
+        text_subject: "clients/7".into(),
     })
 }
 
@@ -49,7 +50,7 @@ fn reopened() -> complaints_event::Event {
     })
 }
 
-fn closed() -> complaints_event::Event {
+pub(crate) fn closed() -> complaints_event::Event {
     complaints_event::Event::ComplaintClosed(ComplaintClosed {
         case: "cases/1".into(),
         ..ComplaintClosed::default()
@@ -226,15 +227,15 @@ async fn c9_one_verification_of_a_complaint_is_open_at_a_time() {
 }
 
 #[tokio::test]
-async fn l10_the_texts_of_a_client_who_is_not_known_are_sealed_under_the_complaints_contact() {
+async fn l10_the_texts_of_a_verification_are_sealed_under_the_subject_they_had_in_complaints() {
     let mut bed = Bed::at("2026-05-06T15:00").await;
     let complaints_event::Event::HandlingCompleted(unknown) = handled(1) else { panic!() };
-    let unknown = HandlingCompleted { client: String::new(), ..unknown };
+    let unknown = HandlingCompleted { client: String::new(), text_subject: "contacts/c1".into(), ..unknown };
     bed.complaint_event("complaints/k1", complaints_event::Event::HandlingCompleted(unknown)).await;
     let Some(Form::Sealed(sealed)) = scheduled(&mut bed).await.phone.unwrap().form else {
         panic!("in clear")
     };
-    assert_eq!(sealed.subject, "contacts/k1");
+    assert_eq!(sealed.subject, "contacts/c1");
     assert_eq!(bed.lease(&colleague("li"), NAME).await.unwrap().phone, "13812345678");
 }
 

@@ -155,6 +155,7 @@ pub(super) fn complete(complaint: &Complaint, employee: &str, client: &str) -> R
         return Err(Rejection::MeasuresOpen(open));
     }
     let record = &complaint.record;
+    let texts = record.phone.as_ref().or(record.subject.as_ref());
     let mut events = vec![Event::HandlingCompleted(HandlingCompleted {
         case: complaint.name.case().to_owned(),
         round: i32::try_from(complaint.round).unwrap_or(i32::MAX),
@@ -166,6 +167,7 @@ pub(super) fn complete(complaint: &Complaint, employee: &str, client: &str) -> R
         subject: record.subject.clone().map(private::message),
         recused: complaint.complained_about.clone(),
         without_verification: !complaint.needs_proposal(),
+        text_subject: texts.map(|sealed| sealed.subject.as_str().to_owned()).unwrap_or_default(),
     })];
     if !complaint.needs_proposal() {
         events.push(Event::ComplaintClosed(ComplaintClosed {
