@@ -9,6 +9,7 @@ pub mod domain;
 mod feed;
 mod followers;
 mod policies;
+mod readings;
 mod store;
 mod write_path;
 

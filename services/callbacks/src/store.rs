@@ -48,6 +48,27 @@ pub(crate) async fn due(pool: &PgPool, branch: &str, after: &After, limit: i64) 
     Ok(rows.into_iter().map(|row| Row { version: row.version, callback: row.state.0 }).collect())
 }
 
+/// How many callbacks of one kind are open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OpenOfKind {
+    pub(crate) kind: String,
+    pub(crate) open: i64,
+    pub(crate) overdue: i64,
+}
+
+/// How many callbacks are open, by kind.
+pub(crate) async fn open_by_kind(connection: &mut PgConnection) -> sqlx::Result<Vec<OpenOfKind>> {
+    sqlx::query_as!(
+        OpenOfKind,
+        r#"select case when state -> 'kind' ? 'verification' then 'verification' else state ->> 'kind' end as "kind!",
+                  count(*) as "open!",
+                  count(*) filter (where state ->> 'missed' = 'true' and state ->> 'first_attempt' is null) as "overdue!"
+           from callback where open group by 1 order by 1"#
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// The open callbacks under a case, and its tally at the same instant.
 pub(crate) async fn owed_of_case(pool: &PgPool, case: &str) -> sqlx::Result<Owed> {
     let row = sqlx::query!(

@@ -221,3 +221,35 @@ async fn insert_policies(
     .await?;
     Ok(done.rows_affected())
 }
+
+/// How many there are of something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) name: String,
+    pub(crate) count: i64,
+}
+
+/// How many record forms are open, by stage.
+pub(crate) async fn open_by_stage(connection: &mut PgConnection) -> sqlx::Result<Vec<Counted>> {
+    sqlx::query_as!(
+        Counted,
+        r#"select stage as "name!", count(*) as "count!" from complaint
+           where stage not in ('closed', 'declined') group by 1 order by 1"#
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// How many limits of open record forms have passed and are still owed, by kind.
+pub(crate) async fn overdue_by_kind(connection: &mut PgConnection) -> sqlx::Result<Vec<Counted>> {
+    sqlx::query_as!(
+        Counted,
+        r#"select "limit" ->> 'kind' as "name!", count(*) as "count!"
+           from complaint, jsonb_array_elements(state -> 'limits') as "limit"
+           where stage not in ('closed', 'declined')
+             and "limit" @> '{"missed": true, "met": null, "given_up": false}'
+           group by 1 order by 1"#
+    )
+    .fetch_all(connection)
+    .await
+}

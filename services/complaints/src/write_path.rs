@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use prost::Message as _;
 use shouwen_engine::{
-    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded,
-    Refusal, Saved, World,
+    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Reading,
+    Recorded, Refusal, Saved, World,
 };
 use shouwen_policy::PolicyVersion;
 use shouwen_proto::events::v1::{ComplaintsEvent, complaints_event::Event};
@@ -18,7 +18,7 @@ use crate::{
         transitions,
     },
     policies::{Policies, StoredPolicy},
-    store,
+    readings, store,
 };
 
 /// The domain of this service as the engine drives it.
@@ -179,6 +179,10 @@ impl Domain for ComplaintsDomain {
 
     async fn save(&self, connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
         store::save(connection, rows).await
+    }
+
+    async fn readings(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<Reading>> {
+        readings::read(connection).await
     }
 
     async fn refresh(&self, connection: &mut PgConnection) -> sqlx::Result<()> {

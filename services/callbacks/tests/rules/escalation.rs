@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shouwen_callbacks::domain::{Command, Met, codec, command::Tried};
+use shouwen_engine::Domain as _;
 use shouwen_policy::{Document, Level, document_to_struct};
 use shouwen_proto::{
     callbacks::v1::RecordAttemptRequest,
@@ -13,7 +14,7 @@ use shouwen_serving::timestamps;
 use crate::{
     domain::{Bench, LI, ZHANG},
     service::{BRANCH, Bed, at, colleague, handler, request_id, request_of},
-    verification::handled,
+    verification::{closed, handled},
 };
 
 /// Levels and when each was to be told.
@@ -141,6 +142,46 @@ async fn o10_after_an_outage_the_missed_steps_happen_in_order_with_their_true_ti
     assert!(matches!(&events[0], callbacks_event::Event::CallbackLimitMissed(_)));
     assert_eq!(told(&events), ladder("2026-05-07T15:00"));
     assert_eq!(bed.ledger().await.len(), 6);
+}
+
+/// Checks names, kinds and values of what the service shows in numbers.
+async fn reads(bed: &Bed, expected: &[(&str, &str, i64)]) {
+    let engine = &bed.first.service.engine;
+    let mut connection = engine.pool().acquire().await.unwrap();
+    let readings = engine.domain().readings(&mut connection).await.unwrap();
+    let shown: Vec<_> =
+        readings.iter().map(|it| (it.gauge.name, it.attributes[0].1.as_str(), it.value)).collect();
+    assert_eq!(shown, expected);
+}
+
+#[tokio::test]
+async fn b1_what_is_open_and_overdue_is_shown_in_numbers() {
+    let mut bed = Bed::at("2026-05-06T10:00").await;
+    let promise = bed.promise("cases/1", "c1", "2026-05-06T15:00").await;
+    bed.complaint_event("complaints/k1", handled(1)).await;
+    assert_eq!(bed.next().await.0.r#type, "callback_scheduled");
+    let shown = |promised: [i64; 2], verifications: [i64; 2]| {
+        let kind = |kind: &'static str, [open, overdue]: [i64; 2]| {
+            [("shouwen.callbacks.open", kind, open), ("shouwen.callbacks.overdue", kind, overdue)]
+        };
+        [kind("promised", promised), kind("verification", verifications)].concat()
+    };
+    reads(&bed, &shown([1, 0], [1, 0])).await;
+    bed.advance("2026-05-06T15:15").await;
+    reads(&bed, &shown([1, 1], [1, 0])).await;
+    let zhang = handler("zhang", "cases/1", 1);
+    bed.lease(&zhang, &promise).await.unwrap();
+    let attempt = RecordAttemptRequest {
+        name: promise,
+        outcome: AttemptOutcome::NoAnswer.into(),
+        request_id: request_id(),
+        ..RecordAttemptRequest::default()
+    };
+    bed.client().record_attempt(request_of(&zhang, attempt)).await.unwrap();
+    reads(&bed, &shown([1, 0], [1, 0])).await;
+    bed.complaint_event("complaints/k1", closed()).await;
+    assert_eq!(bed.next_types(5).await[4], "callback_cancelled");
+    reads(&bed, &shown([1, 0], [0, 0])[..2]).await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use shouwen_complaints::domain::{
     settle::settled,
     terms::{Kind, LimitKind, ReplyKind, Severity},
 };
+use shouwen_engine::Domain as _;
 use shouwen_policy::{Document, Level, document_to_struct};
 use shouwen_proto::{
     events::v1::{
@@ -174,6 +175,35 @@ async fn o10_the_units_policy_decides_when_each_level_is_told() {
     assert_eq!(missed.escalation_policy_version, "escalation@branches/b1:1");
     assert_eq!((row.cause.as_str(), row.case_name.as_str()), ("deadline:acceptance", "cases/1"));
     assert_eq!(bed.count("complaint_escalated").await, 4);
+}
+
+/// Names, attributes and values of what the service shows in numbers.
+async fn figures(bed: &Bed) -> Vec<(&'static str, String, i64)> {
+    let engine = &bed.first.service.engine;
+    let mut connection = bed.pool.acquire().await.unwrap();
+    let readings = engine.domain().readings(&mut connection).await.unwrap();
+    let figure = |it: &shouwen_engine::Reading| (it.gauge.name, it.attributes[0].1.clone(), it.value);
+    readings.iter().map(figure).collect()
+}
+
+#[tokio::test]
+async fn c6_what_is_open_and_overdue_is_shown_in_numbers() {
+    let mut bed = Bed::at("2025-09-22T10:00").await;
+    assert_eq!(figures(&bed).await, []);
+    bed.filed("1").await;
+    let name = bed.accepted("2").await;
+    let open = |stage: &str, count| ("shouwen.complaints.open", stage.to_owned(), count);
+    assert_eq!(figures(&bed).await, [open("filed", 1), open("handling", 1)]);
+    bed.advance("2025-09-22T12:00").await;
+    let overdue = |kind: &str, count| ("shouwen.complaints.overdue", kind.to_owned(), count);
+    assert_eq!(figures(&bed).await, [open("filed", 1), open("handling", 1), overdue("definite_answer", 1)]);
+    bed.reply(&handler("zhang", "cases/2"), &name, shouwen_proto::events::v1::ReplyKind::Definite)
+        .await
+        .unwrap();
+    bed.advance("2025-09-22T17:00").await;
+    assert_eq!(figures(&bed).await, [open("filed", 1), open("handling", 1), overdue("acceptance", 1)]);
+    bed.handle("cases/2", &name).await;
+    assert_eq!(figures(&bed).await, [open("filed", 1), open("handled", 1), overdue("acceptance", 1)]);
 }
 
 #[tokio::test]
