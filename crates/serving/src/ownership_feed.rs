@@ -19,6 +19,7 @@ pub fn fence(event: &Event) -> Option<(String, i64)> {
         OwnershipEvent::OverrideEnded(event) => event.epoch,
         OwnershipEvent::CaseVoided(event) => event.epoch,
         OwnershipEvent::AccountabilityMoved(event) => event.epoch,
+        OwnershipEvent::ContactLeft(event) => event.epoch,
         _ => return None,
     };
     Some((event.aggregate.clone(), epoch))

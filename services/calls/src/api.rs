@@ -122,6 +122,7 @@ impl call_service_server::CallService for Api {
             channel: parse::channel(request.channel)?,
             client: parse::client(&request.client)?,
             reach: call.caller.reach.clone(),
+            request_id: request.request_id.clone(),
         };
         self.submit(&call, Command::Answer(command)).await
     }

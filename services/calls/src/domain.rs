@@ -137,7 +137,7 @@ impl Domain for CallsDomain {
                 find(world, &id).and_then(|call| promise::promise(call, promise, context.now, &policies))
             }
             Command::End(end) => find(world, &id).and_then(|call| ending::end(call, end)),
-            Command::Void(void) => Ok(answer::void(world.state(&id).and_then(State::call), void, context.at)),
+            Command::Void(void) => Ok(answer::void(world.state(&id).and_then(State::call), void)),
             Command::Nothing(_) => Ok(Vec::new()),
         }?;
         Ok(Decision::on(id, events))

@@ -104,7 +104,13 @@ impl Ownership {
         let found = store::reach::find(self.engine.pool(), case.as_deref(), contact.as_deref())
             .await
             .map_err(|error| refusal::database(&error))?;
-        Ok(found.map(|found| view(&found.named, &found.id, &found.state, read_at)))
+        Ok(found.map(|found| {
+            let mut view = view(&found.named, &found.id, &found.state, read_at);
+            // O7: over at its time, whether the sweeper has come by or not.
+            let overriding = found.state.overriding.filter(|running| running.expires > found.now);
+            view.overriding = overriding.map(|running| running.employee);
+            view
+        }))
     }
 
     /// Claims a contact for an employee (O1); `CONTACT_CLAIMED` when another one was first.

@@ -47,6 +47,7 @@ pub(super) fn answer(
         answer_time: Some(to_proto(if call.entered_later { call.occur_time } else { now })),
         late: is_late(call, now, policies),
         client: command.client.clone(),
+        request_id: command.request_id.clone(),
     };
     Ok(vec![Event::CallAnswered(answered)])
 }
@@ -84,12 +85,11 @@ pub(super) fn miss(call: &CallState, command: &Miss) -> Result<Vec<Event>, Rejec
     Ok(vec![Event::CallMissed(missed)])
 }
 
-/// Ownership voided a first touch. Usually the contact was never answered by it; if it was, it rings again. An answer of a later touch stands.
-pub(super) fn void(call: Option<&CallState>, command: &Void, voided_at: DateTime<Utc>) -> Vec<Event> {
-    let of_that_touch =
-        |answer: &Answer| answer.at <= voided_at && (command.case.is_empty() || command.case == answer.case);
+/// Ownership voided a first touch. Usually the contact was never answered by it; if it was, however late, it rings again. The answer of another touch
+/// stands.
+pub(super) fn void(call: Option<&CallState>, command: &Void) -> Vec<Event> {
     match call.map(|call| &call.phase) {
-        Some(Phase::Answered { answer }) if of_that_touch(answer) => {
+        Some(Phase::Answered { answer }) if answer.request_id == command.request_id => {
             vec![Event::CallVoided(CallVoided { reason: command.reason.clone() })]
         }
         _ => Vec::new(),

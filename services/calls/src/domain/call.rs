@@ -91,6 +91,9 @@ pub struct Answer {
     pub at: DateTime<Utc>,
     /// Later than the policy's rings (K2).
     pub late: bool,
+    /// The request that answered: ownership takes its touch back by it.
+    #[serde(default)]
+    pub request_id: String,
 }
 
 /// How a contact ended.

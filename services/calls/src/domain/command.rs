@@ -64,6 +64,7 @@ pub struct AnswerContact {
     /// Empty where the client is not known.
     pub client: String,
     pub reach: Reach,
+    pub request_id: String,
 }
 
 #[derive(Clone, Debug)]
@@ -121,8 +122,8 @@ pub struct End {
 #[derive(Clone, Debug)]
 pub struct Void {
     pub call: AggregateId,
-    /// The case of the voided touch; empty where ownership does not say.
-    pub case: String,
+    /// The request of the voided touch.
+    pub request_id: String,
     pub reason: String,
 }
 

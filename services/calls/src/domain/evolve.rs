@@ -67,6 +67,7 @@ fn after(call: &mut CallState, event: &Event, at: DateTime<Utc>) {
                     case: answered.case.clone(),
                     at: time(answered.answer_time.as_ref(), at),
                     late: answered.late,
+                    request_id: answered.request_id.clone(),
                 },
             };
         }

@@ -88,6 +88,7 @@ pub(super) fn answering() -> AnswerContact {
         channel: Channel::Phone,
         client: String::new(),
         reach: reach(),
+        request_id: "r1".into(),
     }
 }
 

@@ -389,18 +389,17 @@ fn o5_a_promised_callback_makes_a_further_one_needless() {
 
 #[test]
 fn o1_a_voided_touch_rings_again_and_nothing_else_changes() {
-    let void = |case: &str| Void { call: ring().call, case: case.into(), reason: "refused".into() };
+    let void =
+        |request: &str| Void { call: ring().call, request_id: request.into(), reason: "refused".into() };
     let call = answered(&ring(), at("09:00:00"));
-    let voided = answer::void(Some(&call), &void(CASE), at("09:10:00"));
+    let voided = answer::void(Some(&call), &void("r1"));
     assert_eq!(fold(Some(call.clone()), &voided, at("09:10:00")).phase, Phase::Ringing);
-    assert_eq!(answer::void(Some(&call), &void(""), at("09:10:00")).len(), 1);
-    // Of another touch: an earlier case, or before this answer.
-    assert!(answer::void(Some(&call), &void("cases/k0"), at("09:10:00")).is_empty());
-    assert!(answer::void(Some(&call), &void(CASE), at("09:00:04")).is_empty());
-    assert!(answer::void(Some(&registered(&ring(), at("09:00:00"))), &void(CASE), at("09:10:00")).is_empty());
-    assert!(answer::void(None, &void(CASE), at("09:10:00")).is_empty());
+    // Of another touch.
+    assert!(answer::void(Some(&call), &void("r2")).is_empty());
+    assert!(answer::void(Some(&registered(&ring(), at("09:00:00"))), &void("r1")).is_empty());
+    assert!(answer::void(None, &void("r1")).is_empty());
     let call = ended(call, &ending(Party::Client, CallOutcome::AnswerOwed), at("09:05:00"));
-    assert!(answer::void(Some(&call), &void(CASE), at("09:10:00")).is_empty());
+    assert!(answer::void(Some(&call), &void("r1")).is_empty());
 }
 
 #[test]

@@ -25,7 +25,7 @@ impl Follow<CallsDomain> for FollowOwnership {
                     .ok_or_else(|| FollowError::Malformed(format!("{} is no contact", event.aggregate)))?;
                 Ok(Some(submission(Command::Void(Void {
                     call: AggregateId(format!("calls/{contact}")),
-                    case: event.case.clone(),
+                    request_id: voided.request_id.clone(),
                     reason: voided.reason.clone(),
                 }))))
             }

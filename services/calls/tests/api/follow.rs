@@ -85,19 +85,25 @@ async fn o7_an_epoch_of_ownership_fences_the_former_handler() {
 }
 
 #[tokio::test]
-async fn o1_a_voided_touch_lets_the_contact_ring_again() {
+async fn o1_a_voided_touch_lets_the_contact_ring_again_however_late_it_answered() {
     let running = Running::start().await;
-    let answered = Step::Record.prepare(&running, "c1").await;
-    let ringing = running.ring("c2").await.name;
-    for contact in ["contacts/c1", "contacts/c2", "contacts/nobody"] {
-        let voided = TouchVoided { reason: "CALL_NOT_FOUND".into() };
-        running.ownership.says(contact, CASE, "10:00:00", Event::TouchVoided(voided));
+    let (answered, other) = (running.ring("c1").await.name, running.ring("c2").await.name);
+    let ringing = running.ring("c3").await.name;
+    // Answered after ownership voided the touch, before word of it came.
+    let touch = request_id();
+    Step::Answer.take(&running, &answered, Step::Answer.actor(), &touch).await.unwrap();
+    Step::Answer.take(&running, &other, Step::Answer.actor(), &request_id()).await.unwrap();
+    for contact in ["contacts/c1", "contacts/c2", "contacts/c3", "contacts/nobody"] {
+        let voided = TouchVoided { reason: "CALL_NOT_FOUND".into(), request_id: touch.clone() };
+        running.ownership.says(contact, CASE, "09:00:00", Event::TouchVoided(voided));
     }
     settle(&running).await;
     for name in [&answered, &ringing] {
         let call = reads::get(&running, employee("li"), name).await.unwrap().into_inner();
         assert_eq!((call.state(), call.case.as_str()), (State::Ringing, ""));
     }
+    let stands = reads::get(&running, employee("li"), &other).await.unwrap().into_inner();
+    assert_eq!((stands.state(), stands.case.as_str()), (State::Answered, CASE), "of another touch");
     let call =
         Step::Answer.take(&running, &answered, handler("li", "cases/k2"), &request_id()).await.unwrap();
     assert_eq!(call.into_inner().employee, "employees/li");

@@ -38,7 +38,7 @@ pub enum ContactCommand {
     /// Somebody learns who the client is.
     Identify { contact: AggregateId, client: String, topic: Option<String>, by: String },
     /// The backend took the first touch.
-    CompleteTouch { contact: AggregateId },
+    CompleteTouch { contact: AggregateId, employee: String, case: String },
     /// The backend refused the call with this request id for good.
     VoidTouch { contact: AggregateId, request_id: String, reason: String },
 }
@@ -228,7 +228,7 @@ impl Command {
             Self::Contact(
                 ContactCommand::Claim(Claim { contact, .. })
                 | ContactCommand::Identify { contact, .. }
-                | ContactCommand::CompleteTouch { contact }
+                | ContactCommand::CompleteTouch { contact, .. }
                 | ContactCommand::VoidTouch { contact, .. },
             )
             | Self::FollowUp(FollowUp::CallEnded { contact, .. }) => Some(contact),

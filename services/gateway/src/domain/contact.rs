@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
 use shouwen_proto::events::v1::{
-    CaseOpened, ClientIdentified, ContactClaimed, ContactJoined, TouchCompleted, TouchVoided,
+    CaseOpened, ClientIdentified, ContactClaimed, ContactJoined, ContactLeft, TouchCompleted, TouchVoided,
     ownership_event::Event,
 };
 use shouwen_serving::timestamps::to_proto;
@@ -65,8 +65,12 @@ pub fn decide(
         ContactCommand::Identify { contact, client, topic, by } => {
             identify(world, (contact, client, topic.as_deref()), by, context, snapshot)
         }
-        ContactCommand::CompleteTouch { contact } => match find(world, contact) {
-            Some(state) if matches!(state.touch, Touch::Pending { .. }) => {
+        // An answer of a touch that is void meanwhile says nothing about the one that is owed now.
+        ContactCommand::CompleteTouch { contact, employee, case } => match find(world, contact) {
+            Some(state)
+                if matches!(state.touch, Touch::Pending { .. })
+                    && (&state.employee, &state.case) == (employee, case) =>
+            {
                 Ok(Decision::on(contact.clone(), [Event::TouchCompleted(TouchCompleted {})]))
             }
             _ => Ok(Decision::nothing(contact.clone())),
@@ -200,7 +204,8 @@ fn identify(
     Ok(case.decided())
 }
 
-/// Takes a claim back that no backend accepts, and with it the case that it opened, unless something has come of that already.
+/// Takes a claim back that no backend accepts, and with it the case that it opened, unless something has come of that already. Either way the epoch rises:
+/// an attempt that is still under way finds its reading of ownership outdated.
 fn void_touch(
     world: &World<'_, State>,
     (contact, request_id): (&AggregateId, &str),
@@ -212,17 +217,17 @@ fn void_touch(
     let Some(known) = find(world, contact).filter(|known| owed(&known.touch)) else {
         return Ok(Decision::nothing(contact.clone()));
     };
-    let mut events = vec![(contact.clone(), Event::TouchVoided(TouchVoided { reason: reason.to_owned() }))];
-    let named = AggregateId(known.case.clone());
-    if !world.holds(&named) {
-        return Err(Refusal::Moved);
-    }
-    let mut case = Draft::of(world, &named, context, snapshot)?;
+    let voided = TouchVoided { reason: reason.to_owned(), request_id: request_id.to_owned() };
+    let mut events = vec![(contact.clone(), Event::TouchVoided(voided))];
+    let mut case = Draft::of(world, &merge::case_of(world, &known.case)?, context, snapshot)?;
+    let opened_here = known.first_responder && case.id.0 == known.case && case.contact == contact.0;
     let provisional = case.client.is_none() || case.version == 1;
-    let unconcerned = case.complaints.is_empty();
-    if known.first_responder && provisional && unconcerned && case.is_live() && case.contact == contact.0 {
+    if opened_here && provisional && case.complaints.is_empty() && case.is_live() {
         case.void(reason);
-        events.extend(case.events());
+    } else {
+        let epoch = case.epoch + 1;
+        case.then(Event::ContactLeft(ContactLeft { contact: contact.0.clone(), epoch }));
     }
+    events.extend(case.events());
     Ok(Decision { events, counters: Vec::new(), primary: contact.clone() })
 }

@@ -53,6 +53,7 @@ pub fn name(event: &Event) -> &'static str {
         Event::ComplaintOpened(_) => "complaint_opened",
         Event::ComplaintSettled(_) => "complaint_settled",
         Event::AccountabilityMoved(_) => "accountability_moved",
+        Event::ContactLeft(_) => "contact_left",
     }
 }
 
@@ -220,6 +221,7 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
             let started = time(reopened.answer_from.as_ref(), at);
             case.clocks.push(clock(started, due, reopened.provisional, &reopened.calendar_version));
         }
+        Event::ContactLeft(left) => case.epoch = left.epoch,
         Event::CaseVoided(voided) => {
             case.phase = Phase::Void { reason: voided.reason.clone() };
             case.epoch = voided.epoch;

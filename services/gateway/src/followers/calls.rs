@@ -23,8 +23,9 @@ impl Follow<OwnershipDomain> for FollowCalls {
         let Some(id) = event.aggregate.strip_prefix("calls/") else { return Ok(None) };
         let contact = AggregateId(format!("contacts/{id}"));
         Ok(match &body.event {
-            Some(calls_event::Event::CallAnswered(_)) => {
-                Some(submission(Command::Contact(ContactCommand::CompleteTouch { contact })))
+            Some(calls_event::Event::CallAnswered(answered)) => {
+                let (employee, case) = (answered.employee.clone(), answered.case.clone());
+                Some(submission(Command::Contact(ContactCommand::CompleteTouch { contact, employee, case })))
             }
             Some(calls_event::Event::CallEnded(ended)) => Some(follow_up(FollowUp::CallEnded {
                 contact,

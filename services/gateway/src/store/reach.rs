@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor, types::Json};
 
 use crate::domain::{
@@ -57,6 +58,8 @@ pub(crate) struct Found {
     pub(crate) named: String,
     pub(crate) id: String,
     pub(crate) state: CaseState,
+    /// Business time of the reading.
+    pub(crate) now: DateTime<Utc>,
 }
 
 /// Finds by case or by contact; exactly one of the two is given.
@@ -73,12 +76,13 @@ pub(crate) async fn find(
                union
                select c.id, c.merged_into from cases c join chain on c.id = chain.merged_into
            )
-           select named.id as "named!", c.id as "id!", c.state as "state!: Json<CaseState>"
+           select named.id as "named!", c.id as "id!", c.state as "state!: Json<CaseState>",
+                  coalesce((select simulated_at from clock), clock_timestamp()) as "now!"
            from named, chain join cases c on c.id = chain.id where chain.merged_into is null"#,
         case,
         contact
     )
     .fetch_optional(executor)
     .await?;
-    Ok(row.map(|row| Found { named: row.named, id: row.id, state: row.state.0 }))
+    Ok(row.map(|row| Found { named: row.named, id: row.id, state: row.state.0, now: row.now }))
 }

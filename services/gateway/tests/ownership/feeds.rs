@@ -88,9 +88,13 @@ impl Feed {
         self.push(at, r#type, format!("callbacks/{id}"), case, body);
     }
 
-    /// Calls took the first touch of `contacts/{call}`.
+    /// Calls took zhang's first touch of `contacts/{call}`.
     pub(crate) fn answered(&self, at: DateTime<Utc>, call: &str, case: &str) {
-        let answered = CallAnswered { case: case.to_owned(), ..CallAnswered::default() };
+        let answered = CallAnswered {
+            employee: "employees/zhang".to_owned(),
+            case: case.to_owned(),
+            ..CallAnswered::default()
+        };
         self.call(at, "call_answered", call, case, calls_event::Event::CallAnswered(answered));
     }
 

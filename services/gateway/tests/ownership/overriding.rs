@@ -104,6 +104,7 @@ async fn o7_an_override_whose_time_has_come_lets_nobody_decide_before_any_sweep(
     let name = office.desk("zhang").open("call-1", "C-1").await;
     zhao.begin_override(&name).await.unwrap();
     office.unswept(tuesday() + TimeDelta::minutes(480)).await;
+    assert_eq!(office.ownership.find(&name).await.unwrap().unwrap().overriding, None, "for the edge too");
     assert_eq!(reason(zhao.resolve(&name).await), "NOT_RESPONSIBLE");
     assert_eq!(reason(zhao.end_override(&name).await), "NO_OVERRIDE");
     let second = qian.begin_override(&name).await.unwrap();

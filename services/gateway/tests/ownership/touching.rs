@@ -101,7 +101,7 @@ async fn o1_a_touch_refused_for_good_voids_its_case_and_the_contact_can_be_claim
 
 #[tokio::test]
 async fn o1_a_voided_touch_leaves_a_case_that_others_have_joined() {
-    let (_ground, office) = Ground::at(tuesday()).await;
+    let (ground, office) = Ground::at(tuesday()).await;
     for (client, who) in [("C-1", "li"), ("C-2", "zhang")] {
         let claim = touch(&format!("first-{client}"), "zhang", client);
         let view = office.ownership.claim(claim.clone()).await.unwrap();
@@ -122,7 +122,34 @@ async fn o1_a_voided_touch_leaves_a_case_that_others_have_joined() {
     let joined = touch("call-2", "li", "C-3");
     assert_eq!(office.ownership.claim(joined.clone()).await.unwrap().case, case);
     office.ownership.void_touch("contacts/call-2", &joined.request_id, "X").await.unwrap();
-    assert_eq!(office.desk("wang").get(&case).await.unwrap().state(), State::Open);
+    let left = office.desk("wang").get(&case).await.unwrap();
+    assert_eq!(
+        (left.state(), left.epoch),
+        (State::Open, 2),
+        "what is still under way finds its reading outdated"
+    );
+    assert_eq!(ground.events(&case).await.last().map(String::as_str), Some("contact_left"));
+}
+
+#[tokio::test]
+async fn o1_an_answer_of_a_voided_touch_completes_no_other() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let void = touch("call-1", "zhang", "");
+    let first = office.ownership.claim(void.clone()).await.unwrap().case;
+    office.ownership.void_touch("contacts/call-1", &void.request_id, "CALL_NOT_FOUND").await.unwrap();
+    let second = office.ownership.claim(touch("call-1", "li", "")).await.unwrap().case;
+    assert_ne!(first, second);
+    // Zhang's call was under way all the time.
+    office.calls().answered(office.here().await, "call-1", &first);
+    office.followed().await;
+    office.pass(TimeDelta::seconds(15)).await;
+    let pending = office.ownership.pending_touches(10).await.unwrap();
+    let owed: Vec<&str> = pending.iter().map(|touch| &*touch.employee).collect();
+    assert_eq!(owed, ["employees/li"]);
+    assert_eq!(
+        ground.events("contacts/call-1").await,
+        ["contact_claimed", "touch_voided", "contact_claimed"]
+    );
 }
 
 #[tokio::test]
