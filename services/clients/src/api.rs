@@ -13,7 +13,6 @@ mod saving;
 mod sealing;
 mod texts;
 
-use prost::Message;
 use shouwen_access::{BranchName, Caller, Failure, PageTokens, page_token::Query};
 use shouwen_engine::{Engine, Outcome};
 use shouwen_proto::{
