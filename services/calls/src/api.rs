@@ -23,6 +23,7 @@ use shouwen_vault::{IndexKind, Phone, Sealed, Subject, Vault};
 use tonic::{Request, Response, Status};
 
 use crate::{
+    answering::TimeToAnswer,
     domain::{
         CallState, CallsDomain, Command, State,
         call::Number,
@@ -36,6 +37,7 @@ pub(crate) struct Api {
     pub(crate) engine: Engine<CallsDomain>,
     pub(crate) vault: Vault,
     pub(crate) pages: PageTokens,
+    pub(crate) time_to_answer: TimeToAnswer,
 }
 
 /// Where a phone number of a contact is sealed.
@@ -124,7 +126,11 @@ impl call_service_server::CallService for Api {
             reach: call.caller.reach.clone(),
             request_id: request.request_id.clone(),
         };
-        self.submit(&call, Command::Answer(command)).await
+        let outcome = call.submit(&self.engine, call.submission(Command::Answer(command))).await?;
+        if let (Some(State::Call(state)), false) = (&outcome.state, outcome.replayed) {
+            self.time_to_answer.answered(state, &request.request_id);
+        }
+        Ok(Response::new(self.shown(outcome).await?))
     }
 
     async fn miss_call(&self, request: Request<MissCallRequest>) -> Result<Response<CallMessage>, Status> {

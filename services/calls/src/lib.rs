@@ -4,6 +4,7 @@
 //! It does not decide who is responsible for a case, and it makes no callbacks: ownership and callbacks follow its ledger. This file assembles it;
 //! the binary that runs it listens, authenticates and migrates, around [`Service::routes`] and [`schema`].
 
+mod answering;
 mod api;
 pub mod domain;
 mod feed;
@@ -27,6 +28,7 @@ use sqlx::{PgPool, migrate::Migrator, postgres::PgConnectOptions};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use answering::TimeToAnswer;
 pub use domain::CallsDomain;
 use followers::FollowOwnership;
 
@@ -82,6 +84,7 @@ impl Service {
     /// Starts on a schema that is migrated: engine, sweeper, upkeep, followers.
     pub async fn start(dependencies: Dependencies) -> Result<Self, StartError> {
         let Dependencies { pool, connect, vault, pages, clock, options, stop, feeds } = dependencies;
+        let time_to_answer = TimeToAnswer::new(options.meter.as_ref());
         let domain = Arc::new(CallsDomain::new(store::policies(&pool).await?)?);
         let engine = Engine::start(Arc::clone(&domain), pool, connect, clock, options, stop).await?;
         engine.sweep();
@@ -103,7 +106,7 @@ impl Service {
             }),
         };
         let feed = shouwen_serving::EventFeedServer::new(engine.clone(), vault.clone());
-        let api = api::Api { engine: engine.clone(), vault, pages };
+        let api = api::Api { engine: engine.clone(), vault, pages, time_to_answer };
         let routes = Routes::new(CallServiceServer::new(api))
             .add_service(EventFeedServer::new(feed))
             .add_service(OperatorServiceServer::new(operator));

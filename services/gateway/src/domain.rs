@@ -26,8 +26,8 @@ use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use prost::Message as _;
 use shouwen_engine::{
-    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded,
-    Refusal, Saved, World,
+    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Reading,
+    Recorded, Refusal, Saved, World,
 };
 use shouwen_policy::{PolicyBook, PolicyState};
 use shouwen_proto::events::v1::{OwnershipEvent, PromiseSettled, ownership_event::Event};
@@ -40,7 +40,7 @@ pub use known::Known;
 pub use rejection::Rejection;
 pub use roster::{Roster, RosterState};
 
-use crate::store;
+use crate::{readings, store};
 
 /// The state of one aggregate.
 #[derive(Clone, Debug)]
@@ -224,6 +224,10 @@ impl Domain for OwnershipDomain {
         let (events, head) = store::known::after(connection, self.position()).await?;
         self.learn(&events, head);
         Ok(())
+    }
+
+    async fn readings(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<Reading>> {
+        readings::read(connection).await
     }
 
     fn calendar_version(&self, now: DateTime<Utc>) -> Option<String> {

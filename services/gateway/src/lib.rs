@@ -8,6 +8,7 @@ pub mod domain;
 pub mod edge;
 pub mod followers;
 pub mod ownership;
+mod readings;
 mod store;
 
 mod service;

@@ -2,6 +2,7 @@
 
 pub(crate) mod cases;
 pub(crate) mod clients;
+pub(crate) mod counts;
 pub(crate) mod known;
 pub(crate) mod reach;
 pub(crate) mod roster;

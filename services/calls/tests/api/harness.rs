@@ -17,7 +17,7 @@ use shouwen_proto::{
     calls::v1::{Call, RegisterCallRequest, call_service_client::CallServiceClient},
     r#type::v1::Channel,
 };
-use shouwen_runtime::{clock::MachineClock, ids};
+use shouwen_runtime::{clock::MachineClock, ids, telemetry::Metrics};
 use shouwen_serving::timestamps::to_proto;
 use shouwen_testkit::TestDatabase;
 use shouwen_vault::{Keyring, Vault};
@@ -42,6 +42,7 @@ pub(crate) struct Running {
     pub(crate) pool: PgPool,
     pub(crate) vault: Vault,
     pub(crate) ownership: Ownership,
+    pub(crate) metrics: Metrics,
     stop: CancellationToken,
     _database: TestDatabase,
 }
@@ -74,19 +75,20 @@ impl Running {
         let ownership = Ownership::default();
         let vault = Vault::new(pool.clone(), keyring(), "calls", 1_000);
         let stop = CancellationToken::new();
+        let metrics = Metrics::new("calls").unwrap();
         let service = Service::start(Dependencies {
             pool: pool.clone(),
             connect,
             vault: vault.clone(),
             pages: PageTokens::new(&[5; 32]).unwrap(),
             clock: machine(),
-            options: Options::default(),
+            options: Options { meter: Some(metrics.meter("calls")), ..Options::default() },
             stop: stop.clone(),
             feeds: Feeds { ownership: ownership.source() },
         })
         .await
         .unwrap();
-        Self { service, pool, vault, ownership, stop, _database: database }
+        Self { service, pool, vault, ownership, metrics, stop, _database: database }
     }
 
     pub(crate) fn client(&self) -> CallServiceClient<Routes> {

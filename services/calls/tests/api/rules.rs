@@ -41,6 +41,32 @@ fn promising(name: &str, time: &str) -> PromiseCallbackRequest {
 }
 
 #[tokio::test]
+async fn k2_how_long_clients_wait_is_shown_in_numbers() {
+    let running = Running::start().await;
+    let shown = |late: bool| {
+        let text = running.metrics.render().unwrap();
+        let value = |figure: &str| {
+            let series = format!("shouwen_calls_time_to_answer_seconds_{figure}{{");
+            let late = format!("shouwen_late=\"{late}\"");
+            let mut lines = text.lines().filter(|line| line.starts_with(&series) && line.contains(&late));
+            lines.next().and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        };
+        (value("count"), value("sum"))
+    };
+    assert_eq!(shown(false), (None, None));
+    for (id, seconds) in [("c1", 4), ("c2", 15), ("c3", 31)] {
+        let name = running.ring(id).await.name;
+        running.advance(TimeDelta::seconds(seconds)).await;
+        let request = request_id();
+        // The same call again, and another one of the same employee: the client waited once.
+        for request in [&request, &request, &request_id()] {
+            Step::Answer.take(&running, &name, Step::Answer.actor(), request).await.unwrap();
+        }
+    }
+    assert_eq!((shown(false), shown(true)), ((Some(2.0), Some(19.0)), (Some(1.0), Some(31.0))));
+}
+
+#[tokio::test]
 async fn k2_an_answer_after_three_rings_is_late() {
     let running = Running::start().await;
     for (id, seconds, late) in [("c1", 15, false), ("c2", 16, true)] {

@@ -13,6 +13,7 @@ mod closing;
 mod complaining;
 mod dying;
 mod escalating;
+mod figures;
 mod identifying;
 mod mutants;
 mod offering;
