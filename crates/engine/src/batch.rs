@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use self::work::Work;
 use crate::{
-    domain::{AggregateId, Domain},
+    domain::{AggregateId, Domain, Footprint},
     engine::is_outage,
     options::{Options, Step},
     store,
@@ -235,8 +235,8 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     check_fences(setting, tx, members, &mut verdicts).await?;
     probe(Step::Fences)?;
 
-    let open = members.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
-    let commands: Vec<&D::Command> = open.map(|(member, _)| &member.command).collect();
+    let open: Vec<usize> = (0..members.len()).filter(|index| verdicts[*index].is_none()).collect();
+    let commands: Vec<&D::Command> = open.iter().map(|index| &members[*index].command).collect();
     let footprints = domain.footprints(tx, &commands).await?;
 
     let mut keys = locks::lock_keys(tx, &footprints).await?;
@@ -256,6 +256,7 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     let mut work = Work::new(locks::load(domain, tx, versions).await?, keys, counters, &head, now);
     probe(Step::Loaded)?;
 
+    let footprint_of: HashMap<usize, &Footprint> = open.into_iter().zip(&footprints).collect();
     for (index, member) in members.iter().enumerate() {
         let source = feed.as_deref().map(|step| &step.sources[index]);
         if let Some(verdict) = &verdicts[index] {
@@ -267,7 +268,7 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
         if source.is_some_and(|source| source.waits || parked.contains(&source.aggregate)) {
             continue;
         }
-        let verdict = work.decide(domain, member, now)?;
+        let verdict = work.decide(domain, member, footprint_of[&index], now)?;
         if let (Some(source), Verdict::Rejected(_) | Verdict::Internal) = (source, &verdict) {
             parked.insert(source.aggregate.clone());
         }
@@ -292,7 +293,7 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
         }
         probe(Step::BeforeCommit)?;
     }
-    let observed = work.wrote(D::OBSERVED);
+    let observed = work.wrote_observed();
     // A follower leaves events waiting without a verdict; its effect has seen to them.
     let verdicts = verdicts.into_iter().map(|verdict| verdict.unwrap_or(Verdict::Internal)).collect();
     let committed = Committed { verdicts, head: position, events: work.into_events() };

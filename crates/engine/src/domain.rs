@@ -150,6 +150,7 @@ pub struct World<'a, S> {
     pub(crate) states: &'a HashMap<AggregateId, Slot<S>>,
     pub(crate) keys: &'a HashMap<Key, Option<AggregateId>>,
     pub(crate) counters: &'a HashMap<String, i64>,
+    pub(crate) named: &'a [AggregateId],
 }
 
 /// One locked aggregate.
@@ -173,6 +174,16 @@ impl<'a, S> World<'a, S> {
     /// Whether the aggregate was locked for this batch; what was not cannot be decided upon.
     pub fn holds(&self, id: &AggregateId) -> bool {
         self.states.contains_key(id)
+    }
+
+    /// The aggregates that the command's own footprint named: where it was read, what the read found.
+    pub fn named(&self) -> &'a [AggregateId] {
+        self.named
+    }
+
+    /// Every aggregate that exists and was locked for this batch, in no order: what earlier commands of the batch made of it included.
+    pub fn locked(&self) -> impl Iterator<Item = (&'a AggregateId, &'a S)> {
+        self.states.iter().filter_map(|(id, slot)| Some((id, slot.state.as_ref()?)))
     }
 
     /// Who holds a key of the footprint; `None` when it is free.
@@ -229,6 +240,19 @@ pub trait Domain: Send + Sync + 'static {
         command: &Self::Command,
         context: &DecideContext<'_>,
     ) -> Result<Decision<Self::Event>, Refusal<Self::Rejection>>;
+
+    /// As [`Domain::decide`], with the events of [`Domain::OBSERVED`] that earlier commands of the same batch decided, in order:
+    /// [`Domain::refresh`] brings them only once they are committed. A domain overrides it where what one command makes known binds the next one
+    /// of the batch.
+    fn decide_after(
+        &self,
+        world: &World<'_, Self::State>,
+        command: &Self::Command,
+        context: &DecideContext<'_>,
+        _earlier: &[Self::Event],
+    ) -> Result<Decision<Self::Event>, Refusal<Self::Rejection>> {
+        self.decide(world, command, context)
+    }
 
     /// The state after an event. Pure, and total over what `decide` produced.
     fn evolve(&self, state: Option<Self::State>, event: &Recorded<'_, Self::Event>) -> Self::State;

@@ -28,6 +28,8 @@ pub struct OwnershipPolicy {
     pub override_minutes: u32,
     /// Working days within which a case is answered, the day of acceptance not counted (K15).
     pub answer_working_days: NonZeroU32,
+    /// How many days ahead an absence may begin and end (O9).
+    pub absence_ahead_days: u32,
 }
 
 /// Kind `calls`: ringing and missed calls.
@@ -238,6 +240,7 @@ impl Default for OwnershipPolicy {
             offer_minutes: 30,
             override_minutes: 480,
             answer_working_days: NonZeroU32::MIN.saturating_add(1),
+            absence_ahead_days: 731,
         }
     }
 }
@@ -327,6 +330,7 @@ impl PolicyDocument for OwnershipPolicy {
         whole("offer_minutes", 1, 10_080, "minutes"),
         whole("override_minutes", 1, 10_080, "minutes"),
         whole("answer_working_days", 1, 60, "working days"),
+        whole("absence_ahead_days", 1, 3_653, "days"),
     ];
 }
 

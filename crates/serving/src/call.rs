@@ -116,6 +116,7 @@ pub fn capacity_name(capacity: Capacity) -> &'static str {
         Capacity::Replay => "replay",
         Capacity::System => "system",
         Capacity::Branch => "branch",
+        Capacity::Deputy => "deputy",
     }
 }
 

@@ -19,6 +19,9 @@ pub fn fence(event: &Event) -> Option<(String, i64)> {
         OwnershipEvent::OverrideEnded(event) => event.epoch,
         OwnershipEvent::CaseVoided(event) => event.epoch,
         OwnershipEvent::AccountabilityMoved(event) => event.epoch,
+        OwnershipEvent::DeputyAppointed(event) => event.epoch,
+        OwnershipEvent::DeputyEnded(event) => event.epoch,
+        OwnershipEvent::CaseReassigned(event) => event.epoch,
         OwnershipEvent::ContactLeft(event) => event.epoch,
         _ => return None,
     };

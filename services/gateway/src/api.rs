@@ -1,5 +1,6 @@
 //! Protobuf to domain and back, for cases, roster and policies. Decides nothing.
 
+pub mod absences;
 pub mod cases;
 pub mod failures;
 pub mod feed;
@@ -65,6 +66,18 @@ pub(crate) fn case_id(field: &'static str, name: &str) -> Result<AggregateId, Fa
     match (parts.next(), parts.next().filter(|id| is_id(id)), parts.next()) {
         (Some("cases"), Some(id), None) => Ok(AggregateId(format!("cases/{id}"))),
         _ => Err(Failure::field_invalid(field, "must be `cases/{case}`", "格式须为 `cases/{case}`")),
+    }
+}
+
+/// `absences/{absence}`
+pub(crate) fn absence_id(field: &'static str, name: &str) -> Result<AggregateId, Failure> {
+    match name.strip_prefix("absences/").filter(|id| is_id(id)) {
+        Some(id) => Ok(AggregateId(format!("absences/{id}"))),
+        None => Err(Failure::field_invalid(
+            field,
+            "must be `absences/{absence}`",
+            "格式须为 `absences/{absence}`",
+        )),
     }
 }
 

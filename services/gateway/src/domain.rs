@@ -1,8 +1,10 @@
-//! The ownership domain: cases, contacts, roster and policies. Pure: states, commands, and what they decide.
+//! The ownership domain: cases, contacts, absences, roster and policies. Pure: states, commands, and what they decide.
 //!
 //! `decide` routes a command to the module of its aggregate; each of those holds its state, its decisions and its evolution.
 
+pub mod absence;
 pub mod action;
+mod attendance;
 pub mod case;
 pub mod command;
 mod complaints;
@@ -15,6 +17,7 @@ pub mod follow_up;
 pub mod known;
 pub mod merge;
 pub mod policies;
+pub mod reassign;
 mod recusal;
 pub mod rejection;
 pub mod roster;
@@ -33,12 +36,14 @@ use shouwen_policy::{PolicyBook, PolicyState};
 use shouwen_proto::events::v1::{OwnershipEvent, PromiseSettled, ownership_event::Event};
 use sqlx::PgConnection;
 
+pub use absence::{AbsenceState, Absences};
 pub use case::CaseState;
 pub use command::Command;
 pub use contact::ContactState;
 pub use known::Known;
+pub use reassign::ReassignmentState;
 pub use rejection::Rejection;
-pub use roster::{Roster, RosterState};
+pub use roster::{LeftBehind, Roster, RosterState};
 
 use crate::{readings, store};
 
@@ -47,8 +52,11 @@ use crate::{readings, store};
 pub enum State {
     Case(Box<CaseState>),
     Contact(Box<ContactState>),
-    Roster(RosterState),
+    /// The entry, and what the employee would leave behind.
+    Roster(RosterState, LeftBehind),
     Policy(Box<PolicyState>),
+    Absence(Box<AbsenceState>),
+    Reassignment(Box<ReassignmentState>),
 }
 
 /// Rules that a simulation switches off to see its own check turn red. All on in the product; only a simulated clock's settings reach them.
@@ -65,10 +73,29 @@ pub struct Mutants {
 pub struct Snapshot {
     pub roster: Arc<Roster>,
     pub policies: PolicyBook,
+    pub absences: Absences,
     pub mutants: Mutants,
 }
 
-/// The domain with what it knows of roster and policies.
+impl Snapshot {
+    /// With what further events make known.
+    #[must_use]
+    pub fn after(&self, events: &[Event]) -> Self {
+        let mut known = self.clone();
+        for event in events {
+            if let Some(entry) = roster::entry_of(event) {
+                known.roster = Arc::new(known.roster.with(entry));
+            }
+            if let Event::PolicyApproved(approved) = event {
+                known.policies = known::with_policy(&known.policies, approved);
+            }
+            known.absences.learn(event);
+        }
+        known
+    }
+}
+
+/// The domain with what it knows of roster, policies and absences.
 #[derive(Debug)]
 pub struct OwnershipDomain {
     known: ArcSwap<Known>,
@@ -78,7 +105,8 @@ pub struct OwnershipDomain {
 impl OwnershipDomain {
     /// The domain under this roster and these policies; what the ledger says comes in with the first batch.
     pub fn new(roster: Roster, policies: PolicyBook, mutants: Mutants) -> Self {
-        Self::knowing(Known { position: 0, roster: Arc::new(roster), policies }, mutants)
+        let absences = Absences::default();
+        Self::knowing(Known { position: 0, roster: Arc::new(roster), policies, absences }, mutants)
     }
 
     /// The domain under roster and policies as read at a position.
@@ -94,7 +122,11 @@ impl OwnershipDomain {
         self.known.load().policies.clone()
     }
 
-    /// The position up to which roster and policies are known.
+    pub fn absences(&self) -> Absences {
+        self.known.load().absences.clone()
+    }
+
+    /// The position up to which roster, policies and absences are known.
     pub fn position(&self) -> i64 {
         self.known.load().position
     }
@@ -111,6 +143,7 @@ impl OwnershipDomain {
         Snapshot {
             roster: Arc::clone(&known.roster),
             policies: known.policies.clone(),
+            absences: known.absences.clone(),
             mutants: self.mutants,
         }
     }
@@ -136,11 +169,17 @@ impl Domain for OwnershipDomain {
     ) -> sqlx::Result<Vec<Footprint>> {
         let mut named_cases: BTreeSet<String> = BTreeSet::new();
         let mut named_contacts: BTreeSet<String> = BTreeSet::new();
+        let mut sought = Vec::new();
         for command in commands {
+            sought.extend(command.sought());
             named_cases.extend(command.case().map(|case| case.0.clone()));
             named_contacts.extend(command.contact().map(|contact| contact.0.clone()));
         }
-        let reach = store::reach::read(connection, &named_cases, &named_contacts).await?;
+        let mut reach = store::reach::read(connection, &named_cases, &named_contacts).await?;
+        for sought in sought {
+            let found = store::open::find(connection, &sought).await?;
+            reach.found.insert(sought, found);
+        }
         Ok(commands.iter().map(|command| command.footprint(&reach)).collect())
     }
 
@@ -150,9 +189,23 @@ impl Domain for OwnershipDomain {
         command: &Command,
         context: &DecideContext<'_>,
     ) -> Result<Decision<Event>, Refusal<Rejection>> {
-        let snapshot = self.snapshot();
+        self.decide_after(world, command, context, &[])
+    }
+
+    fn decide_after(
+        &self,
+        world: &World<'_, State>,
+        command: &Command,
+        context: &DecideContext<'_>,
+        earlier: &[Event],
+    ) -> Result<Decision<Event>, Refusal<Rejection>> {
+        let known = self.snapshot();
+        // Who leaves or is absent by an earlier command of the batch is so for this one.
+        let snapshot = if earlier.is_empty() { known } else { known.after(earlier) };
         match command {
-            Command::Roster(command) => roster::decide(world, command),
+            Command::Roster(command) => roster::decide(world, command, &snapshot),
+            Command::Absence(command) => absence::decide(world, command, context, &snapshot),
+            Command::Reassign(command) => reassign::decide(world, command, context, &snapshot),
             Command::Policy(command) => policies::decide(world, command, context, &snapshot),
             Command::Contact(command) => contact::decide(world, command, context, &snapshot),
             Command::Case(command) => action::decide(world, command, context, &snapshot),
@@ -167,15 +220,18 @@ impl Domain for OwnershipDomain {
     fn deadlines(&self, state: &State) -> Vec<Deadline> {
         match state {
             State::Case(case) => deadlines::of_case(case, self.mutants),
-            State::Contact(_) | State::Roster(_) | State::Policy(_) => Vec::new(),
+            State::Absence(absence) => absence.deadlines(),
+            State::Contact(_) | State::Roster(..) | State::Policy(_) | State::Reassignment(_) => Vec::new(),
         }
     }
 
     fn keys(&self, state: &State) -> BTreeSet<Key> {
         match state {
             State::Case(case) => case.key().into_iter().collect(),
-            State::Roster(entry) => entry.keys(),
-            State::Contact(_) | State::Policy(_) => BTreeSet::new(),
+            State::Roster(entry, _) => entry.keys(),
+            State::Contact(_) | State::Policy(_) | State::Absence(_) | State::Reassignment(_) => {
+                BTreeSet::new()
+            }
         }
     }
 
@@ -209,7 +265,8 @@ impl Domain for OwnershipDomain {
         match state {
             State::Case(case) => (id.0.clone(), case.branch.clone()),
             State::Contact(contact) => (contact.case.clone(), contact.branch.clone()),
-            State::Roster(_) | State::Policy(_) => (String::new(), String::new()),
+            State::Absence(absence) => (String::new(), absence.branch.clone()),
+            State::Roster(..) | State::Policy(_) | State::Reassignment(_) => (String::new(), String::new()),
         }
     }
 

@@ -35,6 +35,8 @@ pub struct CaseView {
     pub first_responder: String,
     pub accountable: String,
     pub handler: String,
+    /// Who acts in place of an absent handler or accountable person (O9).
+    pub deputies: Vec<String>,
     /// Who overrides at present (O7).
     pub overriding: Option<String>,
     pub assistants: Vec<String>,
@@ -234,6 +236,7 @@ fn view(named: &str, case: &str, state: &CaseState, read_at: DateTime<Utc>) -> C
         first_responder: state.first_responder.clone(),
         accountable: state.accountable.clone(),
         handler: state.handler.clone(),
+        deputies: state.deputies.iter().map(|deputy| deputy.employee.clone()).collect(),
         overriding: state.overriding.as_ref().map(|running| running.employee.clone()),
         assistants: state.assistants.clone(),
         open: state.is_live(),

@@ -14,7 +14,10 @@ use shouwen_proto::{
     access::v1::Role,
     events::v1::event_feed_server::EventFeedServer as EventFeedService,
     operator::v1::operator_service_server::OperatorServiceServer,
-    ownership::v1::{case_service_server::CaseServiceServer, roster_service_server::RosterServiceServer},
+    ownership::v1::{
+        absence_service_server::AbsenceServiceServer, case_service_server::CaseServiceServer,
+        roster_service_server::RosterServiceServer,
+    },
     policy::v1::policy_service_server::PolicyServiceServer,
     r#type::v1::Position,
 };
@@ -29,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{
-    api::{cases::CaseServer, policies::PolicyServer, roster::RosterServer},
+    api::{absences::AbsenceServer, cases::CaseServer, policies::PolicyServer, roster::RosterServer},
     directory::Directory,
     domain::{
         Command, Mutants, OwnershipDomain, Rejection, RosterState,
@@ -113,6 +116,10 @@ impl Service {
         let routes = Routes::new(CaseServiceServer::new(CaseServer {
             ownership: ownership.clone(),
             directory,
+            pages: pages.clone(),
+        }))
+        .add_service(AbsenceServiceServer::new(AbsenceServer {
+            ownership: ownership.clone(),
             pages: pages.clone(),
         }))
         .add_service(RosterServiceServer::new(RosterServer {

@@ -1,9 +1,11 @@
 //! SQL of schema `ownership`: load many and save many for the engine, and the reads of the API.
 
+pub(crate) mod absences;
 pub(crate) mod cases;
 pub(crate) mod clients;
 pub(crate) mod counts;
 pub(crate) mod known;
+pub(crate) mod open;
 pub(crate) mod reach;
 pub(crate) mod roster;
 pub(crate) mod timeline;
@@ -11,7 +13,7 @@ pub(crate) mod timeline;
 use shouwen_engine::{AggregateId, Loaded, Saved};
 use sqlx::{PgConnection, types::Json};
 
-use crate::domain::{State, is_roster};
+use crate::domain::{LeftBehind, RosterState, State, is_roster};
 
 /// Loads aggregates of all kinds that are asked for.
 pub(crate) async fn load(
@@ -69,8 +71,39 @@ pub(crate) async fn load(
         )
         .fetch_all(&mut *connection)
         .await?;
+        for row in rows {
+            let entry = row.state.0;
+            let left = match &entry {
+                RosterState::Employee(employee) => open::left_behind(connection, &employee.name).await?,
+                _ => LeftBehind::default(),
+            };
+            loaded.push((AggregateId(row.id), row.version, State::Roster(entry, left)));
+        }
+    }
+    let absences = of("absences");
+    if !absences.is_empty() {
+        let rows = sqlx::query!(
+            r#"select id, version, state as "state: Json<crate::domain::AbsenceState>" from absences where id = any($1)"#,
+            &absences
+        )
+        .fetch_all(&mut *connection)
+        .await?;
         loaded.extend(
-            rows.into_iter().map(|row| (AggregateId(row.id), row.version, State::Roster(row.state.0))),
+            rows.into_iter()
+                .map(|row| (AggregateId(row.id), row.version, State::Absence(Box::new(row.state.0)))),
+        );
+    }
+    let reassignments = of("reassignments");
+    if !reassignments.is_empty() {
+        let rows = sqlx::query!(
+            r#"select id, version, state as "state: Json<crate::domain::ReassignmentState>" from reassignments where id = any($1)"#,
+            &reassignments
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        loaded.extend(
+            rows.into_iter()
+                .map(|row| (AggregateId(row.id), row.version, State::Reassignment(Box::new(row.state.0)))),
         );
     }
     Ok(loaded)
@@ -98,12 +131,17 @@ impl Rows {
 pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
     let (mut cases, mut contacts, mut policies, mut roster) =
         (Rows::default(), Rows::default(), Rows::default(), Rows::default());
+    let (mut absences, mut reassignments) = (Rows::default(), Rows::default());
     for row in rows {
         let encoded = match &row.state {
             State::Case(state) => serde_json::to_value(state).map(|state| (&mut cases, state)),
             State::Contact(state) => serde_json::to_value(state).map(|state| (&mut contacts, state)),
             State::Policy(state) => serde_json::to_value(state).map(|state| (&mut policies, state)),
-            State::Roster(state) => serde_json::to_value(state).map(|state| (&mut roster, state)),
+            State::Roster(state, _) => serde_json::to_value(state).map(|state| (&mut roster, state)),
+            State::Absence(state) => serde_json::to_value(state).map(|state| (&mut absences, state)),
+            State::Reassignment(state) => {
+                serde_json::to_value(state).map(|state| (&mut reassignments, state))
+            }
         };
         let (table, state) = encoded.map_err(|error| sqlx::Error::Encode(error.into()))?;
         table.push(row, state);
@@ -164,6 +202,36 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -
             &roster.before,
             &roster.after,
             &roster.states
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    }
+    if !absences.ids.is_empty() {
+        saved += sqlx::query!(
+            "insert into absences as t (id, version, state)
+             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
+             on conflict (id) do update set version = excluded.version, state = excluded.state
+             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
+            &absences.ids,
+            &absences.before,
+            &absences.after,
+            &absences.states
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    }
+    if !reassignments.ids.is_empty() {
+        saved += sqlx::query!(
+            "insert into reassignments as t (id, version, state)
+             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
+             on conflict (id) do update set version = excluded.version, state = excluded.state
+             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
+            &reassignments.ids,
+            &reassignments.before,
+            &reassignments.after,
+            &reassignments.states
         )
         .execute(&mut *connection)
         .await?

@@ -7,7 +7,9 @@ use sqlx::PgConnection;
 
 use super::{BatchError, Verdict, locks::LockedKeys};
 use crate::{
-    domain::{AggregateId, Deadline, DecideContext, Domain, Key, Recorded, Refusal, Saved, Slot, World},
+    domain::{
+        AggregateId, Deadline, DecideContext, Domain, Footprint, Key, Recorded, Refusal, Saved, Slot, World,
+    },
     ledger::{Head, LedgerRow},
     options::Options,
     store,
@@ -22,6 +24,8 @@ pub(super) struct Work<D: Domain> {
     counters: HashMap<String, i64>,
     rows: Vec<LedgerRow>,
     events: Vec<(AggregateId, D::Event)>,
+    /// Those of them that [`Domain::OBSERVED`] names.
+    observed: Vec<D::Event>,
     /// Version and state of each changed aggregate before the batch.
     before: HashMap<AggregateId, Slot<D::State>>,
     /// Time of the batch's events: business time, but never before the head's.
@@ -43,14 +47,15 @@ impl<D: Domain> Work<D> {
             counters,
             rows: Vec::new(),
             events: Vec::new(),
+            observed: Vec::new(),
             before: HashMap::new(),
             time: micros(head.time.map_or(now, |time| time.max(now))),
         }
     }
 
-    /// Whether an event of one of these names was decided.
-    pub(super) fn wrote(&self, types: &[&str]) -> bool {
-        self.rows.iter().any(|row| types.contains(&row.r#type.as_str()))
+    /// Whether an event of [`Domain::OBSERVED`] was decided.
+    pub(super) fn wrote_observed(&self) -> bool {
+        !self.observed.is_empty()
     }
 
     pub(super) fn into_events(self) -> Vec<(AggregateId, D::Event)> {
@@ -62,6 +67,7 @@ impl<D: Domain> Work<D> {
         &mut self,
         domain: &D,
         member: &Submission<D::Command>,
+        footprint: &Footprint,
         now: DateTime<Utc>,
     ) -> Result<Verdict<D>, BatchError> {
         if let Some((aggregate, step, due)) = &member.deadline
@@ -70,8 +76,13 @@ impl<D: Domain> Work<D> {
             return Ok(self.accepted(aggregate.clone()));
         }
         let context = DecideContext { now, at: member.at.unwrap_or(now), actor: &member.actor };
-        let world = World { states: &self.states, keys: &self.holders, counters: &self.counters };
-        let decision = match domain.decide(&world, &member.command, &context) {
+        let world = World {
+            states: &self.states,
+            keys: &self.holders,
+            counters: &self.counters,
+            named: &footprint.aggregates,
+        };
+        let decision = match domain.decide_after(&world, &member.command, &context, &self.observed) {
             Ok(decision) => decision,
             Err(Refusal::Moved) => return Err(BatchError::Moved),
             Err(Refusal::Rejected(rejection)) => return Ok(Verdict::Rejected(rejection)),
@@ -91,6 +102,9 @@ impl<D: Domain> Work<D> {
             return Ok(Verdict::Internal);
         }
         self.counters.extend(decision.counters);
+        let names = self.rows[undo.rows..].iter().map(|row| row.r#type.as_str());
+        let observed = names.zip(&decision.events).filter(|(name, _)| D::OBSERVED.contains(name));
+        self.observed.extend(observed.map(|(_, (_, event))| event.clone()));
         self.events.extend(decision.events);
         Ok(self.accepted(decision.primary))
     }

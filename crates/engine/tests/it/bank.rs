@@ -302,6 +302,16 @@ impl Domain for Bank {
         command: &Command,
         context: &DecideContext<'_>,
     ) -> Result<Decision<Entry>, Refusal<Refused>> {
+        self.decide_after(world, command, context, &[])
+    }
+
+    fn decide_after(
+        &self,
+        world: &World<'_, Account>,
+        command: &Command,
+        context: &DecideContext<'_>,
+        earlier: &[Entry],
+    ) -> Result<Decision<Entry>, Refusal<Refused>> {
         match command {
             Command::Open { account, name } => {
                 let id = AggregateId::from(account);
@@ -333,7 +343,8 @@ impl Domain for Bank {
             Command::Deposit { account, amount } => {
                 let id = AggregateId::from(account);
                 existing(world, &id)?;
-                if *amount > self.limit.load(Ordering::SeqCst) {
+                let set = earlier.iter().rev().find(|entry| entry.kind == "limit_set");
+                if *amount > set.map_or_else(|| self.limit.load(Ordering::SeqCst), |set| set.amount) {
                     return Err(Refused::OverLimit.into());
                 }
                 Ok(Decision::on(id, [Entry::amount("deposited", *amount)]))

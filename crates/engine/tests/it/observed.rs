@@ -27,10 +27,16 @@ async fn p2_what_one_process_sets_binds_the_next_decision_of_all() {
     // A process that starts later knows it from its first decision on.
     let late = ground.engine(calm()).await;
     assert!(over_limit(&late.run(deposit("accounts/a", 21)).await));
-    // The rest of the batch that sets it is still decided by what held before.
+    // The rest of the batch that sets it, too: not what was decided before it, but what comes after.
     let set = Command::SetLimit { amount: 5 };
-    let answers = late.together(&ground, [set, deposit("accounts/a", 20)].map(submission).to_vec()).await;
-    assert!(answers.iter().all(Result::is_ok));
+    let batch = [deposit("accounts/a", 20), set, deposit("accounts/a", 20), deposit("accounts/a", 5)];
+    let answers = late.together(&ground, batch.map(submission).to_vec()).await;
+    assert!(answers[0].is_ok() && answers[1].is_ok() && answers[3].is_ok(), "{answers:?}");
+    assert!(over_limit(&answers[2]), "{answers:?}");
+    // What a refused command would have set binds nobody.
+    let refused = Command::Overreach { account: "accounts/a".to_owned(), other: "accounts/none".to_owned() };
+    let answers = late.together(&ground, [refused, deposit("accounts/a", 5)].map(submission).to_vec()).await;
+    assert!(answers[0].is_err() && answers[1].is_ok(), "{answers:?}");
     assert!(over_limit(&engines[0].run(deposit("accounts/a", 6)).await));
     ground.consistent().await.unwrap();
 }

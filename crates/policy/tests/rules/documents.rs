@@ -25,7 +25,7 @@ fn p1_the_built_in_standard_never_changes() {
     assert_eq!(standard(Kind::Hours), json!({ "working_hours": [["08:30", "11:30"], ["13:00", "17:00"]] }));
     assert_eq!(
         standard(Kind::Ownership),
-        json!({ "offer_minutes": 30, "override_minutes": 480, "answer_working_days": 2 })
+        json!({ "offer_minutes": 30, "override_minutes": 480, "answer_working_days": 2, "absence_ahead_days": 731 })
     );
     assert_eq!(
         standard(Kind::Calls),

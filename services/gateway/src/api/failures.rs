@@ -1,5 +1,7 @@
 //! The domain's rejections as the contract tells them: code, reason, what to do next.
 
+mod attendance;
+
 use shouwen_access::Failure;
 use shouwen_engine::SubmitError;
 use shouwen_policy::PolicyRejection;
@@ -15,21 +17,31 @@ pub(crate) fn failure(error: SubmitError<Rejection>) -> Failure {
 
 /// Who is responsible and how to ask for a hand-over (O7).
 pub fn not_responsible(who: &Responsible) -> Failure {
+    let (acting, acting_chinese) = acting(&who.deputies);
     responsible(
         Failure::new(
             Code::PermissionDenied,
             "NOT_RESPONSIBLE",
             format!(
-                "`{}` handles this case and `{}` answers for it; ask the handler to offer you the work, or a lead to begin an override.",
+                "`{}` handles this case and `{}` answers for it{acting}; ask the handler to offer you the work, or a lead to begin an override.",
                 who.handler, who.accountable
             ),
             format!(
-                "该事项由 `{}` 承办、`{}` 负责；请承办人转交，或由主管发起代为处理。",
+                "该事项由 `{}` 承办、`{}` 负责{acting_chinese}；请承办人转交，或由主管发起代为处理。",
                 who.handler, who.accountable
             ),
         ),
         who,
     )
+}
+
+/// Who acts in place of the absent ones, as a clause more (O9).
+pub(crate) fn acting(deputies: &[String]) -> (String, String) {
+    if deputies.is_empty() {
+        return (String::new(), String::new());
+    }
+    let names = deputies.join("`, `");
+    (format!(", while absent `{names}` acts for them"), format!("，离岗期间由 `{names}` 代理"))
 }
 
 fn responsible(failure: Failure, who: &Responsible) -> Failure {
@@ -38,6 +50,7 @@ fn responsible(failure: Failure, who: &Responsible) -> Failure {
         .with("first_responder", &who.first_responder)
         .with("accountable", &who.accountable)
         .with("handler", &who.handler)
+        .with("deputies", who.deputies.join(" "))
         .resource("case", who.case.clone())
 }
 
@@ -99,7 +112,11 @@ impl From<Rejection> for Failure {
                 Self::illegal_transition("case", case, phase, action)
             }
             Rejection::EtagMismatch(name) => {
-                let kind = if name.starts_with("policies/") { "policy" } else { "case" };
+                let kind = match name.split('/').next() {
+                    Some("policies") => "policy",
+                    Some("absences") => "absence",
+                    _ => "case",
+                };
                 Self::etag_mismatch(kind, name)
             }
             Rejection::OfferPending(case) => Self::new(
@@ -179,6 +196,7 @@ impl From<Rejection> for Failure {
                 "首位管理员已存在，请联系管理员授权。",
             ),
             Rejection::Policy(rejection) => policy(&rejection),
+            Rejection::Attendance(rejection) => attendance::failure(rejection),
         }
     }
 }

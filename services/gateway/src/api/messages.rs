@@ -3,14 +3,18 @@
 use shouwen_policy::PolicyState;
 use shouwen_proto::{
     events::v1::CloseKind,
-    ownership::v1::{Branch, Case, Clock, Employee, Line, Offer, Override, Promise, TimelineEntry, case},
+    ownership::v1::{
+        Absence, Branch, Case, Clock, Deputy, Employee, Line, Offer, Override, Promise, ReassignedCase,
+        Reassignment, SelectedDeputy, TimelineEntry, absence, case,
+    },
     policy::v1::{Policy, policy},
 };
 use shouwen_serving::timestamps::to_proto;
 
 use crate::domain::{
-    CaseState, RosterState,
-    case::{Clock as ClockState, Phase, Promise as PromiseState},
+    AbsenceState, CaseState, ReassignmentState, RosterState,
+    absence::AbsencePhase,
+    case::{Clock as ClockState, Deputy as DeputyState, Phase, Promise as PromiseState},
     timeline,
 };
 
@@ -56,6 +60,7 @@ pub(crate) fn case(name: &str, version: i64, state: &CaseState, filed: bool) -> 
             _ => String::new(),
         },
         recused: state.recused().into_iter().map(str::to_owned).collect(),
+        deputies: state.deputies.iter().map(deputy).collect(),
     };
     match &state.phase {
         Phase::Open => {}
@@ -76,6 +81,55 @@ pub(crate) fn case(name: &str, version: i64, state: &CaseState, filed: bool) -> 
         }
     }
     message
+}
+
+fn deputy(deputy: &DeputyState) -> Deputy {
+    Deputy {
+        employee: deputy.employee.clone(),
+        of: deputy.of.clone(),
+        absence: deputy.absence.clone(),
+        until_time: deputy.until.map(to_proto),
+    }
+}
+
+/// Without its reason, which is sealed.
+pub(crate) fn absence(name: &str, version: i64, state: &AbsenceState) -> Absence {
+    let (phase, closed) = match state.phase {
+        AbsencePhase::Planned => (absence::State::Planned, None),
+        AbsencePhase::Running => (absence::State::Running, None),
+        AbsencePhase::Ended { at } => (absence::State::Ended, Some(at)),
+        AbsencePhase::Cancelled { at } => (absence::State::Cancelled, Some(at)),
+    };
+    let selected = state.naming.selected.iter();
+    Absence {
+        name: name.to_owned(),
+        etag: version.to_string(),
+        employee: state.employee.clone(),
+        branch: state.branch.clone(),
+        kind: state.kind,
+        state: phase.into(),
+        start_time: Some(to_proto(state.window.start)),
+        end_time: state.window.end.map(to_proto),
+        reason: String::new(),
+        deputy: state.naming.all.clone().unwrap_or_default(),
+        selected: selected
+            .map(|(case, deputy)| SelectedDeputy { case: case.clone(), deputy: deputy.clone() })
+            .collect(),
+        close_time: closed.map(to_proto),
+        applied: state.applying.is_none(),
+    }
+}
+
+pub(crate) fn reassignment(name: &str, state: &ReassignmentState) -> Reassignment {
+    let moves = state.moves.iter();
+    Reassignment {
+        name: name.to_owned(),
+        from: state.from.clone(),
+        reason: state.reason.clone(),
+        cases: moves.map(|(case, to)| ReassignedCase { case: case.clone(), to: to.clone() }).collect(),
+        by: state.by.clone(),
+        create_time: Some(to_proto(state.at)),
+    }
 }
 
 fn clock(clock: &ClockState) -> Clock {

@@ -21,6 +21,8 @@ pub(crate) fn receipt(name: &str, case: &CaseState, roster: &Roster, language: L
     let (first_responder, first_responder_phone) = person(&case.first_responder);
     let (accountable, accountable_phone) = person(&case.accountable);
     let (handler, handler_phone) = person(&case.handler);
+    let acting = case.deputies.iter().find(|deputy| deputy.of == case.handler);
+    let (deputy, deputy_phone) = acting.map(|deputy| person(&deputy.employee)).unwrap_or_default();
     let branch = roster.branch(&case.branch);
     let due = case.running_clock().map(|clock| clock.due);
     let mut receipt = Receipt {
@@ -29,6 +31,8 @@ pub(crate) fn receipt(name: &str, case: &CaseState, roster: &Roster, language: L
         first_responder_phone,
         handler,
         handler_phone,
+        deputy,
+        deputy_phone,
         branch: branch.map(|branch| branch.display_name.clone()).unwrap_or_default(),
         promises: case.promises.iter().filter(|promise| !promise.settled).map(messages::promise).collect(),
         answer_due_time: due.map(to_proto),
@@ -79,6 +83,9 @@ impl Words {
             if self.handed {
                 writeln!(text, "现承办人：{handler}，电话 {}", receipt.handler_phone)?;
             }
+            if !receipt.deputy.is_empty() {
+                writeln!(text, "承办人离岗期间由 {} 代理，电话 {}", receipt.deputy, receipt.deputy_phone)?;
+            }
             for promise in &self.promises {
                 writeln!(text, "承诺回访：不晚于 {}", local(promise))?;
             }
@@ -105,6 +112,9 @@ impl Words {
             }
             if self.handed {
                 writeln!(text, "Handled by: {handler}, phone {}", receipt.handler_phone)?;
+            }
+            if !receipt.deputy.is_empty() {
+                writeln!(text, "While they are absent: {}, phone {}", receipt.deputy, receipt.deputy_phone)?;
             }
             for promise in &self.promises {
                 writeln!(text, "We call you back by {}", local(promise))?;

@@ -116,6 +116,14 @@ impl roster_service_server::RosterService for RosterServer {
                         response.unchanged += 1;
                         continue;
                     }
+                    Err(failure) if matches!(failure.reason(), "OPEN_CASES" | "STILL_DEPUTY") => {
+                        RejectedEntry {
+                            index: 0,
+                            field: "employee.active".to_owned(),
+                            description: failure.message(Language::En).to_owned(),
+                            reason: failure.reason().to_owned(),
+                        }
+                    }
                     Err(failure) if failure.reason() == "ROSTER_INVALID" => RejectedEntry {
                         index: 0,
                         field: failure.metadata("field").unwrap_or_default().to_owned(),

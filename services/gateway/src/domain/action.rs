@@ -1,5 +1,6 @@
 //! What employees do about a case: offers of the work (O3, O4), overrides (O7), the answer and the client's word (O8).
 
+use chrono::{DateTime, Utc};
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
 use shouwen_proto::events::v1::{
     CaseResolved, CloseKind, OfferAccepted, OfferDeclined, OfferMade, OfferWithdrawn, OverrideBegun,
@@ -9,11 +10,11 @@ use shouwen_serving::timestamps::to_proto;
 
 use super::{
     Snapshot, State,
-    case::{CaseState, Phase},
+    case::Phase,
     command::{Action, CaseCommand},
     draft::Draft,
     merge,
-    rejection::Rejection,
+    rejection::{AttendanceRejection, Rejection},
 };
 
 /// Decides an action. A merged case only tells where to go on.
@@ -36,7 +37,7 @@ pub fn decide(
         Action::Offer { offer, to, reason, explanation } => {
             responsible(&case, by)?;
             live(&case, "offer the work")?;
-            receiver(snapshot, &case, to)?;
+            receiver(snapshot, &case, to, context.now)?;
             if case.offer.is_some() {
                 return Err(Rejection::OfferPending(case.id.0).into());
             }
@@ -52,6 +53,11 @@ pub fn decide(
         }
         Action::Accept { offer } => {
             pending(&case, offer, Some(by))?;
+            if snapshot.roster.employee(by).is_some()
+                && let Some(problem) = unfit(snapshot, by)
+            {
+                return Err(Rejection::ReceiverInvalid { employee: by.to_owned(), problem }.into());
+            }
             let epoch = case.epoch + 1;
             case.then(Event::OfferAccepted(OfferAccepted {
                 offer: offer.clone(),
@@ -111,7 +117,7 @@ pub fn decide(
     Ok(case.decided())
 }
 
-/// O7: handler, accountable person, or who overrides.
+/// O7, O9: handler, accountable person, a deputy of theirs, or who overrides.
 fn responsible(case: &Draft<'_>, by: &str) -> Result<(), Refusal<Rejection>> {
     if case.may_decide(by) { Ok(()) } else { Err(Rejection::NotResponsible(case.responsible()).into()) }
 }
@@ -159,17 +165,44 @@ fn begin_override(
     Ok(())
 }
 
-/// A receiver must be an active colleague, and another than who works on the case now.
-fn receiver(snapshot: &Snapshot, case: &CaseState, to: &str) -> Result<(), Refusal<Rejection>> {
-    let problem = match snapshot.roster.employee(to) {
-        None => "is not in the roster",
-        Some(employee) if !employee.active => "is not active",
-        Some(employee) if !employee.serves_clients() => "serves no clients",
-        Some(_) if case.handler == to => "is the handler already",
-        Some(_) if case.is_recused(to) => "is complained about in this case (O12)",
-        Some(_) => return Ok(()),
+/// A receiver must be a colleague at work, and another than who works on the case now.
+fn receiver(
+    snapshot: &Snapshot,
+    case: &Draft<'_>,
+    to: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Refusal<Rejection>> {
+    let problem = match unfit(snapshot, to) {
+        None if case.handler == to => "is the handler already",
+        None if case.is_recused(to) => "is complained about in this case (O12)",
+        None => return Ok(at_work(snapshot, to, &case.id.0, now)?),
+        Some(problem) => problem,
     };
     Err(Rejection::ReceiverInvalid { employee: to.to_owned(), problem }.into())
+}
+
+/// Why somebody cannot work on any case.
+pub(super) fn unfit(snapshot: &Snapshot, employee: &str) -> Option<&'static str> {
+    match snapshot.roster.employee(employee) {
+        None => Some("is not in the roster"),
+        Some(known) if !known.active => Some("is not active"),
+        Some(known) if !known.serves_clients() => Some("serves no clients"),
+        Some(_) => None,
+    }
+}
+
+/// Nobody receives work while absent (O9).
+pub(super) fn at_work(
+    snapshot: &Snapshot,
+    employee: &str,
+    case: &str,
+    now: DateTime<Utc>,
+) -> Result<(), AttendanceRejection> {
+    if !snapshot.absences.is_absent(employee, now) {
+        return Ok(());
+    }
+    let deputy = snapshot.absences.deputy_of(employee, case, now).unwrap_or_default().to_owned();
+    Err(AttendanceRejection::ReceiverAbsent { employee: employee.to_owned(), deputy })
 }
 
 /// The pending offer must be the one that is meant, and for its receiver.

@@ -50,6 +50,9 @@ pub struct CaseState {
     /// Complaints that hang under it, in the order in which they were filed.
     #[serde(default)]
     pub complaints: Vec<Complaint>,
+    /// Who acts in place of an absent handler or accountable person (O9).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deputies: Vec<Deputy>,
 }
 
 /// Where a case is in its life.
@@ -91,6 +94,20 @@ pub struct Override {
     pub reason: String,
     pub begun: DateTime<Utc>,
     pub expires: DateTime<Utc>,
+}
+
+/// Somebody who acts in place of an absent one (代理人, O9).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deputy {
+    pub employee: String,
+    /// Handler or accountable person.
+    pub of: String,
+    /// `absences/{absence}`
+    pub absence: String,
+    /// When it ends by itself; `None` while nobody knows.
+    pub until: Option<DateTime<Utc>>,
+    /// Which naming of the absence's deputies it follows.
+    pub revision: i64,
 }
 
 /// A limit for the answer (K15).
@@ -149,10 +166,16 @@ impl CaseState {
         if self.is_live() { open_key(self.client.as_deref(), &self.topic) } else { None }
     }
 
-    /// Whether the employee may decide on the case (O7).
+    /// Whether the employee acts in place of an absent handler or accountable person (O9).
+    pub fn is_deputy(&self, employee: &str) -> bool {
+        self.deputies.iter().any(|deputy| deputy.employee == employee)
+    }
+
+    /// Whether the employee may decide on the case (O7, O9).
     pub fn may_decide(&self, employee: &str) -> bool {
         self.handler == employee
             || self.accountable == employee
+            || self.is_deputy(employee)
             || self.overriding.as_ref().is_some_and(|running| running.employee == employee)
     }
 
@@ -162,6 +185,7 @@ impl CaseState {
             first_responder: self.first_responder.clone(),
             accountable: self.accountable.clone(),
             handler: self.handler.clone(),
+            deputies: self.deputies.iter().map(|deputy| deputy.employee.clone()).collect(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The commands of the domain, and what each may touch.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use shouwen_engine::{AggregateId, Footprint, Key};
@@ -10,7 +10,7 @@ use shouwen_proto::{
     r#type::v1::{CallbackKind, Private},
 };
 
-use super::{case::open_key, roster::RosterCommand};
+use super::{absence::Naming, case::open_key, roster::RosterCommand};
 
 /// A command. Employees are named `employees/{employee}`.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub enum Command {
     Contact(ContactCommand),
     Case(CaseCommand),
     FollowUp(FollowUp),
+    Absence(AbsenceCommand),
+    Reassign(Reassign),
 }
 
 /// Proposals of policies (P1-P3).
@@ -88,6 +90,96 @@ pub enum Action {
     Confirm { satisfied: bool, reason: String },
     Close { kind: CloseKind, reason: String },
     Reopen { reason: String },
+}
+
+/// What happens to an absence (O9).
+#[derive(Clone, Debug)]
+pub struct AbsenceCommand {
+    pub absence: AggregateId,
+    pub action: AbsenceAction,
+}
+
+#[derive(Clone, Debug)]
+pub enum AbsenceAction {
+    Enter(Box<Enter>),
+    End {
+        by: Arranger,
+        etag: Option<i64>,
+    },
+    Cancel {
+        by: Arranger,
+        etag: Option<i64>,
+    },
+    Change {
+        by: Arranger,
+        etag: Option<i64>,
+        naming: Naming,
+    },
+    /// The time of one of its deadlines has come.
+    Due(AbsenceStep),
+}
+
+/// An absence to enter. Without a start it begins now.
+#[derive(Clone, Debug)]
+pub struct Enter {
+    pub by: Arranger,
+    pub employee: String,
+    /// A number of `shouwen.events.v1.AbsenceKind`.
+    pub kind: i32,
+    pub start: Option<DateTime<Utc>>,
+    pub end: Option<DateTime<Utc>>,
+    pub reason: Option<Private>,
+    pub naming: Naming,
+}
+
+/// Who arranges an absence or hands cases over.
+#[derive(Clone, Debug)]
+pub struct Arranger {
+    pub employee: String,
+    /// As a lead or HQ.
+    pub leads: bool,
+    /// Branches in reach; `None` for all.
+    pub branches: Option<Vec<String>>,
+}
+
+/// What a deadline of an absence stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AbsenceStep {
+    Begin,
+    End,
+    /// Another round over the cases.
+    Apply,
+}
+
+/// Open cases that move from one employee to others (O9).
+#[derive(Clone, Debug)]
+pub struct Reassign {
+    pub reassignment: AggregateId,
+    pub by: Arranger,
+    pub from: String,
+    pub to: Vec<String>,
+    /// Empty: all that are theirs.
+    pub cases: Vec<AggregateId>,
+    pub reason: String,
+}
+
+/// The most cases to which one command carries an absence.
+pub const CHUNK: usize = 100;
+
+/// The most cases that one act moves.
+pub const REASSIGNED: usize = 1000;
+
+/// Cases that a read without locks is to find for a command.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Sought {
+    /// Open ones that the employee handles or is accountable for, at most so many.
+    Of { employee: String, limit: usize },
+    /// As `Of`, all that belong to the absence's employee.
+    ByAbsence { absence: String },
+    /// Those in which somebody deputises by the absence.
+    Under { absence: String },
+    /// Those that do not stand as the absence says.
+    Unsettled { absence: String },
 }
 
 /// What follows by itself from deadlines and from other services' events.
@@ -169,6 +261,8 @@ pub struct Reach {
     pub cases_of_contacts: HashMap<String, String>,
     /// What is known of each case, the survivors of merged ones included.
     pub cases: HashMap<String, CaseReach>,
+    /// What was sought.
+    pub found: HashMap<Sought, Vec<String>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -236,11 +330,50 @@ impl Command {
         }
     }
 
+    /// The cases that have to be found for it.
+    pub fn sought(&self) -> Option<Sought> {
+        match self {
+            Self::Absence(AbsenceCommand { absence, action }) => match action {
+                // Without a deputy for all each open case must have its own.
+                AbsenceAction::Enter(enter) => Some(Sought::Of {
+                    employee: enter.employee.clone(),
+                    limit: if enter.naming.all.is_some() { CHUNK } else { REASSIGNED + 1 },
+                }),
+                AbsenceAction::Change { naming, .. } if naming.all.is_none() => {
+                    Some(Sought::ByAbsence { absence: absence.0.clone() })
+                }
+                AbsenceAction::Change { .. }
+                | AbsenceAction::End { .. }
+                | AbsenceAction::Due(AbsenceStep::End) => Some(Sought::Under { absence: absence.0.clone() }),
+                AbsenceAction::Cancel { .. } => None,
+                AbsenceAction::Due(AbsenceStep::Begin | AbsenceStep::Apply) => {
+                    Some(Sought::Unsettled { absence: absence.0.clone() })
+                }
+            },
+            Self::Reassign(command) if command.cases.is_empty() => {
+                Some(Sought::Of { employee: command.from.clone(), limit: REASSIGNED + 1 })
+            }
+            _ => None,
+        }
+    }
+
     /// What the command may touch, by what an unlocked read found.
     pub fn footprint(&self, reach: &Reach) -> Footprint {
         let mut footprint = match self {
             Self::Roster(command) => return command.footprint(),
             Self::Policy(command) => return command.footprint(),
+            Self::Absence(AbsenceCommand { absence, action }) => {
+                let named = match action {
+                    AbsenceAction::Enter(enter) => Some(&enter.naming),
+                    AbsenceAction::Change { naming, .. } => Some(naming),
+                    _ => None,
+                };
+                let selected = named.into_iter().flat_map(|naming| naming.selected.keys());
+                return self.finding(absence, selected.cloned().map(AggregateId), reach);
+            }
+            Self::Reassign(command) => {
+                return self.finding(&command.reassignment, command.cases.iter().cloned(), reach);
+            }
             Self::Case(_) | Self::FollowUp(_) | Self::Contact(_) => match (self.case(), self.contact()) {
                 (Some(case), _) => reach.footprint(&case.0),
                 (None, Some(contact)) => {
@@ -267,6 +400,23 @@ impl Command {
             _ => {}
         }
         footprint
+    }
+}
+
+impl Command {
+    /// An aggregate, the cases that are named with it, and those that were found for it; each once.
+    fn finding(
+        &self,
+        primary: &AggregateId,
+        named: impl Iterator<Item = AggregateId>,
+        reach: &Reach,
+    ) -> Footprint {
+        let found = self.sought().and_then(|sought| reach.found.get(&sought)).into_iter().flatten();
+        let mut aggregates = vec![primary.clone()];
+        let mut known = HashSet::new();
+        aggregates
+            .extend(named.chain(found.cloned().map(AggregateId)).filter(|case| known.insert(case.clone())));
+        Footprint { aggregates, ..Footprint::default() }
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn opened(
     if matches!(case.phase, Phase::Void { .. }) || known(world, named, complaint)?.is_some() {
         return Ok(Decision::nothing(case.id));
     }
-    recusal::open(&mut case, complaint, about, snapshot);
+    recusal::open(&mut case, complaint, about);
     if matches!(case.phase, Phase::Closed { .. }) {
         return merge::reopen(world, case, context, snapshot, "complaint");
     }
@@ -47,7 +47,7 @@ pub(super) fn reopened(
         return Ok(Decision::nothing(case.id));
     };
     if !is_open(&case, complaint) {
-        recusal::open(&mut case, complaint, &known.recused, snapshot);
+        recusal::open(&mut case, complaint, &known.recused);
     }
     match case.phase {
         Phase::Closed { .. } => return merge::reopen(world, case, context, snapshot, reason),

@@ -123,7 +123,7 @@ fn decide_claim(
     }
     let policy = case::policy_versions(snapshot, &claim.branch, context.at);
     let clock = case::clock(snapshot, &policy, context.at, context.now);
-    let opened = Event::CaseOpened(CaseOpened {
+    let opened = CaseOpened {
         case: claim.case.0.clone(),
         contact: claim.contact.0.clone(),
         branch: claim.branch.clone(),
@@ -136,12 +136,12 @@ fn decide_claim(
         provisional: clock.provisional,
         calendar_version: clock.calendar,
         policy_version: policy,
-    });
+    };
+    // Who answered is the first responder, also while absent (O1): somebody deputises then.
+    let case = Draft::opened(&claim.case, opened, context, snapshot);
+    let claimed = (claim.contact.clone(), claimed(claim, &claim.case, true));
     Ok(Decision {
-        events: vec![
-            (claim.contact.clone(), claimed(claim, &claim.case, true)),
-            (claim.case.clone(), opened),
-        ],
+        events: std::iter::once(claimed).chain(case.events()).collect(),
         counters: Vec::new(),
         primary: claim.case.clone(),
     })
@@ -193,7 +193,7 @@ fn identify(
         }
         if let Some(open) = world.key_holder(&key) {
             let mut survivor = Draft::of(world, open, context, snapshot)?;
-            survivor.absorb(&mut case, snapshot);
+            survivor.absorb(&mut case);
             let joined = ContactJoined { contact: contact.0.clone(), case: open.0.clone() };
             let mut events: Vec<_> = case.events().chain(survivor.events()).collect();
             events.push((contact.clone(), Event::ContactJoined(joined)));
@@ -221,7 +221,9 @@ fn void_touch(
     let mut events = vec![(contact.clone(), Event::TouchVoided(voided))];
     let mut case = Draft::of(world, &merge::case_of(world, &known.case)?, context, snapshot)?;
     let opened_here = known.first_responder && case.id.0 == known.case && case.contact == contact.0;
-    let provisional = case.client.is_none() || case.version == 1;
+    // A deputy is nothing that came of it.
+    let untouched = usize::try_from(case.version).is_ok_and(|version| version <= 1 + case.deputies.len());
+    let provisional = case.client.is_none() || untouched;
     if opened_here && provisional && case.complaints.is_empty() && case.is_live() {
         case.void(reason);
     } else {

@@ -5,9 +5,9 @@ use shouwen_engine::{Deadline, DueDeadline};
 use shouwen_proto::events::v1::{OfferExpired, OverrideEnded, ownership_event::Event};
 
 use super::{
-    Mutants, Snapshot,
+    Mutants, Snapshot, absence,
     case::CaseState,
-    command::{Command, FollowUp, Step},
+    command::{AbsenceAction, AbsenceCommand, AbsenceStep, Command, FollowUp, Step},
     escalation,
 };
 
@@ -81,6 +81,15 @@ pub(super) fn events(case: &CaseState, step: Step, snapshot: &Snapshot) -> Vec<E
 
 /// The command that a deadline stands for.
 pub fn command(deadline: &DueDeadline) -> Command {
+    if deadline.aggregate.collection() == "absences" {
+        let step = match &*deadline.step {
+            absence::BEGIN => AbsenceStep::Begin,
+            absence::END => AbsenceStep::End,
+            _ => AbsenceStep::Apply,
+        };
+        let (absence, action) = (deadline.aggregate.clone(), AbsenceAction::Due(step));
+        return Command::Absence(AbsenceCommand { absence, action });
+    }
     Command::FollowUp(FollowUp::Due { case: deadline.aggregate.clone(), step: step(&deadline.step) })
 }
 

@@ -8,14 +8,16 @@ use std::{borrow::Cow, ops::Deref};
 use chrono::{DateTime, Utc};
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
 use shouwen_proto::events::v1::{
-    AssistantAdded, CaseAbsorbed, CaseClosed, CaseMerged, CaseReopened, CaseVoided, CloseKind, ContactJoined,
-    OfferWithdrawn, OverrideEnded, PromiseNoted, ownership_event::Event,
+    AccountabilityMoved, AssistantAdded, CaseAbsorbed, CaseClosed, CaseMerged, CaseOpened, CaseReopened,
+    CaseVoided, CloseKind, ContactJoined, DeputyAppointed, DeputyEnded, OfferWithdrawn, OverrideEnded,
+    PromiseNoted, ownership_event::Event,
 };
 use shouwen_serving::timestamps::to_proto;
 
 use super::{
     Snapshot, State,
-    case::{self, CaseState},
+    attendance::Attendance,
+    case::{self, CaseState, Deputy},
     deadlines, evolve, recusal,
     rejection::{Rejection, Responsible},
 };
@@ -26,9 +28,10 @@ pub(super) struct Draft<'a> {
     /// Version before the command; 1 means that nothing has happened since it was opened.
     pub(super) version: i64,
     at: DateTime<Utc>,
+    attendance: Attendance,
     state: Cow<'a, CaseState>,
     events: Vec<Event>,
-    /// How many of the events only say what has run out.
+    /// How many of the events only say what has changed by itself.
     passed: usize,
 }
 
@@ -52,6 +55,7 @@ impl<'a> Draft<'a> {
             id: id.clone(),
             version: world.version(id),
             at: context.at,
+            attendance: Attendance::at(snapshot, context.now),
             state: Cow::Borrowed(case::find(world, id)?),
             events: Vec::new(),
             passed: 0,
@@ -63,10 +67,29 @@ impl<'a> Draft<'a> {
             }
             for event in events {
                 draft.then(event);
-                draft.passed += 1;
             }
         }
+        draft.attend();
+        draft.passed = draft.events.len();
         Ok(draft)
+    }
+
+    /// A case that a decision opens.
+    pub(super) fn opened(
+        id: &AggregateId,
+        opened: CaseOpened,
+        context: &DecideContext<'_>,
+        snapshot: &Snapshot,
+    ) -> Self {
+        Self {
+            id: id.clone(),
+            version: 0,
+            at: context.at,
+            attendance: Attendance::at(snapshot, context.now),
+            state: Cow::Owned(evolve::opened(&opened, context.at)),
+            events: vec![Event::CaseOpened(opened)],
+            passed: 0,
+        }
     }
 
     /// Decides an event.
@@ -75,11 +98,71 @@ impl<'a> Draft<'a> {
         self.events.push(event);
     }
 
-    /// What was decided. Where nothing else was, the sweep says what has run out.
+    /// What was decided, and who deputises after it (O9). Where nothing else was decided, sweeps and rounds say what has changed by itself.
     pub(super) fn events(self) -> impl Iterator<Item = (AggregateId, Event)> {
-        let Self { id, events, passed, .. } = self;
-        let decided = if events.len() > passed { events } else { Vec::new() };
-        decided.into_iter().map(move |event| (id.clone(), event))
+        let decided = self.events.len() > self.passed;
+        self.attended().filter(move |_| decided)
+    }
+
+    /// Whatever there is to say, also where only those who are at work have changed.
+    pub(super) fn attended(mut self) -> impl Iterator<Item = (AggregateId, Event)> {
+        self.attend();
+        let Self { id, events, .. } = self;
+        events.into_iter().map(move |event| (id.clone(), event))
+    }
+
+    /// O9: who has left answers for it no longer, and whoever is absent has a deputy. What is not open has none.
+    fn attend(&mut self) {
+        let mut expected = Vec::new();
+        if self.is_live() {
+            self.succeed();
+            expected = self.attendance.deputies(&self.id.0, &self.state);
+        }
+        let over: Vec<Deputy> =
+            self.deputies.iter().filter(|deputy| !expected.contains(deputy)).cloned().collect();
+        for deputy in over {
+            self.end(deputy);
+        }
+        for deputy in expected {
+            if !self.deputies.contains(&deputy) {
+                let Deputy { employee, of, absence, until, revision } = deputy;
+                let (until, epoch) = (until.map(to_proto), self.epoch + 1);
+                let appointed = DeputyAppointed { employee, of, absence, until, epoch, revision };
+                self.then(Event::DeputyAppointed(appointed));
+            }
+        }
+    }
+
+    /// Who has left the firm is followed by a lead; the first responder stays a fact of history (O1).
+    fn succeed(&mut self) {
+        let has_left = |employee: &str| self.attendance.has_left(employee);
+        let accountable = Some(self.accountable.clone()).filter(|person| !has_left(person));
+        let accountable = accountable.or_else(|| self.attendance.successor(&self.state));
+        let accountable = accountable.unwrap_or_else(|| self.accountable.clone());
+        let handler = if has_left(&self.handler) { accountable.clone() } else { self.handler.clone() };
+        if accountable == self.accountable && handler == self.handler {
+            return;
+        }
+        let moved = AccountabilityMoved {
+            from: self.accountable.clone(),
+            accountable,
+            handler,
+            reason: "left".to_owned(),
+            complaint: String::new(),
+            epoch: self.epoch + 1,
+        };
+        self.then(Event::AccountabilityMoved(moved));
+    }
+
+    fn end(&mut self, deputy: Deputy) {
+        let Deputy { employee, of, absence, .. } = deputy;
+        let epoch = self.epoch + 1;
+        self.then(Event::DeputyEnded(DeputyEnded { employee, of, absence, epoch }));
+    }
+
+    /// Who answers for the case in place of somebody who cannot any more.
+    pub(super) fn successor(&self) -> Option<String> {
+        self.attendance.successor(&self.state)
     }
 
     /// What was decided, with this case as the answer.
@@ -135,7 +218,7 @@ impl<'a> Draft<'a> {
 
     /// Takes another case in, which becomes a redirect to this one: who answered there assists here, what was promised there is owed here, and what was
     /// complained about there hangs under this one.
-    pub(super) fn absorb(&mut self, other: &mut Draft<'_>, snapshot: &Snapshot) {
+    pub(super) fn absorb(&mut self, other: &mut Draft<'_>) {
         other.settle();
         let epoch = other.epoch + 1;
         other.then(Event::CaseMerged(CaseMerged { into: self.id.0.clone(), epoch }));
@@ -156,7 +239,7 @@ impl<'a> Draft<'a> {
             }));
         }
         for complaint in other.complaints.iter().filter(|complaint| complaint.open) {
-            recusal::open(self, &complaint.name, &complaint.recused, snapshot);
+            recusal::open(self, &complaint.name, &complaint.recused);
         }
     }
 
@@ -164,7 +247,7 @@ impl<'a> Draft<'a> {
         self.may_decide(employee) || self.assistants.iter().any(|known| known == employee)
     }
 
-    /// What ends with the case: a pending offer is withdrawn, a running override is over.
+    /// What ends with the case: a pending offer is withdrawn, a running override is over, and so is every deputy's power.
     fn settle(&mut self) {
         if let Some(offer) = &self.offer {
             let withdrawn = OfferWithdrawn { offer: offer.id.clone() };
@@ -174,6 +257,9 @@ impl<'a> Draft<'a> {
             let ended =
                 OverrideEnded { employee: running.employee.clone(), epoch: self.epoch + 1, expired: false };
             self.then(Event::OverrideEnded(ended));
+        }
+        for deputy in self.deputies.clone() {
+            self.end(deputy);
         }
     }
 }

@@ -4,14 +4,17 @@ use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 use shouwen_engine::Recorded;
 use shouwen_policy::PolicyState;
-use shouwen_proto::{events::v1::ownership_event::Event, r#type::v1::EscalationLevel};
+use shouwen_proto::{
+    events::v1::{CaseOpened, ownership_event::Event},
+    r#type::v1::EscalationLevel,
+};
 use shouwen_serving::{private, timestamps::from_proto};
 
 use super::{
-    State,
-    case::{CaseState, Clock, Complaint, Offer, Override, Phase, Promise},
+    LeftBehind, State, absence,
+    case::{CaseState, Clock, Complaint, Deputy, Offer, Override, Phase, Promise},
     contact::{ContactState, Touch},
-    roster,
+    reassign, roster,
 };
 
 /// The name of an event on the ledger: its field in the oneof.
@@ -54,6 +57,16 @@ pub fn name(event: &Event) -> &'static str {
         Event::ComplaintSettled(_) => "complaint_settled",
         Event::AccountabilityMoved(_) => "accountability_moved",
         Event::ContactLeft(_) => "contact_left",
+        Event::DeputyAppointed(_) => "deputy_appointed",
+        Event::DeputyEnded(_) => "deputy_ended",
+        Event::CaseReassigned(_) => "case_reassigned",
+        Event::AbsencePlanned(_) => "absence_planned",
+        Event::AbsenceBegun(_) => "absence_begun",
+        Event::AbsenceEnded(_) => "absence_ended",
+        Event::AbsenceCancelled(_) => "absence_cancelled",
+        Event::AbsenceDeputyChanged(_) => "absence_deputy_changed",
+        Event::AbsenceApplied(_) => "absence_applied",
+        Event::CasesReassigned(_) => "cases_reassigned",
     }
 }
 
@@ -61,7 +74,12 @@ pub fn name(event: &Event) -> &'static str {
 pub fn evolve(state: Option<State>, recorded: &Recorded<'_, Event>) -> State {
     let event = recorded.event;
     if let Some(entry) = roster::entry_of(event) {
-        return State::Roster(entry);
+        // What was read about the employee holds for the whole batch.
+        let read = match state {
+            Some(State::Roster(_, read)) => read,
+            _ => LeftBehind::default(),
+        };
+        return State::Roster(entry, read);
     }
     match (state, event) {
         (_, Event::PolicyProposed(proposed)) => State::Policy(Box::new(PolicyState::from(proposed))),
@@ -93,43 +111,57 @@ pub fn evolve(state: Option<State>, recorded: &Recorded<'_, Event>) -> State {
                 }
             },
         })),
-        (_, Event::CaseOpened(opened)) => State::Case(Box::new(CaseState {
-            branch: opened.branch.clone(),
-            topic: opened.topic.clone(),
-            channel: opened.channel,
-            client: Some(opened.client.clone()).filter(|client| !client.is_empty()),
-            contact: opened.contact.clone(),
-            first_responder: opened.first_responder.clone(),
-            accountable: opened.first_responder.clone(),
-            handler: opened.first_responder.clone(),
-            epoch: opened.epoch,
-            phase: Phase::Open,
-            offer: None,
-            overriding: None,
-            clocks: vec![clock(
-                recorded.time,
-                opened.answer_due.as_ref(),
-                opened.provisional,
-                &opened.calendar_version,
-            )],
-            assistants: Vec::new(),
-            promises: Vec::new(),
-            opened_at: recorded.time,
-            policy: opened.policy_version.clone(),
-            reopenings: 0,
-            complaints: Vec::new(),
-        })),
+        (_, Event::CaseOpened(event)) => State::Case(Box::new(opened(event, recorded.time))),
+        (_, Event::AbsencePlanned(planned)) => {
+            State::Absence(Box::new(absence::planned(planned, recorded.time)))
+        }
+        (Some(State::Absence(mut state)), event) => {
+            absence::after(&mut state, event, recorded.time);
+            State::Absence(state)
+        }
+        (_, Event::CasesReassigned(done)) => {
+            State::Reassignment(Box::new(reassign::done(done, recorded.time)))
+        }
         (Some(State::Case(mut case)), event) => {
             case_after(&mut case, event, recorded.time);
             State::Case(case)
         }
         (Some(other), _) => other,
         // Unreachable for what `decide` produces: the first event of an aggregate creates it.
-        (None, _) => State::Roster(roster::RosterState::Branch(roster::Branch {
-            name: recorded.aggregate.0.clone(),
-            display_name: String::new(),
-            complaints_phone: String::new(),
-        })),
+        (None, _) => State::Roster(
+            roster::RosterState::Branch(roster::Branch {
+                name: recorded.aggregate.0.clone(),
+                display_name: String::new(),
+                complaints_phone: String::new(),
+            }),
+            LeftBehind::default(),
+        ),
+    }
+}
+
+/// The case that an event opens.
+pub(super) fn opened(opened: &CaseOpened, at: DateTime<Utc>) -> CaseState {
+    CaseState {
+        branch: opened.branch.clone(),
+        topic: opened.topic.clone(),
+        channel: opened.channel,
+        client: Some(opened.client.clone()).filter(|client| !client.is_empty()),
+        contact: opened.contact.clone(),
+        first_responder: opened.first_responder.clone(),
+        accountable: opened.first_responder.clone(),
+        handler: opened.first_responder.clone(),
+        epoch: opened.epoch,
+        phase: Phase::Open,
+        offer: None,
+        overriding: None,
+        clocks: vec![clock(at, opened.answer_due.as_ref(), opened.provisional, &opened.calendar_version)],
+        assistants: Vec::new(),
+        promises: Vec::new(),
+        opened_at: at,
+        policy: opened.policy_version.clone(),
+        reopenings: 0,
+        complaints: Vec::new(),
+        deputies: Vec::new(),
     }
 }
 
@@ -277,6 +309,25 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
             for complaint in case.complaints.iter_mut().filter(|known| known.name == settled.complaint) {
                 complaint.open = false;
             }
+        }
+        Event::DeputyAppointed(appointed) => {
+            case.deputies.push(Deputy {
+                employee: appointed.employee.clone(),
+                of: appointed.of.clone(),
+                absence: appointed.absence.clone(),
+                until: appointed.until.as_ref().and_then(from_proto),
+                revision: appointed.revision,
+            });
+            case.epoch = appointed.epoch;
+        }
+        Event::DeputyEnded(ended) => {
+            case.deputies.retain(|deputy| (&deputy.of, &deputy.absence) != (&ended.of, &ended.absence));
+            case.epoch = ended.epoch;
+        }
+        Event::CaseReassigned(reassigned) => {
+            case.accountable.clone_from(&reassigned.accountable);
+            case.handler.clone_from(&reassigned.handler);
+            case.epoch = reassigned.epoch;
         }
         Event::AccountabilityMoved(moved) => {
             case.accountable.clone_from(&moved.accountable);

@@ -1,4 +1,4 @@
-//! What decisions read beside the locked states: roster and policies as the ledger stands at a position.
+//! What decisions read beside the locked states: roster, policies and absences as the ledger stands at a position.
 //!
 //! Events are taken in by position, each once and in the ledger's order, whoever brings them: the batch that is about to decide, the watcher of the
 //! ledger, or the call that has just written.
@@ -8,18 +8,32 @@ use std::sync::Arc;
 use shouwen_policy::{PolicyBook, PolicyVersion};
 use shouwen_proto::events::v1::{PolicyApproved, ownership_event::Event};
 
-use super::roster::{self, Roster};
+use super::{
+    absence::Absences,
+    roster::{self, Roster},
+};
 
 /// Names of the events that change it.
-pub const OBSERVED: &[&str] = &["branch_saved", "employee_saved", "service_account_saved", "policy_approved"];
+pub const OBSERVED: &[&str] = &[
+    "branch_saved",
+    "employee_saved",
+    "service_account_saved",
+    "policy_approved",
+    "absence_planned",
+    "absence_ended",
+    "absence_cancelled",
+    "absence_deputy_changed",
+];
 
-/// Roster and policies up to a position. Cheap to clone.
+/// Roster, policies and absences up to a position. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Known {
     /// The last position taken in; 0 before anything was read.
     pub position: i64,
     pub roster: Arc<Roster>,
     pub policies: PolicyBook,
+    /// Those that are planned or running.
+    pub absences: Absences,
 }
 
 impl Known {
@@ -31,6 +45,7 @@ impl Known {
             if let Some(entry) = roster::entry_of(event) {
                 known.roster = Arc::new(known.roster.with(entry));
             }
+            known.absences.learn(event);
             if let Event::PolicyApproved(approved) = event {
                 known.policies = with_policy(&known.policies, approved);
             }
@@ -41,7 +56,7 @@ impl Known {
 }
 
 /// A version approved by a newer release stays out: this one keeps what it understands.
-fn with_policy(policies: &PolicyBook, approved: &PolicyApproved) -> PolicyBook {
+pub(super) fn with_policy(policies: &PolicyBook, approved: &PolicyApproved) -> PolicyBook {
     let version = PolicyVersion::try_from(approved);
     if let Ok(Ok(newer)) = version.map(|version| policies.with(version)) {
         return newer;

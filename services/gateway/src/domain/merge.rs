@@ -46,7 +46,7 @@ pub(super) fn reopen(
         }
         if let Some(newer) = world.key_holder(&key) {
             let mut newer = Draft::of(world, newer, context, snapshot)?;
-            case.absorb(&mut newer, snapshot);
+            case.absorb(&mut newer);
             // First the newer one lets go of the key, then this one takes it.
             events.extend(newer.events());
         }

@@ -4,17 +4,14 @@
 //! Where the firm has nobody else (no lead of the branch, nobody at HQ, no company leader who is active and not complained about), the person stays: a case
 //! without anybody responsible would be worse (O9), and the complaint itself is refused to them all the same, by the complaints service.
 
-use shouwen_proto::{
-    access::v1::Role,
-    events::v1::{
-        AccountabilityMoved, ComplaintOpened, OfferWithdrawn, OverrideEnded, ownership_event::Event,
-    },
+use shouwen_proto::events::v1::{
+    AccountabilityMoved, ComplaintOpened, OfferWithdrawn, OverrideEnded, ownership_event::Event,
 };
 
-use super::{Snapshot, case::CaseState, draft::Draft, roster::Roster};
+use super::draft::Draft;
 
 /// The complaint hangs under the case from now on, and whom it is about step back.
-pub(super) fn open(case: &mut Draft<'_>, complaint: &str, about: &[String], snapshot: &Snapshot) {
+pub(super) fn open(case: &mut Draft<'_>, complaint: &str, about: &[String]) {
     case.then(Event::ComplaintOpened(ComplaintOpened {
         complaint: complaint.to_owned(),
         recused: about.to_vec(),
@@ -30,7 +27,7 @@ pub(super) fn open(case: &mut Draft<'_>, complaint: &str, about: &[String], snap
         let epoch = case.epoch + 1;
         case.then(Event::OverrideEnded(OverrideEnded { employee, epoch, expired: false }));
     }
-    if let Some((accountable, handler)) = successors(case, &snapshot.roster) {
+    if let Some((accountable, handler)) = successors(case) {
         let moved = AccountabilityMoved {
             from: case.accountable.clone(),
             accountable,
@@ -45,24 +42,9 @@ pub(super) fn open(case: &mut Draft<'_>, complaint: &str, about: &[String], snap
 
 /// Who answers for the case and who handles it after a complaint; `None` where nothing changes. The accountability moves only from somebody who is
 /// complained about (O1); the work of a handler who is goes to who answers for the case.
-fn successors(case: &CaseState, roster: &Roster) -> Option<(String, String)> {
+fn successors(case: &Draft<'_>) -> Option<(String, String)> {
     let accountable =
-        if case.is_recused(&case.accountable) { successor(case, roster)? } else { case.accountable.clone() };
+        if case.is_recused(&case.accountable) { case.successor()? } else { case.accountable.clone() };
     let handler = if case.is_recused(&case.handler) { &accountable } else { &case.handler }.clone();
     (accountable != case.accountable || handler != case.handler).then_some((accountable, handler))
-}
-
-/// The first by name of the branch's leads, else of HQ, else of the company leaders.
-fn successor(case: &CaseState, roster: &Roster) -> Option<String> {
-    let first = |role: Role, branch: Option<&str>| {
-        roster
-            .employees()
-            .filter(|employee| employee.active && employee.role_set().contains(role))
-            .filter(|employee| branch.is_none_or(|branch| employee.branch == branch))
-            .find(|employee| !case.is_recused(&employee.name))
-            .map(|employee| employee.name.clone())
-    };
-    first(Role::Lead, Some(&case.branch))
-        .or_else(|| first(Role::Hq, None))
-        .or_else(|| first(Role::CompanyLeader, None))
 }

@@ -1,5 +1,6 @@
 //! Why a command is refused. A closed set; `api::failures` turns each into a status with its reason and remedy.
 
+use shouwen_engine::Refusal;
 use shouwen_policy::PolicyRejection;
 
 /// Who is responsible for a case, for those who are not.
@@ -9,7 +10,12 @@ pub struct Responsible {
     pub first_responder: String,
     pub accountable: String,
     pub handler: String,
+    /// Who acts in place of the absent ones (O9).
+    pub deputies: Vec<String>,
 }
+
+/// How many of several names a refusal lists.
+pub const LISTED: usize = 20;
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Rejection {
@@ -58,4 +64,61 @@ pub enum Rejection {
     PolicyNotFound(String),
     #[error("{}", .0.reason())]
     Policy(PolicyRejection),
+    #[error("{0}")]
+    Attendance(AttendanceRejection),
+}
+
+/// What O9 refuses: absences without a deputy, and cases without a responsible person at work.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AttendanceRejection {
+    /// Who is to receive the work is absent (O9).
+    #[error("RECEIVER_ABSENT {employee}")]
+    ReceiverAbsent { employee: String, deputy: String },
+    #[error("EMPLOYEE_NOT_FOUND {0}")]
+    EmployeeNotFound(String),
+    #[error("ABSENCE_NOT_FOUND {0}")]
+    AbsenceNotFound(String),
+    /// Only the employee, a lead of their branch or HQ arranges it.
+    #[error("NOT_THEIR_LEAD {0}")]
+    NotTheirLead(String),
+    #[error("ILLEGAL_TRANSITION {absence}: {action} while {phase}")]
+    AbsencePhase { absence: String, phase: &'static str, action: &'static str },
+    #[error("ABSENCE_WINDOW_INVALID {field} {problem}")]
+    AbsenceWindow { field: &'static str, problem: &'static str },
+    /// The employee is absent then already.
+    #[error("ABSENCE_OVERLAP {absence}")]
+    AbsenceOverlap { absence: String },
+    /// The employee deputises for others in that time.
+    #[error("DEPUTISES {employee}")]
+    Deputises { employee: String, absences: Vec<String> },
+    #[error("DEPUTY_INVALID {employee} {problem}")]
+    DeputyInvalid { employee: String, problem: &'static str },
+    /// Deputies have no deputies.
+    #[error("DEPUTY_ABSENT {employee} {absence}")]
+    DeputyAbsent { employee: String, absence: String },
+    /// A complaint of the case is about the deputy (O12).
+    #[error("DEPUTY_RECUSED {employee} {case}")]
+    DeputyRecused { case: String, employee: String },
+    #[error("CASE_NOT_THEIRS {case} {employee}")]
+    CaseNotTheirs { case: String, employee: String },
+    /// Open cases without a deputy: how many, and the first of them.
+    #[error("CASES_UNCOVERED {count}")]
+    CasesUncovered { count: usize, cases: Vec<String> },
+    #[error("CASES_TOO_MANY {limit}")]
+    CasesTooMany { limit: usize },
+    /// A complaint of the case is about everybody who would receive it (O12).
+    #[error("RECEIVERS_RECUSED {case}")]
+    ReceiversRecused { case: String },
+    /// Who leaves has open cases: how many, and the first of them.
+    #[error("OPEN_CASES {employee} {count}")]
+    OpenCases { employee: String, count: usize, cases: Vec<String> },
+    /// Who leaves deputises for somebody.
+    #[error("STILL_DEPUTY {employee}")]
+    StillDeputy { employee: String, absences: Vec<String> },
+}
+
+impl From<AttendanceRejection> for Refusal<Rejection> {
+    fn from(rejection: AttendanceRejection) -> Self {
+        Self::Rejected(Rejection::Attendance(rejection))
+    }
 }

@@ -2,6 +2,7 @@
 
 mod entry;
 mod index;
+mod leaving;
 
 use std::collections::BTreeSet;
 
@@ -15,6 +16,7 @@ use shouwen_proto::{
 
 pub use entry::{RosterCommand, decide};
 pub use index::Roster;
+pub use leaving::LeftBehind;
 
 /// The state of one entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +84,11 @@ impl Employee {
     pub fn serves_clients(&self) -> bool {
         let roles = self.role_set();
         [Role::Staff, Role::Lead, Role::Hq].into_iter().any(|role| roles.contains(role))
+    }
+
+    /// Whether the employee may answer for cases: also a company leader may, where nobody else can (O12).
+    pub fn answers_for_cases(&self) -> bool {
+        self.serves_clients() || self.role_set().contains(Role::CompanyLeader)
     }
 }
 

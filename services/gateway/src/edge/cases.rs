@@ -138,12 +138,14 @@ fn capacity(condition: &CaseCondition, view: &CaseView, identity: &Identity) -> 
     }
 }
 
-/// O7: handler, accountable person, or a lead under an override.
+/// O7, O9: handler, accountable person, a deputy of theirs, or a lead under an override.
 fn responsible(view: &CaseView, identity: &Identity, override_allowed: bool) -> Option<Capacity> {
     if identity.is(&view.handler) {
         Some(Capacity::Handler)
     } else if identity.is(&view.accountable) {
         Some(Capacity::Accountable)
+    } else if view.deputies.iter().any(|name| identity.is(name)) {
+        Some(Capacity::Deputy)
     } else if override_allowed && view.overriding.as_deref().is_some_and(|name| identity.is(name)) {
         Some(Capacity::Override)
     } else {

@@ -6,7 +6,7 @@ use http::header::HeaderName;
 use shouwen_access::{Failure, Principal};
 use tonic::Code;
 
-use crate::ownership::CaseView;
+use crate::{api, ownership::CaseView};
 
 /// When a service that is away or overloaded may be asked again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -119,7 +119,8 @@ pub(super) fn contact_not_found(name: &str) -> Failure {
 
 /// O7. Names who is responsible and how to get at the work.
 pub(super) fn not_responsible(view: &CaseView, assisting: bool) -> Failure {
-    let CaseView { case, first_responder, accountable, handler, .. } = view;
+    let CaseView { case, first_responder, accountable, handler, deputies, .. } = view;
+    let (acting, acting_chinese) = api::failures::acting(deputies);
     let (assists, assists_chinese) = if assisting {
         ("You assist here: you may record, but not decide. ", "您在此事项中为协助人：可以记录，不能作决定。")
     } else {
@@ -129,11 +130,11 @@ pub(super) fn not_responsible(view: &CaseView, assisting: bool) -> Failure {
         Code::PermissionDenied,
         "NOT_RESPONSIBLE",
         format!(
-            "`{case}` is handled by `{handler}`, accountable is `{accountable}`, first responder `{first_responder}`. \
+            "`{case}` is handled by `{handler}`, accountable is `{accountable}`, first responder `{first_responder}`{acting}. \
              {assists}Ask the handler to offer you the case (OfferTransfer); a lead may take it over with a reason (BeginOverride)."
         ),
         format!(
-            "事项 `{case}` 的承办人为 `{handler}`，责任人为 `{accountable}`，首问责任人为 `{first_responder}`。\
+            "事项 `{case}` 的承办人为 `{handler}`，责任人为 `{accountable}`，首问责任人为 `{first_responder}`{acting_chinese}。\
              {assists_chinese}请承办人向您移交（OfferTransfer）；主管可说明理由后接管（BeginOverride）。"
         ),
     )
@@ -141,6 +142,7 @@ pub(super) fn not_responsible(view: &CaseView, assisting: bool) -> Failure {
     .with("first_responder", first_responder)
     .with("accountable", accountable)
     .with("handler", handler)
+    .with("deputies", deputies.join(" "))
     .resource("case", case)
 }
 

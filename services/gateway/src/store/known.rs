@@ -1,13 +1,13 @@
-//! Reading what decisions know beside the locked states: roster and approved policies, whole or as the events after a position.
+//! Reading what decisions know beside the locked states: roster, approved policies and current absences, whole or as the events after a position.
 
 use prost::Message as _;
 use shouwen_policy::{PolicyBook, PolicyState};
 use shouwen_proto::events::v1::{OwnershipEvent, ownership_event::Event};
 use sqlx::{PgConnection, PgPool, types::Json};
 
-use crate::domain::{Known, Roster, RosterState, known::OBSERVED};
+use crate::domain::{Absences, Known, Roster, RosterState, known::OBSERVED};
 
-/// Roster and policies as they stand at one position. The connection sees one state of the database throughout: it holds the head's lock, or its
+/// Roster, policies and absences as they stand at one position. The connection sees one state of the database throughout: it holds the head's lock, or its
 /// transaction is repeatable.
 pub(crate) async fn load(connection: &mut PgConnection) -> sqlx::Result<Known> {
     let position = head(connection).await?;
@@ -17,11 +17,13 @@ pub(crate) async fn load(connection: &mut PgConnection) -> sqlx::Result<Known> {
     let approved = sqlx::query_scalar!(
         r#"select state as "state: Json<PolicyState>" from policy where status = 'approved' order by id"#
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
+    let absences = Absences::of(super::open::current(connection).await?);
     let versions = approved.into_iter().filter_map(|state| state.0.version().ok().flatten());
     let policies = PolicyBook::load(versions).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    Ok(Known { position, roster: Roster::of(roster.into_iter().map(|state| state.0)).into(), policies })
+    let roster = Roster::of(roster.into_iter().map(|state| state.0)).into();
+    Ok(Known { position, roster, policies, absences })
 }
 
 /// As [`load`], in a transaction of its own.
@@ -32,7 +34,7 @@ pub(crate) async fn load_at_start(pool: &PgPool) -> sqlx::Result<Known> {
     Ok(known)
 }
 
-/// The events that change roster or policies, after a position up to the head.
+/// The events that change roster, policies or absences, after a position up to the head.
 pub(crate) async fn after(
     connection: &mut PgConnection,
     position: i64,

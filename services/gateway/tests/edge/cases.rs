@@ -69,6 +69,22 @@ async fn o7_an_override_stands_in_where_the_method_allows_it() {
 }
 
 #[tokio::test]
+async fn o9_a_deputy_acts_like_who_is_absent_and_is_named_to_others() {
+    let mut world = World::new().await;
+    let deputies = vec!["employees/wang".to_owned()];
+    world.owners.put(&["cases/a"], &CaseView { deputies, ..view("cases/a") });
+    for method in ["Decide", "Confess"] {
+        world.ask(method, "wang").send(&Change::of("cases/a")).await.unwrap();
+        assert_eq!(world.seen().await.caller.unwrap().capacity, Capacity::Deputy);
+    }
+    world.script([not_a_replay()]);
+    let refusal = world.ask("Decide", "qian").refusal(&Change::of("cases/a")).await;
+    refusal.is(Code::PermissionDenied, "NOT_RESPONSIBLE");
+    assert_eq!(refusal.metadata("deputies"), "employees/wang");
+    assert!(refusal.0.message().contains("`employees/wang` acts for them"), "{}", refusal.0.message());
+}
+
+#[tokio::test]
 async fn o6_who_assists_may_record_but_not_decide() {
     let mut world = World::new().await;
     let assistants = vec!["employees/wang".to_owned()];

@@ -113,6 +113,7 @@ pub(crate) fn view(case: &str) -> CaseView {
         first_responder: "employees/zhang".to_owned(),
         accountable: "employees/zhang".to_owned(),
         handler: "employees/li".to_owned(),
+        deputies: Vec::new(),
         overriding: None,
         assistants: Vec::new(),
         open: true,

@@ -13,8 +13,9 @@ use shouwen_proto::{
         Employee, EndOverrideRequest, GetCaseRequest, GetReceiptRequest, GetTimelineRequest,
         GetTimelineResponse, IdentifyClientRequest, ImportRosterRequest, ImportRosterResponse,
         ListCasesRequest, ListCasesResponse, OfferTransferRequest, Receipt, ReopenCaseRequest,
-        ResolveCaseRequest, RosterEntry, WithdrawOfferRequest, case_service_client::CaseServiceClient,
-        roster_entry::Entry, roster_service_client::RosterServiceClient,
+        ResolveCaseRequest, RosterEntry, WithdrawOfferRequest, absence_service_client::AbsenceServiceClient,
+        case_service_client::CaseServiceClient, roster_entry::Entry,
+        roster_service_client::RosterServiceClient,
     },
     policy::v1::policy_service_client::PolicyServiceClient,
     r#type::v1::Channel,
@@ -150,6 +151,16 @@ impl Desk {
         call: impl AsyncFnOnce(RosterServiceClient<Routes>, Request<M>) -> Result<Response<R>, Status>,
     ) -> Answer<R> {
         let client = RosterServiceClient::new(self.routes.clone());
+        Ok(call(client, self.request(message)).await?.into_inner())
+    }
+
+    /// Calls a method of absences.
+    pub(crate) async fn absences<M: Message, R>(
+        &self,
+        message: M,
+        call: impl AsyncFnOnce(AbsenceServiceClient<Routes>, Request<M>) -> Result<Response<R>, Status>,
+    ) -> Answer<R> {
+        let client = AbsenceServiceClient::new(self.routes.clone());
         Ok(call(client, self.request(message)).await?.into_inner())
     }
 

@@ -6,7 +6,11 @@ mod directory;
 mod feeds;
 mod ground;
 
+mod absence;
+mod absent;
 mod binding;
+mod deputies;
+
 mod claiming;
 mod clocks;
 mod closing;
@@ -15,8 +19,10 @@ mod dying;
 mod escalating;
 mod figures;
 mod identifying;
+mod leaving;
 mod mutants;
 mod offering;
+
 mod overriding;
 mod policies;
 mod promising;

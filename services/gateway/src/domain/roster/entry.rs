@@ -3,8 +3,8 @@
 use shouwen_engine::{AggregateId, Decision, Footprint, Refusal, World};
 use shouwen_proto::events::v1::ownership_event::Event;
 
-use super::{RosterState, bootstrap_key, external_id_key, saved};
-use crate::domain::{Rejection, State};
+use super::{RosterState, bootstrap_key, external_id_key, leaving, saved};
+use crate::domain::{Rejection, Snapshot, State};
 
 /// Creates or updates one entry.
 #[derive(Clone, Debug)]
@@ -44,14 +44,15 @@ impl RosterCommand {
     }
 }
 
-/// Decides an entry. What is named must exist; the same entry again changes nothing.
+/// Decides an entry. What is named must exist; the same entry again changes nothing; nobody leaves open cases behind (O9).
 pub fn decide(
     world: &World<'_, State>,
     command: &RosterCommand,
+    snapshot: &Snapshot,
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     let id = AggregateId(command.entry.name().to_owned());
     let known = match world.state(&id) {
-        Some(State::Roster(known)) => Some(known),
+        Some(State::Roster(known, _)) => Some(known),
         _ => None,
     };
     if let RosterState::Employee(employee) = &command.entry
@@ -75,7 +76,7 @@ pub fn decide(
     for branch in command.named_branches() {
         let exists = matches!(
             world.state(&AggregateId(branch.to_owned())),
-            Some(State::Roster(RosterState::Branch(_)))
+            Some(State::Roster(RosterState::Branch(_), _))
         );
         if !exists && !bootstrap {
             return Err(Rejection::RosterInvalid {
@@ -105,6 +106,11 @@ pub fn decide(
             problem: "is not in the roster; import the employee first",
         }
         .into());
+    }
+    if let (RosterState::Employee(after), Some(State::Roster(RosterState::Employee(before), read))) =
+        (&entry, world.state(&id))
+    {
+        leaving::check(world, (before, after), read, snapshot)?;
     }
     Ok(Decision::on(id, [saved(entry)]))
 }
