@@ -27,6 +27,11 @@ pub(crate) fn sudden(who: &str, deputy: &str) -> CreateAbsenceRequest {
     }
 }
 
+/// A sudden one in which one case has a deputy and no other.
+pub(crate) fn sudden_for(who: &str, case: &str, deputy: &str) -> CreateAbsenceRequest {
+    CreateAbsenceRequest { selected: vec![selected(case, deputy)], ..sudden(who, "") }
+}
+
 /// A planned one.
 pub(crate) fn planned(
     who: &str,

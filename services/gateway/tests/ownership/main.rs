@@ -8,6 +8,7 @@ mod ground;
 
 mod absence;
 mod absent;
+mod attending;
 mod binding;
 mod deputies;
 
@@ -30,5 +31,6 @@ mod reading;
 mod recusing;
 mod refusing;
 mod roster;
+mod rounds;
 mod sequences;
 mod touching;
