@@ -14,4 +14,5 @@ mod harness;
 mod kill;
 mod outage;
 mod race;
+mod routing;
 mod tls;

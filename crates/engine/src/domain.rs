@@ -300,6 +300,19 @@ pub trait Domain: Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// Commands that are due by what no state holds: each is decided anew under its locks, and one that does not apply any more changes nothing. Read
+    /// at each sweep, and a service with any is not idle. It should cost next to nothing where there is none.
+    fn pending(
+        &self,
+        _connection: &mut PgConnection,
+        _now: DateTime<Utc>,
+    ) -> impl Future<Output = sqlx::Result<Vec<Self::Command>>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// Names of the events after which [`Domain::pending`] is asked at once, in the process that committed them. Where there are none it is never asked.
+    const STIRRING: &'static [&'static str] = &[];
+
     /// After commit, in the process that committed. Batches of commands and of followers may tell in another order than that of the ledger: what
     /// decisions rest on belongs into [`Domain::refresh`].
     fn committed(&self, _events: &[(AggregateId, Self::Event)]) {}

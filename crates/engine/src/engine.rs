@@ -221,6 +221,10 @@ impl<D: Domain> Engine<D> {
     pub(crate) fn after_commit(&self, committed: &batch::Committed<D>) {
         if !committed.events.is_empty() {
             self.0.domain.committed(&committed.events);
+            let stirs = |(_, event): &(AggregateId, D::Event)| D::STIRRING.contains(&D::encode(event).0);
+            if !D::STIRRING.is_empty() && committed.events.iter().any(stirs) {
+                self.0.sweep.notify_one();
+            }
         }
         self.0.head.send_if_modified(|head| {
             let newer = committed.head > *head;

@@ -127,7 +127,8 @@ impl<D: Domain> Engine<D> {
         loop {
             let progress = self.0.progress.notified();
             let status = self.status().await?;
-            if status.is_idle(reached) || tokio::time::timeout_at(patience, progress).await.is_err() {
+            let idle = status.is_idle(reached) && self.pending().await?.is_empty();
+            if idle || tokio::time::timeout_at(patience, progress).await.is_err() {
                 return Ok(status);
             }
         }

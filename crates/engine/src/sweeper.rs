@@ -8,8 +8,12 @@ use futures_util::future::join_all;
 use crate::{
     domain::{Actor, AggregateId, Domain, DueDeadline},
     engine::Engine,
+    store,
     submission::{Submission, SubmitError},
 };
+
+/// How often one sweep asks for pending commands: what is left waits for the next.
+const PENDING_ROUNDS: usize = 8;
 
 impl<D: Domain> Engine<D> {
     /// Sweeps until the engine stops.
@@ -54,8 +58,42 @@ impl<D: Domain> Engine<D> {
                 break;
             }
         }
+        swept += self.sweep_pending().await?;
         self.recompute_stale().await?;
         Ok(swept)
+    }
+
+    /// Submits what is due by what no state holds, a bounded number of times: one command may free the way for the next.
+    async fn sweep_pending(&self) -> sqlx::Result<usize> {
+        let mut swept = 0;
+        for _ in 0..PENDING_ROUNDS {
+            let commands = self.pending().await?;
+            if commands.is_empty() {
+                break;
+            }
+            swept += commands.len();
+            let submissions = commands.into_iter().map(|command| {
+                let mut submission = Submission::new(command, Self::system());
+                "pending".clone_into(&mut submission.cause);
+                self.submit(submission)
+            });
+            for answer in join_all(submissions).await {
+                if let Err(error) = answer {
+                    tracing::error!(service = D::SERVICE, error = %error, "a pending command had no effect");
+                }
+            }
+        }
+        Ok(swept)
+    }
+
+    /// What is due by what no state holds; nothing is asked of a domain that knows of no such thing.
+    pub(crate) async fn pending(&self) -> sqlx::Result<Vec<D::Command>> {
+        if D::STIRRING.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.0.pool.acquire().await?;
+        let now = store::business_time(&mut *connection).await?;
+        self.0.domain.pending(&mut connection, now).await
     }
 
     fn due_command(&self, deadline: DueDeadline) -> Submission<D::Command> {

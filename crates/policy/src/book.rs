@@ -18,7 +18,7 @@ use crate::calendar;
 use crate::document::{Document, PolicyDocument, to_document};
 use crate::documents::{
     CallbacksPolicy, CallsPolicy, ClientsPolicy, ComplaintsPolicy, EscalationPolicy, HoursPolicy,
-    OwnershipPolicy,
+    OwnershipPolicy, RoutingPolicy,
 };
 use crate::error::{PolicyError, UnknownVersion, list};
 use crate::kind::{Kind, Scope, branch_id};
@@ -71,6 +71,7 @@ struct Snapshot {
     clients: Timelines<ClientsPolicy>,
     complaints: Timelines<ComplaintsPolicy>,
     escalation: Timelines<EscalationPolicy>,
+    routing: Timelines<RoutingPolicy>,
     calendars: Changes<Arc<Calendar>>,
 }
 
@@ -101,6 +102,7 @@ impl PolicyBook {
                 clients: Timelines::build(&held)?,
                 complaints: Timelines::build(&held)?,
                 escalation: Timelines::build(&held)?,
+                routing: Timelines::build(&held)?,
                 calendars: calendars(&held)?,
                 versions: held,
             }),
@@ -153,6 +155,11 @@ impl PolicyBook {
     /// How the missed limits of a branch escalate at a time (O10).
     pub fn escalation(&self, branch: Option<&str>, at: DateTime<Utc>) -> Arc<Effective<EscalationPolicy>> {
         self.snapshot.escalation.at(branch, at)
+    }
+
+    /// Presence, reservations and the queue of a branch at a time.
+    pub fn routing(&self, branch: Option<&str>, at: DateTime<Utc>) -> Arc<Effective<RoutingPolicy>> {
+        self.snapshot.routing.at(branch, at)
     }
 
     /// What a version string of kind `hours`, a [`PolicyRef`] or its text, meant and means: a matter keeps the version
@@ -228,6 +235,7 @@ impl PolicyBook {
             Kind::Clients => self.document::<ClientsPolicy>(branch, at),
             Kind::Complaints => self.document::<ComplaintsPolicy>(branch, at),
             Kind::Escalation => self.document::<EscalationPolicy>(branch, at),
+            Kind::Routing => self.document::<RoutingPolicy>(branch, at),
             Kind::Calendar => self.calendar_document(at),
         }
     }

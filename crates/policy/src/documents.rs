@@ -156,6 +156,18 @@ pub struct EscalationPolicy {
     pub company_leader_minutes: u32,
 }
 
+/// Kind `routing`: presence, reservations and the queue. How long a reservation rings is that of kind `calls` (K2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoutingPolicy {
+    /// Clock seconds after which a desk that is not heard of is lost.
+    pub session_seconds: u32,
+    /// Reservations missed one after the other that pause an employee (K2).
+    pub missed_before_pause: u32,
+    /// Clock minutes after which a waiting contact is looked at again.
+    pub queue_minutes: u32,
+}
+
 impl OwnershipPolicy {
     /// How long an offer stands (O4).
     pub fn offer_expiry(&self) -> TimeDelta {
@@ -165,6 +177,18 @@ impl OwnershipPolicy {
     /// How long an override lasts at most (O7).
     pub fn override_length(&self) -> TimeDelta {
         TimeDelta::minutes(self.override_minutes.into())
+    }
+}
+
+impl RoutingPolicy {
+    /// How long a desk may be silent.
+    pub fn session_length(&self) -> TimeDelta {
+        TimeDelta::seconds(self.session_seconds.into())
+    }
+
+    /// How long a contact waits before it is looked at again.
+    pub fn queue_check(&self) -> TimeDelta {
+        TimeDelta::minutes(self.queue_minutes.into())
     }
 }
 
@@ -319,6 +343,12 @@ impl Default for EscalationPolicy {
     }
 }
 
+impl Default for RoutingPolicy {
+    fn default() -> Self {
+        RoutingPolicy { session_seconds: 45, missed_before_pause: 2, queue_minutes: 5 }
+    }
+}
+
 impl PolicyDocument for HoursPolicy {
     const KIND: Kind = Kind::Hours;
     const FIELDS: &'static [Field] = &[intervals("working_hours")];
@@ -462,6 +492,15 @@ impl PolicyDocument for EscalationPolicy {
             ("lead_minutes", self.lead_minutes),
         ])
     }
+}
+
+impl PolicyDocument for RoutingPolicy {
+    const KIND: Kind = Kind::Routing;
+    const FIELDS: &'static [Field] = &[
+        whole("session_seconds", 5, 3_600, "seconds"),
+        whole("missed_before_pause", 1, 100, "reservations"),
+        whole("queue_minutes", 1, 240, "minutes"),
+    ];
 }
 
 /// Each must be greater than the one after it.

@@ -28,6 +28,8 @@ pub enum Kind {
     Complaints,
     /// How missed limits escalate (O10).
     Escalation,
+    /// Presence, reservations and the queue (K1, K2).
+    Routing,
     /// Working and trading days (S1, S3); scope `firm` only.
     Calendar,
 }
@@ -35,12 +37,12 @@ pub enum Kind {
 /// A kind that does not exist: reason `POLICY_KIND_UNKNOWN`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "{0:?} is not a kind of policy; the kinds are hours, ownership, calls, callbacks, clients, complaints, escalation and calendar"
+    "{0:?} is not a kind of policy; the kinds are hours, ownership, calls, callbacks, clients, complaints, escalation, routing and calendar"
 )]
 pub struct UnknownKind(pub String);
 
 impl Kind {
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Hours,
         Kind::Ownership,
         Kind::Calls,
@@ -48,6 +50,7 @@ impl Kind {
         Kind::Clients,
         Kind::Complaints,
         Kind::Escalation,
+        Kind::Routing,
         Kind::Calendar,
     ];
 
@@ -61,6 +64,7 @@ impl Kind {
             Kind::Clients => "clients",
             Kind::Complaints => "complaints",
             Kind::Escalation => "escalation",
+            Kind::Routing => "routing",
             Kind::Calendar => "calendar",
         }
     }

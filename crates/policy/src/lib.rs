@@ -24,7 +24,7 @@ pub use book::{Effective, EffectiveDocument, InvalidBook, PolicyBook};
 pub use document::{Document, Field, PolicyDocument, Shape};
 pub use documents::{
     CallbacksPolicy, CallsPolicy, ClientsPolicy, ComplaintLimits, ComplaintsPolicy, EscalationPolicy,
-    HoursPolicy, OwnershipPolicy,
+    HoursPolicy, OwnershipPolicy, RoutingPolicy,
 };
 pub use error::{PolicyError, PolicyRejection, UnknownVersion};
 pub use escalation::{Level, Rung};

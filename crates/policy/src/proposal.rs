@@ -10,7 +10,7 @@ use crate::calendar::calendar_data;
 use crate::document::{Document, PolicyDocument, check_fields};
 use crate::documents::{
     CallbacksPolicy, CallsPolicy, ClientsPolicy, ComplaintsPolicy, EscalationPolicy, HoursPolicy,
-    OwnershipPolicy,
+    OwnershipPolicy, RoutingPolicy,
 };
 use crate::error::{PolicyError, PolicyRejection};
 use crate::events::{self, timestamp};
@@ -97,6 +97,7 @@ pub fn validate_proposal(candidate: &PolicyVersion, book: &PolicyBook) -> Result
         Kind::Clients => check::<ClientsPolicy>(&candidate.document),
         Kind::Complaints => check::<ComplaintsPolicy>(&candidate.document),
         Kind::Escalation => check::<EscalationPolicy>(&candidate.document),
+        Kind::Routing => check::<RoutingPolicy>(&candidate.document),
         Kind::Calendar => calendar_data(&candidate.document).err().unwrap_or_default(),
     };
     if !of_itself.is_empty() {

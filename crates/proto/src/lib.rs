@@ -16,7 +16,7 @@ macro_rules! package {
     )+ };
 }
 
-package!(access, callbacks, calls, clients, complaints, events, operator, ownership, policy, r#type);
+package!(access, callbacks, calls, clients, complaints, events, operator, ownership, policy, routing, r#type);
 
 /// `google.rpc.Status` as a value inside messages.
 #[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated code")]

@@ -138,6 +138,7 @@ impl Domain for CallsDomain {
             }
             Command::End(end) => find(world, &id).and_then(|call| ending::end(call, end)),
             Command::Void(void) => Ok(answer::void(world.state(&id).and_then(State::call), void)),
+            Command::Unanswered(_) => Ok(answer::unanswered(world.state(&id).and_then(State::call))),
             Command::Nothing(_) => Ok(Vec::new()),
         }?;
         Ok(Decision::on(id, events))

@@ -11,6 +11,7 @@ mod place;
 pub mod policies;
 pub mod receipt;
 pub mod roster;
+pub mod routing;
 mod timeline;
 
 use chrono::{DateTime, Utc};
@@ -92,6 +93,12 @@ pub(crate) fn contact_id(field: &'static str, name: &str) -> Result<AggregateId,
             "格式须为 `contacts/{contact}`，编号为 1-64 个 `a-z A-Z 0-9 . _ -`",
         )),
     }
+}
+
+/// A skill as the roster names it.
+pub(crate) fn is_skill(skill: &str) -> bool {
+    (1..=40).contains(&skill.len())
+        && skill.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 fn is_id(id: &str) -> bool {

@@ -17,10 +17,13 @@ pub mod follow_up;
 pub mod known;
 pub mod merge;
 pub mod policies;
+pub mod presence;
 pub mod reassign;
 mod recusal;
 pub mod rejection;
 pub mod roster;
+pub mod routing;
+pub mod staffing;
 pub mod timeline;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -41,10 +44,14 @@ pub use case::CaseState;
 pub use command::Command;
 pub use contact::ContactState;
 pub use known::Known;
+pub use presence::PresenceState;
 pub use reassign::ReassignmentState;
 pub use rejection::Rejection;
 pub use roster::{LeftBehind, Roster, RosterState};
+pub use routing::RoutingState;
+pub use staffing::StaffingState;
 
+use self::command::{ContactCommand, FollowUp};
 use crate::{readings, store};
 
 /// The state of one aggregate.
@@ -57,6 +64,9 @@ pub enum State {
     Policy(Box<PolicyState>),
     Absence(Box<AbsenceState>),
     Reassignment(Box<ReassignmentState>),
+    Presence(Box<PresenceState>),
+    Routing(Box<RoutingState>),
+    Staffing(StaffingState),
 }
 
 /// Rules that a simulation switches off to see its own check turn red. All on in the product; only a simulated clock's settings reach them.
@@ -138,7 +148,8 @@ impl OwnershipDomain {
         }
     }
 
-    fn snapshot(&self) -> Snapshot {
+    /// What decisions read beside the states, as known now.
+    pub fn snapshot(&self) -> Snapshot {
         let known = self.known.load();
         Snapshot {
             roster: Arc::clone(&known.roster),
@@ -152,6 +163,31 @@ impl OwnershipDomain {
 /// The collection of an aggregate's name decides where it is kept.
 pub(crate) fn is_roster(id: &AggregateId) -> bool {
     matches!(id.collection(), "branches" | "employees" | "lines" | "serviceAccounts")
+}
+
+/// What a contact's answer, or its taking back, means for who is on the line.
+fn on_the_line(
+    world: &World<'_, State>,
+    command: &ContactCommand,
+    mut decision: Decision<Event>,
+    context: &DecideContext<'_>,
+    snapshot: &Snapshot,
+) -> Decision<Event> {
+    if decision.events.is_empty() {
+        return decision;
+    }
+    match command {
+        ContactCommand::Claim(claim) => {
+            decision.events.extend(routing::answered(world, claim, context));
+            decision.events.extend(routing::left_ringing(world, claim, context, snapshot));
+            decision.events.extend(presence::engaged(world, claim));
+        }
+        ContactCommand::VoidTouch { contact, .. } => {
+            decision.events.extend(presence::released(world, contact));
+        }
+        ContactCommand::Identify { .. } | ContactCommand::CompleteTouch { .. } => {}
+    }
+    decision
 }
 
 impl Domain for OwnershipDomain {
@@ -170,17 +206,24 @@ impl Domain for OwnershipDomain {
         let mut named_cases: BTreeSet<String> = BTreeSet::new();
         let mut named_contacts: BTreeSet<String> = BTreeSet::new();
         let mut sought = Vec::new();
+        let mut answering: BTreeSet<String> = BTreeSet::new();
         for command in commands {
             sought.extend(command.sought());
             named_cases.extend(command.case().map(|case| case.0.clone()));
             named_contacts.extend(command.contact().map(|contact| contact.0.clone()));
+            answering.extend(command.answers().map(str::to_owned));
         }
-        let mut reach = store::reach::read(connection, &named_cases, &named_contacts).await?;
+        let mut reach = store::reach::read(connection, &named_cases, &named_contacts, &answering).await?;
         for sought in sought {
             let found = store::open::find(connection, &sought).await?;
             reach.found.insert(sought, found);
         }
-        Ok(commands.iter().map(|command| command.footprint(&reach)).collect())
+        let mut footprints: Vec<Footprint> =
+            commands.iter().map(|command| command.footprint(&reach)).collect();
+        if commands.iter().any(|command| matches!(command, Command::Presence(_) | Command::Routing(_))) {
+            store::routing::plan(connection, &self.snapshot(), commands, &mut footprints).await?;
+        }
+        Ok(footprints)
     }
 
     fn decide(
@@ -207,9 +250,21 @@ impl Domain for OwnershipDomain {
             Command::Absence(command) => absence::decide(world, command, context, &snapshot),
             Command::Reassign(command) => reassign::decide(world, command, context, &snapshot),
             Command::Policy(command) => policies::decide(world, command, context, &snapshot),
-            Command::Contact(command) => contact::decide(world, command, context, &snapshot),
+            Command::Contact(command) => {
+                let decision = contact::decide(world, command, context, &snapshot)?;
+                Ok(on_the_line(world, command, decision, context, &snapshot))
+            }
             Command::Case(command) => action::decide(world, command, context, &snapshot),
-            Command::FollowUp(command) => follow_up::decide(world, command, context, &snapshot),
+            Command::FollowUp(command) => {
+                let mut decision = follow_up::decide(world, command, context, &snapshot)?;
+                if let FollowUp::CallEnded { contact, .. } = command {
+                    decision.events.extend(presence::released(world, contact));
+                }
+                Ok(decision)
+            }
+            Command::Presence(command) => presence::decide(world, command, context, &snapshot),
+            Command::Routing(command) => routing::decide(world, command, context, &snapshot),
+            Command::Staffing(command) => Ok(staffing::decide(world, command)),
         }
     }
 
@@ -221,7 +276,13 @@ impl Domain for OwnershipDomain {
         match state {
             State::Case(case) => deadlines::of_case(case, self.mutants),
             State::Absence(absence) => absence.deadlines(),
-            State::Contact(_) | State::Roster(..) | State::Policy(_) | State::Reassignment(_) => Vec::new(),
+            State::Routing(routing) => routing::deadlines(routing),
+            State::Contact(_)
+            | State::Roster(..)
+            | State::Policy(_)
+            | State::Reassignment(_)
+            | State::Presence(_)
+            | State::Staffing(_) => Vec::new(),
         }
     }
 
@@ -229,9 +290,13 @@ impl Domain for OwnershipDomain {
         match state {
             State::Case(case) => case.key().into_iter().collect(),
             State::Roster(entry, _) => entry.keys(),
-            State::Contact(_) | State::Policy(_) | State::Absence(_) | State::Reassignment(_) => {
-                BTreeSet::new()
-            }
+            State::Routing(routing) => routing.key().into_iter().collect(),
+            State::Contact(_)
+            | State::Policy(_)
+            | State::Absence(_)
+            | State::Reassignment(_)
+            | State::Presence(_)
+            | State::Staffing(_) => BTreeSet::new(),
         }
     }
 
@@ -266,6 +331,9 @@ impl Domain for OwnershipDomain {
             State::Case(case) => (id.0.clone(), case.branch.clone()),
             State::Contact(contact) => (contact.case.clone(), contact.branch.clone()),
             State::Absence(absence) => (String::new(), absence.branch.clone()),
+            State::Routing(routing) => (routing.case.clone().unwrap_or_default(), routing.branch.clone()),
+            State::Presence(presence) => (String::new(), presence.branch.clone()),
+            State::Staffing(staffing) => (String::new(), staffing.branch.clone()),
             State::Roster(..) | State::Policy(_) | State::Reassignment(_) => (String::new(), String::new()),
         }
     }
@@ -283,8 +351,16 @@ impl Domain for OwnershipDomain {
         Ok(())
     }
 
+    const STIRRING: &'static [&'static str] = routing::STIRRING;
+
+    async fn pending(&self, connection: &mut PgConnection, now: DateTime<Utc>) -> sqlx::Result<Vec<Command>> {
+        store::routing::pending(connection, &self.snapshot(), now).await
+    }
+
     async fn readings(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<Reading>> {
-        readings::read(connection).await
+        let mut readings = readings::read(connection).await?;
+        readings.extend(store::routing::readings(connection).await?);
+        Ok(readings)
     }
 
     fn calendar_version(&self, now: DateTime<Utc>) -> Option<String> {
@@ -292,7 +368,6 @@ impl Domain for OwnershipDomain {
     }
 
     fn recompute(&self, aggregate: &AggregateId) -> Option<Command> {
-        (aggregate.collection() == "cases")
-            .then(|| Command::FollowUp(command::FollowUp::Recompute(aggregate.clone())))
+        (aggregate.collection() == "cases").then(|| Command::FollowUp(FollowUp::Recompute(aggregate.clone())))
     }
 }

@@ -19,6 +19,7 @@ use shouwen_proto::{
         roster_service_server::RosterServiceServer,
     },
     policy::v1::policy_service_server::PolicyServiceServer,
+    routing::v1::routing_service_server::RoutingServiceServer,
     r#type::v1::Position,
 };
 use shouwen_runtime::clock::MachineClock;
@@ -32,7 +33,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{
-    api::{absences::AbsenceServer, cases::CaseServer, policies::PolicyServer, roster::RosterServer},
+    api::{
+        absences::AbsenceServer, cases::CaseServer, policies::PolicyServer, roster::RosterServer,
+        routing::RoutingServer,
+    },
     directory::Directory,
     domain::{
         Command, Mutants, OwnershipDomain, Rejection, RosterState,
@@ -115,7 +119,7 @@ impl Service {
         let ownership = Ownership::new(engine.clone(), vault.clone(), clock);
         let routes = Routes::new(CaseServiceServer::new(CaseServer {
             ownership: ownership.clone(),
-            directory,
+            directory: directory.clone(),
             pages: pages.clone(),
         }))
         .add_service(AbsenceServiceServer::new(AbsenceServer {
@@ -127,6 +131,7 @@ impl Service {
             pages: pages.clone(),
         }))
         .add_service(PolicyServiceServer::new(PolicyServer { ownership: ownership.clone(), pages }))
+        .add_service(RoutingServiceServer::new(RoutingServer { ownership: ownership.clone(), directory }))
         .add_service(EventFeedService::new(EventFeedServer::new(engine.clone(), vault)))
         .add_service(OperatorServiceServer::new(OperatorServer {
             engine: engine.clone(),
@@ -217,6 +222,9 @@ pub async fn bootstrap(
         active: true,
         bootstrap: true,
         position: Position::Unspecified.into(),
+        skills: Vec::new(),
+        vip_seat: false,
+        duty: false,
     });
     let actor = Actor {
         principal: "services/gateway".to_owned(),

@@ -8,12 +8,13 @@ pub(crate) mod known;
 pub(crate) mod open;
 pub(crate) mod reach;
 pub(crate) mod roster;
+pub(crate) mod routing;
 pub(crate) mod timeline;
 
 use shouwen_engine::{AggregateId, Loaded, Saved};
 use sqlx::{PgConnection, types::Json};
 
-use crate::domain::{LeftBehind, RosterState, State, is_roster};
+use crate::domain::{LeftBehind, PresenceState, RosterState, RoutingState, StaffingState, State, is_roster};
 
 /// Loads aggregates of all kinds that are asked for.
 pub(crate) async fn load(
@@ -61,6 +62,47 @@ pub(crate) async fn load(
         loaded.extend(
             rows.into_iter()
                 .map(|row| (AggregateId(row.id), row.version, State::Policy(Box::new(row.state.0)))),
+        );
+    }
+    let presences = of("presences");
+    if !presences.is_empty() {
+        let rows = sqlx::query!(
+            r#"select p.id as "id!", p.version as "version!", p.state as "state!: Json<PresenceState>",
+                      s.last_seen as "seen?"
+               from presences p left join desk_session s on s.employee = p.employee where p.id = any($1)"#,
+            &presences
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        loaded.extend(rows.into_iter().map(|row| {
+            let seen = Some(row.seen.unwrap_or(row.state.0.since));
+            let state = PresenceState { seen, ..row.state.0 };
+            (AggregateId(row.id), row.version, State::Presence(Box::new(state)))
+        }));
+    }
+    let staffing = of("staffing");
+    if !staffing.is_empty() {
+        let rows = sqlx::query!(
+            r#"select id, version, state as "state: Json<StaffingState>" from staffing where id = any($1)"#,
+            &staffing
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        loaded.extend(
+            rows.into_iter().map(|row| (AggregateId(row.id), row.version, State::Staffing(row.state.0))),
+        );
+    }
+    let routings = of("routings");
+    if !routings.is_empty() {
+        let rows = sqlx::query!(
+            r#"select id, version, state as "state: Json<RoutingState>" from routings where id = any($1)"#,
+            &routings
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        loaded.extend(
+            rows.into_iter()
+                .map(|row| (AggregateId(row.id), row.version, State::Routing(Box::new(row.state.0)))),
         );
     }
     let roster: Vec<String> = ids.iter().filter(|id| is_roster(id)).map(|id| id.0.clone()).collect();
@@ -132,6 +174,8 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -
     let (mut cases, mut contacts, mut policies, mut roster) =
         (Rows::default(), Rows::default(), Rows::default(), Rows::default());
     let (mut absences, mut reassignments) = (Rows::default(), Rows::default());
+    let (mut presences, mut routings, mut staffing) = (Rows::default(), Rows::default(), Rows::default());
+    let mut desks = Vec::new();
     for row in rows {
         let encoded = match &row.state {
             State::Case(state) => serde_json::to_value(state).map(|state| (&mut cases, state)),
@@ -142,6 +186,12 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -
             State::Reassignment(state) => {
                 serde_json::to_value(state).map(|state| (&mut reassignments, state))
             }
+            State::Presence(state) => {
+                desks.push(&**state);
+                serde_json::to_value(state).map(|state| (&mut presences, state))
+            }
+            State::Routing(state) => serde_json::to_value(state).map(|state| (&mut routings, state)),
+            State::Staffing(state) => serde_json::to_value(state).map(|state| (&mut staffing, state)),
         };
         let (table, state) = encoded.map_err(|error| sqlx::Error::Encode(error.into()))?;
         table.push(row, state);
@@ -222,6 +272,21 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -
         .await?
         .rows_affected();
     }
+    if !presences.ids.is_empty() {
+        saved += sqlx::query!(
+            "insert into presences as t (id, version, state)
+             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
+             on conflict (id) do update set version = excluded.version, state = excluded.state
+             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
+            &presences.ids,
+            &presences.before,
+            &presences.after,
+            &presences.states
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    }
     if !reassignments.ids.is_empty() {
         saved += sqlx::query!(
             "insert into reassignments as t (id, version, state)
@@ -236,6 +301,39 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -
         .execute(&mut *connection)
         .await?
         .rows_affected();
+    }
+    if !routings.ids.is_empty() {
+        saved += sqlx::query!(
+            "insert into routings as t (id, version, state)
+             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
+             on conflict (id) do update set version = excluded.version, state = excluded.state
+             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
+            &routings.ids,
+            &routings.before,
+            &routings.after,
+            &routings.states
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    }
+    if !staffing.ids.is_empty() {
+        saved += sqlx::query!(
+            "insert into staffing as t (id, version, state)
+             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
+             on conflict (id) do update set version = excluded.version, state = excluded.state
+             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
+            &staffing.ids,
+            &staffing.before,
+            &staffing.after,
+            &staffing.states
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    }
+    if !desks.is_empty() {
+        routing::keep_desks(connection, &desks).await?;
     }
     Ok(saved)
 }

@@ -150,7 +150,11 @@ async fn of_clients(suite: &Suite, said: &mut Said) {
         let list = ListCasesRequest { parent: "branches/east".to_owned(), filter, ..Default::default() };
         said.note("a filter", li.cases().list_cases(list).await);
     }
-    let list = ListCasesRequest { parent: "branches/east".to_owned(), order_by: NAME.to_owned(), ..Default::default() };
+    let list = ListCasesRequest {
+        parent: "branches/east".to_owned(),
+        order_by: NAME.to_owned(),
+        ..Default::default()
+    };
     said.note("an order", li.cases().list_cases(list).await);
     let wang = suite.employee("wang");
     let full = GetFullClientRequest { name: name(), purpose: "查看".to_owned(), request_id: id() };

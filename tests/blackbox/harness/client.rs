@@ -14,6 +14,7 @@ use shouwen_proto::{
     operator::v1::operator_service_client::OperatorServiceClient,
     ownership::v1::{case_service_client::CaseServiceClient, roster_service_client::RosterServiceClient},
     policy::v1::policy_service_client::PolicyServiceClient,
+    routing::v1::routing_service_client::RoutingServiceClient,
 };
 use shouwen_runtime::{clock::now, ids};
 use tonic::{
@@ -114,6 +115,10 @@ impl Client {
 
     pub(crate) fn cases(&self) -> CaseServiceClient<Authorized> {
         CaseServiceClient::new(self.service())
+    }
+
+    pub(crate) fn routing(&self) -> RoutingServiceClient<Authorized> {
+        RoutingServiceClient::new(self.service())
     }
 
     pub(crate) fn roster(&self) -> RosterServiceClient<Authorized> {

@@ -50,6 +50,8 @@ pub(crate) fn entries() -> Vec<RosterEntry> {
         published: true,
         employee: String::new(),
         etag: String::new(),
+        skills: Vec::new(),
+        unstaffed_time: None,
     }));
     for (name, act_for_employees, branches) in [
         ("telephony", false, vec!["branches/east", "branches/west"]),
@@ -79,6 +81,9 @@ pub(crate) fn employee(name: &str, branch: &str, roles: &[Role], active: bool) -
         active,
         etag: String::new(),
         position: Position::Unspecified.into(),
+        skills: Vec::new(),
+        vip_seat: false,
+        duty: false,
     }
 }
 

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 use shouwen_policy::{
     CallbacksPolicy, CallsPolicy, ClientsPolicy, ComplaintsPolicy, EscalationPolicy, HoursPolicy, Kind,
-    OwnershipPolicy, PolicyBook, PolicyDocument, PolicyError, document_from_struct, document_to_struct,
-    validate_proposal,
+    OwnershipPolicy, PolicyBook, PolicyDocument, PolicyError, RoutingPolicy, document_from_struct,
+    document_to_struct, validate_proposal,
 };
 
 use crate::{calendar_2027, document, hour, version};
@@ -90,6 +90,10 @@ fn p1_the_built_in_standard_never_changes() {
         standard(Kind::Escalation),
         json!({ "lead_minutes": 60, "hq_minutes": 480, "company_leader_minutes": 1_440 })
     );
+    assert_eq!(
+        standard(Kind::Routing),
+        json!({ "session_seconds": 45, "missed_before_pause": 2, "queue_minutes": 5 })
+    );
 }
 
 #[test]
@@ -125,6 +129,7 @@ fn p1_the_built_in_standard_is_valid() {
     assert_eq!(ClientsPolicy::default().validate(), Ok(()));
     assert_eq!(ComplaintsPolicy::default().validate(), Ok(()));
     assert_eq!(EscalationPolicy::default().validate(), Ok(()));
+    assert_eq!(RoutingPolicy::default().validate(), Ok(()));
 }
 
 #[test]
@@ -142,6 +147,7 @@ fn p1_every_field_is_in_the_table_of_its_kind() {
     check::<ClientsPolicy>();
     check::<ComplaintsPolicy>();
     check::<EscalationPolicy>();
+    check::<RoutingPolicy>();
 }
 
 #[test]

@@ -74,15 +74,28 @@ pub(super) fn miss(call: &CallState, command: &Miss) -> Result<Vec<Event>, Rejec
     if !matches!(call.phase, Phase::Ringing) {
         return Err(call.illegal("MissCall"));
     }
-    let missed = CallMissed {
+    Ok(vec![missed(call)])
+}
+
+/// Nobody could be found for it, or the client would not wait. What does not ring any more, or is no call, stays as it is.
+pub(super) fn unanswered(call: Option<&CallState>) -> Vec<Event> {
+    let rings = |call: &&CallState| {
+        call.channel == Channel::Phone
+            && call.direction == Direction::Inbound
+            && matches!(call.phase, Phase::Ringing)
+    };
+    call.filter(rings).map(missed).into_iter().collect()
+}
+
+fn missed(call: &CallState) -> Event {
+    Event::CallMissed(CallMissed {
         caller_key: call.caller_key.clone(),
         caller: call.caller.clone().map(|caller| private::message(caller.sealed)),
         caller_masked: call.caller.as_ref().map(|caller| caller.masked.clone()).unwrap_or_default(),
         branch: call.branch.clone(),
         client: call.client.clone(),
         occur_time: Some(to_proto(call.occur_time)),
-    };
-    Ok(vec![Event::CallMissed(missed)])
+    })
 }
 
 /// Ownership voided a first touch. Usually the contact was never answered by it; if it was, however late, it rings again. The answer of another touch

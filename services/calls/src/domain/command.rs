@@ -32,6 +32,8 @@ pub enum Command {
     End(End),
     /// Ownership voided the first touch.
     Void(Void),
+    /// Ownership found nobody who answers (K14).
+    Unanswered(AggregateId),
     /// A deadline that no contact holds.
     Nothing(AggregateId),
 }
@@ -148,7 +150,7 @@ impl Command {
             Self::Promise(promise) => promise.call.clone(),
             Self::End(end) => end.call.clone(),
             Self::Void(void) => void.call.clone(),
-            Self::Nothing(aggregate) => aggregate.clone(),
+            Self::Unanswered(aggregate) | Self::Nothing(aggregate) => aggregate.clone(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Following ownership: policies (P1), epochs, voided touches.
+//! Following ownership: policies (P1), epochs, voided touches, calls that nobody will answer (K14).
 
 use shouwen_engine::{Actor, AggregateId, Follow, FollowError, Submission};
 use shouwen_proto::events::v1::{Event, ownership_event::Event as OwnershipEvent};
@@ -29,6 +29,9 @@ impl Follow<CallsDomain> for FollowOwnership {
                     reason: voided.reason.clone(),
                 }))))
             }
+            Some(OwnershipEvent::RoutingEnded(_)) => unanswered(event),
+            // What is routed again in the morning is no call.
+            Some(OwnershipEvent::RoutingAfterHours(after)) if !after.resumes => unanswered(event),
             _ => Ok(None),
         }
     }
@@ -36,6 +39,15 @@ impl Follow<CallsDomain> for FollowOwnership {
     fn fence(&self, event: &Event) -> Option<(String, i64)> {
         ownership_feed::fence(event)
     }
+}
+
+/// The client is gone, prefers a callback, or reached nobody outside working hours: a missed call, and so a callback.
+fn unanswered(event: &Event) -> Result<Option<Submission<Command>>, FollowError> {
+    let contact = event
+        .aggregate
+        .strip_prefix("routings/")
+        .ok_or_else(|| FollowError::Malformed(format!("{} is no routing", event.aggregate)))?;
+    Ok(Some(submission(Command::Unanswered(AggregateId(format!("calls/{contact}"))))))
 }
 
 fn submission(command: Command) -> Submission<Command> {

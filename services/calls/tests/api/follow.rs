@@ -4,7 +4,10 @@ use chrono::TimeDelta;
 use shouwen_policy::PolicyVersion;
 use shouwen_proto::{
     calls::v1::call::State,
-    events::v1::{OverrideBegun, PolicyAdopted, PolicyApproved, TouchVoided, ownership_event::Event},
+    events::v1::{
+        OverrideBegun, PolicyAdopted, PolicyApproved, RoutingAfterHours, RoutingEnded, RoutingReason,
+        TouchVoided, ownership_event::Event,
+    },
     operator::v1::{GetStatusRequest, operator_service_client::OperatorServiceClient},
 };
 
@@ -107,4 +110,36 @@ async fn o1_a_voided_touch_lets_the_contact_ring_again_however_late_it_answered(
     let call =
         Step::Answer.take(&running, &answered, handler("li", "cases/k2"), &request_id()).await.unwrap();
     assert_eq!(call.into_inner().employee, "employees/li");
+}
+
+#[tokio::test]
+async fn k14_a_call_that_routing_gives_up_is_missed_and_what_was_answered_stays() {
+    let running = Running::start().await;
+    let answered = Step::Record.prepare(&running, "c1").await;
+    let (gone, night, resumed) =
+        (running.ring("c2").await.name, running.ring("c3").await.name, running.ring("c4").await.name);
+    let ended = || Event::RoutingEnded(RoutingEnded { reason: RoutingReason::ClientGone.into() });
+    for contact in ["c1", "c2", "nobody"] {
+        running.ownership.says(&format!("routings/{contact}"), "", "10:00:00", ended());
+    }
+    for (contact, resumes) in [("c3", false), ("c4", true)] {
+        let after = RoutingAfterHours { resumes, ..RoutingAfterHours::default() };
+        running.ownership.says(
+            &format!("routings/{contact}"),
+            "",
+            "10:00:00",
+            Event::RoutingAfterHours(after),
+        );
+    }
+    settle(&running).await;
+    let expected = [
+        (answered, State::Answered),
+        (gone, State::Missed),
+        (night, State::Missed),
+        (resumed, State::Ringing),
+    ];
+    for (name, state) in expected {
+        let call = reads::get(&running, employee("li"), &name).await.unwrap().into_inner();
+        assert_eq!(call.state(), state, "{name}");
+    }
 }

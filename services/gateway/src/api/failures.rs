@@ -195,6 +195,25 @@ impl From<Rejection> for Failure {
                 "The first administrator was made already; ask an administrator for access.",
                 "首位管理员已存在，请联系管理员授权。",
             ),
+            Rejection::RoutingNotFound(name) => Self::not_found("routing", name),
+            Rejection::SessionElsewhere(employee) => Self::new(
+                Code::FailedPrecondition,
+                "SESSION_ELSEWHERE",
+                "You are signed on at another desk; sign off there, or set `take_over` to sign on here instead.",
+                "您已在其他终端在席，请先退出，或设置 `take_over` 改在此处在席。",
+            )
+            .with("employee", employee),
+            Rejection::NoSuchReservation(routing) => Self::new(
+                Code::FailedPrecondition,
+                "NO_SUCH_RESERVATION",
+                format!("`{routing}` does not ring at your desk any more; there is nothing to decline."),
+                format!("`{routing}` 已不在您处振铃，无需拒接。"),
+            )
+            .with("routing", routing),
+            Rejection::RoutingIllegal { routing, phase, action } => {
+                Self::illegal_transition("routing", routing, phase, action)
+            }
+            Rejection::CandidatesTaken => Self::contention(),
             Rejection::Policy(rejection) => policy(&rejection),
             Rejection::Attendance(rejection) => attendance::failure(rejection),
         }

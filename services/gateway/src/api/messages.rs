@@ -174,6 +174,9 @@ pub(crate) fn employee(version: i64, state: RosterState) -> Option<Employee> {
         active: employee.active,
         etag: version.to_string(),
         position: employee.position,
+        skills: employee.skills,
+        vip_seat: employee.vip_seat,
+        duty: employee.duty,
     })
 }
 
@@ -186,6 +189,8 @@ pub(crate) fn line(version: i64, state: RosterState) -> Option<Line> {
         published: line.published,
         employee: line.employee,
         etag: version.to_string(),
+        skills: line.skills,
+        unstaffed_time: None,
     })
 }
 

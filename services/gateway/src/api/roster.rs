@@ -7,13 +7,13 @@ use shouwen_access::{
 use shouwen_proto::{
     access::v1::Role,
     ownership::v1::{
-        Employee, GetEmployeeRequest, ImportRosterRequest, ImportRosterResponse, ListBranchesRequest,
+        Employee, GetEmployeeRequest, ImportRosterRequest, ImportRosterResponse, Line, ListBranchesRequest,
         ListBranchesResponse, ListEmployeesRequest, ListEmployeesResponse, ListLinesRequest,
         ListLinesResponse, RejectedEntry, RosterEntry, roster_entry::Entry, roster_service_server,
     },
     r#type::v1::Position,
 };
-use shouwen_serving::{Call, refusal};
+use shouwen_serving::{Call, refusal, timestamps::to_proto};
 use tonic::{Request, Response, Status};
 
 use super::{cut, messages, page_size, parent};
@@ -28,6 +28,9 @@ use crate::{
 
 /// The most entries of one import.
 const ENTRIES: usize = 1000;
+
+/// The most skills of one employee or line.
+const SKILLS: usize = 32;
 
 /// Serves the roster.
 pub struct RosterServer {
@@ -212,7 +215,14 @@ impl roster_service_server::RosterService for RosterServer {
                 token: &message.page_token,
             })
             .await?;
-        let lines = rows.into_iter().filter_map(|row| messages::line(row.version, row.state.0)).collect();
+        let unstaffed = store::routing::unstaffed(self.ownership.engine.pool())
+            .await
+            .map_err(|error| refusal::database(&error))?;
+        let lines = rows.into_iter().filter_map(|row| messages::line(row.version, row.state.0)).map(|line| {
+            let unstaffed_time = unstaffed.get(&line.name).copied().map(to_proto);
+            Line { unstaffed_time, ..line }
+        });
+        let lines = lines.collect();
         Ok(Response::new(ListLinesResponse { lines, next_page_token }))
     }
 }
@@ -278,6 +288,9 @@ fn parse(entry: RosterEntry) -> Result<RosterState, Invalid> {
                 active: employee.active,
                 bootstrap: false,
                 position: employee.position,
+                skills: skills("employee.skills", employee.skills)?,
+                vip_seat: employee.vip_seat,
+                duty: employee.duty,
             }))
         }
         Some(Entry::Line(line)) => {
@@ -297,6 +310,7 @@ fn parse(entry: RosterEntry) -> Result<RosterState, Invalid> {
                 number: line.number,
                 published: line.published,
                 employee: line.employee,
+                skills: skills("line.skills", line.skills)?,
             }))
         }
         Some(Entry::ServiceAccount(account)) => {
@@ -316,6 +330,16 @@ fn parse(entry: RosterEntry) -> Result<RosterState, Invalid> {
             }))
         }
     }
+}
+
+/// Skills in order, each once.
+fn skills(field: &'static str, mut skills: Vec<String>) -> Result<Vec<String>, Invalid> {
+    if skills.len() > SKILLS || !skills.iter().all(|skill| super::is_skill(skill)) {
+        return Err((field, format!("must be at most {SKILLS}, each 1-40 of `a-z 0-9 -`")));
+    }
+    skills.sort_unstable();
+    skills.dedup();
+    Ok(skills)
 }
 
 fn present(field: &'static str, text: &str) -> Result<(), Invalid> {

@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use shouwen_engine::{AggregateId, Footprint, Key};
 use shouwen_policy::Propose;
 use shouwen_proto::{
-    events::v1::{CallOutcome, CloseKind, ComplaintEnd},
+    events::v1::{CallOutcome, CloseKind, ComplaintEnd, PresenceState},
     r#type::v1::{CallbackKind, Private},
 };
 
-use super::{absence::Naming, case::open_key, roster::RosterCommand};
+use super::{absence::Naming, case::open_key, presence, roster::RosterCommand, routing, staffing};
 
 /// A command. Employees are named `employees/{employee}`.
 #[derive(Clone, Debug)]
@@ -22,6 +22,73 @@ pub enum Command {
     FollowUp(FollowUp),
     Absence(AbsenceCommand),
     Reassign(Reassign),
+    Presence(PresenceCommand),
+    Routing(RoutingCommand),
+    Staffing(StaffingCommand),
+}
+
+/// Whether somebody is at the desk for a published line (K1).
+#[derive(Clone, Debug)]
+pub struct StaffingCommand {
+    pub line: String,
+    pub branch: String,
+    pub unstaffed: bool,
+}
+
+/// Whether employees can be given contacts.
+#[derive(Clone, Debug)]
+pub enum PresenceCommand {
+    /// An employee says so.
+    Set { employee: String, branch: String, hq: bool, state: PresenceState, session: String, take_over: bool },
+    /// A desk has been silent.
+    Lost { employee: String, session: String },
+}
+
+/// Who answers a contact. `contact` is `contacts/{contact}`.
+#[derive(Clone, Debug)]
+pub enum RoutingCommand {
+    Route(Box<Route>),
+    /// The reserved employee does not take it.
+    Decline {
+        contact: AggregateId,
+        by: String,
+    },
+    /// The client is gone.
+    Cancel {
+        contact: AggregateId,
+    },
+    /// The client will be called back.
+    Callback {
+        contact: AggregateId,
+    },
+    /// A reservation, a wait or the night is over.
+    Due {
+        contact: AggregateId,
+    },
+    /// Somebody seems to be free for a contact that waits.
+    Dispatch {
+        contact: AggregateId,
+    },
+}
+
+/// A contact to be routed.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub contact: AggregateId,
+    pub branch: String,
+    pub line: String,
+    /// A number of `shouwen.type.v1.Channel`.
+    pub channel: i32,
+    pub client: Option<String>,
+    pub topic: String,
+    pub skills: Vec<String>,
+    /// As the clients service last told (L8, L12).
+    pub vip: bool,
+    pub service_manager: Option<String>,
+    /// The client's open case as last read (O6).
+    pub case: Option<AggregateId>,
+    /// Waits where those who looked free are taken by now; otherwise that is refused, so that others are looked for.
+    pub settle: bool,
 }
 
 /// Proposals of policies (P1-P3).
@@ -263,6 +330,12 @@ pub struct Reach {
     pub cases: HashMap<String, CaseReach>,
     /// What was sought.
     pub found: HashMap<Sought, Vec<String>>,
+    /// Who answered each contact that exists.
+    pub employees_of_contacts: HashMap<String, String>,
+    /// Routings and presences that exist.
+    pub on_the_line: HashSet<String>,
+    /// What rings at the desks of those who answer.
+    pub ringing: HashMap<String, String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -285,6 +358,15 @@ impl Reach {
             chain.push(next);
         }
         chain
+    }
+
+    /// The routing of a contact and the presence of who answered or answers it, where they exist.
+    fn on_the_line(&self, contact: &AggregateId, employee: Option<&str>) -> Vec<AggregateId> {
+        let answered = self.employees_of_contacts.get(&contact.0).map(String::as_str);
+        let presences = [employee, answered].into_iter().flatten().map(presence::id);
+        let ringing = employee.and_then(|employee| self.ringing.get(employee));
+        let known = presences.chain([routing::id(contact)]).filter(|id| self.on_the_line.contains(&id.0));
+        known.chain(ringing.map(|routing| AggregateId(routing.clone()))).collect()
     }
 
     /// Locks for a case that may be followed to its survivor and may be reopened.
@@ -357,6 +439,14 @@ impl Command {
         }
     }
 
+    /// The employee whose presence changes with the contact.
+    pub fn answers(&self) -> Option<&str> {
+        match self {
+            Self::Contact(ContactCommand::Claim(claim)) => Some(&claim.employee),
+            _ => None,
+        }
+    }
+
     /// What the command may touch, by what an unlocked read found.
     pub fn footprint(&self, reach: &Reach) -> Footprint {
         let mut footprint = match self {
@@ -374,12 +464,19 @@ impl Command {
             Self::Reassign(command) => {
                 return self.finding(&command.reassignment, command.cases.iter().cloned(), reach);
             }
+            Self::Staffing(command) => {
+                let aggregates = vec![staffing::id(&command.line)];
+                return Footprint { aggregates, ..Footprint::default() };
+            }
+            // Known to `routing::plan` alone.
+            Self::Presence(_) | Self::Routing(_) => return Footprint::default(),
             Self::Case(_) | Self::FollowUp(_) | Self::Contact(_) => match (self.case(), self.contact()) {
                 (Some(case), _) => reach.footprint(&case.0),
                 (None, Some(contact)) => {
                     let case = reach.cases_of_contacts.get(&contact.0);
                     let mut footprint = case.map(|case| reach.footprint(case)).unwrap_or_default();
                     footprint.aggregates.push(contact.clone());
+                    footprint.aggregates.extend(reach.on_the_line(contact, self.answers()));
                     footprint
                 }
                 (None, None) => Footprint::default(),

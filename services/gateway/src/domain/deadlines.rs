@@ -7,8 +7,8 @@ use shouwen_proto::events::v1::{OfferExpired, OverrideEnded, ownership_event::Ev
 use super::{
     Mutants, Snapshot, absence,
     case::CaseState,
-    command::{AbsenceAction, AbsenceCommand, AbsenceStep, Command, FollowUp, Step},
-    escalation,
+    command::{AbsenceAction, AbsenceCommand, AbsenceStep, Command, FollowUp, RoutingCommand, Step},
+    escalation, routing,
 };
 
 const OFFER: &str = "offer";
@@ -89,6 +89,9 @@ pub fn command(deadline: &DueDeadline) -> Command {
         };
         let (absence, action) = (deadline.aggregate.clone(), AbsenceAction::Due(step));
         return Command::Absence(AbsenceCommand { absence, action });
+    }
+    if deadline.aggregate.collection() == "routings" {
+        return Command::Routing(RoutingCommand::Due { contact: routing::contact(&deadline.aggregate) });
     }
     Command::FollowUp(FollowUp::Due { case: deadline.aggregate.clone(), step: step(&deadline.step) })
 }

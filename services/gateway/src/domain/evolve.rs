@@ -14,7 +14,7 @@ use super::{
     LeftBehind, State, absence,
     case::{CaseState, Clock, Complaint, Deputy, Offer, Override, Phase, Promise},
     contact::{ContactState, Touch},
-    reassign, roster,
+    presence, reassign, roster, routing, staffing,
 };
 
 /// The name of an event on the ledger: its field in the oneof.
@@ -67,6 +67,19 @@ pub fn name(event: &Event) -> &'static str {
         Event::AbsenceDeputyChanged(_) => "absence_deputy_changed",
         Event::AbsenceApplied(_) => "absence_applied",
         Event::CasesReassigned(_) => "cases_reassigned",
+        Event::PresenceChanged(_) => "presence_changed",
+        Event::PresenceEngaged(_) => "presence_engaged",
+        Event::PresenceReleased(_) => "presence_released",
+        Event::ReservationCounted(_) => "reservation_counted",
+        Event::RoutingBegun(_) => "routing_begun",
+        Event::ReservationMade(_) => "reservation_made",
+        Event::ReservationEnded(_) => "reservation_ended",
+        Event::RoutingQueued(_) => "routing_queued",
+        Event::RoutingAfterHours(_) => "routing_after_hours",
+        Event::RoutingAnswered(_) => "routing_answered",
+        Event::RoutingEnded(_) => "routing_ended",
+        Event::LineUnstaffed(_) => "line_unstaffed",
+        Event::LineStaffed(_) => "line_staffed",
     }
 }
 
@@ -80,6 +93,28 @@ pub fn evolve(state: Option<State>, recorded: &Recorded<'_, Event>) -> State {
             _ => LeftBehind::default(),
         };
         return State::Roster(entry, read);
+    }
+    match recorded.aggregate.collection() {
+        "presences" => {
+            let before = match state {
+                Some(State::Presence(known)) => Some(*known),
+                _ => None,
+            };
+            return presence::after(before, event, recorded.time)
+                .map_or_else(|| unknown(recorded), |known| State::Presence(Box::new(known)));
+        }
+        "staffing" => {
+            return staffing::after(event, recorded.time).map_or_else(|| unknown(recorded), State::Staffing);
+        }
+        "routings" => {
+            let before = match state {
+                Some(State::Routing(known)) => Some(*known),
+                _ => None,
+            };
+            return routing::after(before, event, recorded.time)
+                .map_or_else(|| unknown(recorded), |known| State::Routing(Box::new(known)));
+        }
+        _ => {}
     }
     match (state, event) {
         (_, Event::PolicyProposed(proposed)) => State::Policy(Box::new(PolicyState::from(proposed))),
@@ -127,15 +162,7 @@ pub fn evolve(state: Option<State>, recorded: &Recorded<'_, Event>) -> State {
             State::Case(case)
         }
         (Some(other), _) => other,
-        // Unreachable for what `decide` produces: the first event of an aggregate creates it.
-        (None, _) => State::Roster(
-            roster::RosterState::Branch(roster::Branch {
-                name: recorded.aggregate.0.clone(),
-                display_name: String::new(),
-                complaints_phone: String::new(),
-            }),
-            LeftBehind::default(),
-        ),
+        (None, _) => unknown(recorded),
     }
 }
 
@@ -163,6 +190,16 @@ pub(super) fn opened(opened: &CaseOpened, at: DateTime<Utc>) -> CaseState {
         complaints: Vec::new(),
         deputies: Vec::new(),
     }
+}
+
+/// Unreachable for what `decide` produces: the first event of an aggregate creates it.
+fn unknown(recorded: &Recorded<'_, Event>) -> State {
+    let branch = roster::RosterState::Branch(roster::Branch {
+        name: recorded.aggregate.0.clone(),
+        display_name: String::new(),
+        complaints_phone: String::new(),
+    });
+    State::Roster(branch, LeftBehind::default())
 }
 
 fn contact_after(mut contact: ContactState, event: &Event) -> ContactState {

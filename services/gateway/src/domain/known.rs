@@ -17,6 +17,7 @@ use super::{
 pub const OBSERVED: &[&str] = &[
     "branch_saved",
     "employee_saved",
+    "line_saved",
     "service_account_saved",
     "policy_approved",
     "absence_planned",

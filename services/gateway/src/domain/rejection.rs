@@ -60,6 +60,19 @@ pub enum Rejection {
     /// The first administrator was made before.
     #[error("ROSTER_NOT_EMPTY")]
     RosterNotEmpty,
+    /// The employee is signed on at another desk.
+    #[error("SESSION_ELSEWHERE {0}")]
+    SessionElsewhere(String),
+    #[error("ROUTING_NOT_FOUND {0}")]
+    RoutingNotFound(String),
+    /// It does not ring at this employee's desk.
+    #[error("NO_SUCH_RESERVATION {0}")]
+    NoSuchReservation(String),
+    #[error("ILLEGAL_TRANSITION {routing}: {action} while {phase}")]
+    RoutingIllegal { routing: String, phase: &'static str, action: &'static str },
+    /// Who looked free is taken by now.
+    #[error("CANDIDATES_TAKEN")]
+    CandidatesTaken,
     #[error("POLICY_NOT_FOUND {0}")]
     PolicyNotFound(String),
     #[error("{}", .0.reason())]

@@ -36,6 +36,10 @@ pub struct Branch {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "marks that are independent of each other, as the roster has them"
+)]
 pub struct Employee {
     pub name: String,
     pub display_name: String,
@@ -51,6 +55,15 @@ pub struct Employee {
     /// A number of `shouwen.type.v1.Position` (L8).
     #[serde(default)]
     pub position: i32,
+    /// What they can answer, ascending.
+    #[serde(default)]
+    pub skills: Vec<String>,
+    /// Serves VIP and core clients before others (L12).
+    #[serde(default)]
+    pub vip_seat: bool,
+    /// Serves outside working hours too (K21).
+    #[serde(default)]
+    pub duty: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +73,9 @@ pub struct Line {
     pub number: String,
     pub published: bool,
     pub employee: String,
+    /// Skills that who answers needs, ascending.
+    #[serde(default)]
+    pub skills: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +94,11 @@ impl Employee {
     /// The roles as the contract knows them.
     pub fn role_set(&self) -> Roles {
         Roles::of_numbers(&self.roles).unwrap_or(Roles::NONE)
+    }
+
+    /// Whether the employee helps out in every branch.
+    pub fn is_hq(&self) -> bool {
+        self.role_set().contains(Role::Hq)
     }
 
     /// Whether the employee may work on cases.
@@ -135,6 +156,9 @@ fn saved(entry: RosterState) -> Event {
             active: employee.active,
             bootstrap: employee.bootstrap,
             position: employee.position,
+            skills: employee.skills,
+            vip_seat: employee.vip_seat,
+            duty: employee.duty,
         }),
         RosterState::Line(line) => Event::LineSaved(LineSaved {
             line: line.name,
@@ -142,6 +166,7 @@ fn saved(entry: RosterState) -> Event {
             number: line.number,
             published: line.published,
             employee: line.employee,
+            skills: line.skills,
         }),
         RosterState::ServiceAccount(account) => Event::ServiceAccountSaved(ServiceAccountSaved {
             service_account: account.name,
@@ -171,6 +196,9 @@ pub fn entry_of(event: &Event) -> Option<RosterState> {
             active: saved.active,
             bootstrap: saved.bootstrap,
             position: saved.position,
+            skills: saved.skills.clone(),
+            vip_seat: saved.vip_seat,
+            duty: saved.duty,
         })),
         Event::LineSaved(saved) => Some(RosterState::Line(Line {
             name: saved.line.clone(),
@@ -178,6 +206,7 @@ pub fn entry_of(event: &Event) -> Option<RosterState> {
             number: saved.number.clone(),
             published: saved.published,
             employee: saved.employee.clone(),
+            skills: saved.skills.clone(),
         })),
         Event::ServiceAccountSaved(saved) => Some(RosterState::ServiceAccount(ServiceAccount {
             name: saved.service_account.clone(),

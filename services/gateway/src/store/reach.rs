@@ -3,32 +3,60 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use shouwen_engine::AggregateId;
 use sqlx::{PgConnection, PgExecutor, types::Json};
 
 use crate::domain::{
     CaseState,
     command::{CaseReach, Reach},
+    presence, routing,
 };
 
-/// The cases of contacts, and of each case its client, topic and survivors.
+/// The cases of contacts, which routings and presences there are, and of each case its client, topic and survivors.
 pub(crate) async fn read(
     connection: &mut PgConnection,
     cases: &BTreeSet<String>,
     contacts: &BTreeSet<String>,
+    answering: &BTreeSet<String>,
 ) -> sqlx::Result<Reach> {
     let mut reach = Reach::default();
     let mut cases: Vec<String> = cases.iter().cloned().collect();
     if !contacts.is_empty() {
         let contacts: Vec<String> = contacts.iter().cloned().collect();
+        let routings: Vec<String> =
+            contacts.iter().map(|contact| routing::id(&AggregateId(contact.clone())).0).collect();
+        let presences: Vec<String> = answering.iter().map(|employee| presence::id(employee).0).collect();
+        let answering: Vec<String> = answering.iter().cloned().collect();
         let rows = sqlx::query!(
-            r#"select id, case_name as "case_name!" from contacts where id = any($1)"#,
-            &contacts
+            r#"with answered as (
+                   select id, case_name, state ->> 'employee' as employee from contacts where id = any($1)
+               )
+               select id as "id!", case_name, employee from answered
+               union all select id, null, null from routings where id = any($2)
+               union all select id, null, reserved from routings where reserved = any($4)
+               union all select id, null, null from presences
+                         where id = any($3) or id in (select 'presences/' || substr(employee, 11) from answered)"#,
+            &contacts,
+            &routings,
+            &presences,
+            &answering
         )
         .fetch_all(&mut *connection)
         .await?;
         for row in rows {
-            cases.push(row.case_name.clone());
-            reach.cases_of_contacts.insert(row.id, row.case_name);
+            match (row.case_name, row.employee) {
+                (Some(case), employee) => {
+                    cases.push(case.clone());
+                    reach.employees_of_contacts.insert(row.id.clone(), employee.unwrap_or_default());
+                    reach.cases_of_contacts.insert(row.id, case);
+                }
+                (None, Some(employee)) => {
+                    reach.ringing.insert(employee, row.id);
+                }
+                (None, None) => {
+                    reach.on_the_line.insert(row.id);
+                }
+            }
         }
     }
     if cases.is_empty() {

@@ -44,6 +44,9 @@ pub(crate) fn employee(name: &str, branch: &str, roles: &[Role]) -> Employee {
         active: true,
         bootstrap: false,
         position: 0,
+        skills: Vec::new(),
+        vip_seat: false,
+        duty: false,
     }
 }
 

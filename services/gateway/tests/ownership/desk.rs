@@ -84,8 +84,8 @@ pub(crate) fn employee(id: &str) -> String {
 /// A client's desk at the service.
 #[derive(Clone)]
 pub(crate) struct Desk {
-    routes: Routes,
-    caller: Caller,
+    pub(crate) routes: Routes,
+    pub(crate) caller: Caller,
 }
 
 impl Desk {
@@ -125,7 +125,7 @@ impl Desk {
     }
 
     /// A request of this employee; its digest is that of the message.
-    fn request<M: Message>(&self, message: M) -> Request<M> {
+    pub(crate) fn request<M: Message>(&self, message: M) -> Request<M> {
         let digest = body_digest(&message.encode_to_vec());
         let mut request = Request::new(message);
         request.extensions_mut().insert(Caller { body_digest: Some(digest), ..self.caller.clone() });
@@ -388,5 +388,8 @@ pub(crate) fn colleague(id: &str, branch: &str, roles: &[Role]) -> Employee {
         active: true,
         etag: String::new(),
         position: 0,
+        skills: Vec::new(),
+        vip_seat: false,
+        duty: false,
     }
 }

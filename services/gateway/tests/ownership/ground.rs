@@ -169,6 +169,14 @@ impl Ground {
         self.number(&format!("select count(*) from ledger where type = '{type}'")).await
     }
 
+    /// The clients service has told of a file: VIP or not, and who looks after the client.
+    pub(crate) async fn client_file(&self, client: &str, vip: bool, manager: &str) {
+        let mut connection = self.superuser().await;
+        let told = "insert into client_file (client, branch, vip, core, service_manager)
+                    values ($1, 'branches/b1', $2, false, $3)";
+        sqlx::query(told).bind(client).bind(vip).bind(manager).execute(&mut connection).await.unwrap();
+    }
+
     /// Time passes while no service is at work: an outage.
     pub(crate) async fn outage(&self, until: DateTime<Utc>) {
         let mut connection = self.superuser().await;

@@ -5,6 +5,7 @@ mod desk;
 mod directory;
 mod feeds;
 mod ground;
+mod telephone;
 
 mod absence;
 mod absent;
@@ -26,11 +27,15 @@ mod offering;
 
 mod overriding;
 mod policies;
+mod presence;
 mod promising;
 mod reading;
 mod recusing;
 mod refusing;
 mod roster;
 mod rounds;
+mod routing;
+mod routing_at_once;
+mod routing_lives;
 mod sequences;
 mod touching;

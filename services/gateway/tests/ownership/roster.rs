@@ -40,6 +40,8 @@ async fn k1_entries_are_taken_in_order_and_a_bad_one_loses_no_good_one() {
         published: true,
         employee: owner.to_owned(),
         etag: String::new(),
+        skills: Vec::new(),
+        unstaffed_time: None,
     };
     let account = |branches: &[&str]| {
         Entry::ServiceAccount(ServiceAccount {

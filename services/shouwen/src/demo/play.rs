@@ -315,6 +315,9 @@ fn roster(input: &Input) -> Vec<RosterEntry> {
             active: true,
             etag: String::new(),
             position: entry.position.into(),
+            skills: Vec::new(),
+            vip_seat: false,
+            duty: false,
         })
     });
     let lines = input.lines.iter().map(|entry| {
@@ -325,6 +328,8 @@ fn roster(input: &Input) -> Vec<RosterEntry> {
             published: entry.published,
             employee: employee(&entry.employee),
             etag: String::new(),
+            skills: Vec::new(),
+            unstaffed_time: None,
         })
     });
     let accounts = input.accounts.iter().map(|entry| {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Branch, Employee, RosterState, ServiceAccount};
+use super::{Branch, Employee, Line, RosterState, ServiceAccount};
 
 /// The whole roster at one moment. Cheap to extend: entries are shared.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,9 @@ pub struct Roster {
     employees: Arc<BTreeMap<String, Employee>>,
     external_ids: Arc<HashMap<String, String>>,
     service_accounts: Arc<BTreeMap<String, ServiceAccount>>,
+    lines: Arc<BTreeMap<String, Line>>,
+    /// How many employees have each skill.
+    skills: Arc<BTreeMap<String, usize>>,
 }
 
 impl Roster {
@@ -33,18 +36,33 @@ impl Roster {
                     Arc::make_mut(&mut roster.external_ids)
                         .insert(employee.external_id.clone(), employee.name.clone());
                 }
-                Arc::make_mut(&mut roster.employees).insert(employee.name.clone(), employee);
+                let skills = Arc::make_mut(&mut roster.skills);
+                for skill in &employee.skills {
+                    *skills.entry(skill.clone()).or_default() += 1;
+                }
+                let before = Arc::make_mut(&mut roster.employees).insert(employee.name.clone(), employee);
+                for skill in before.into_iter().flat_map(|before| before.skills) {
+                    if let Some(count) = skills.get_mut(&skill) {
+                        *count -= 1;
+                    }
+                }
             }
             RosterState::ServiceAccount(account) => {
                 Arc::make_mut(&mut roster.service_accounts).insert(account.name.clone(), account);
             }
-            RosterState::Line(_) => {}
+            RosterState::Line(line) => {
+                Arc::make_mut(&mut roster.lines).insert(line.name.clone(), line);
+            }
         }
         roster
     }
 
     pub fn branch(&self, name: &str) -> Option<&Branch> {
         self.branches.get(name)
+    }
+
+    pub fn branches(&self) -> impl Iterator<Item = &Branch> {
+        self.branches.values()
     }
 
     pub fn employee(&self, name: &str) -> Option<&Employee> {
@@ -54,6 +72,19 @@ impl Roster {
     pub fn employee_by_external_id(&self, external_id: &str) -> Option<&Employee> {
         let employee = self.employee(self.external_ids.get(external_id)?)?;
         (employee.external_id == external_id).then_some(employee)
+    }
+
+    pub fn line(&self, name: &str) -> Option<&Line> {
+        self.lines.get(name)
+    }
+
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.lines.values()
+    }
+
+    /// Whether anybody has a skill of this name.
+    pub fn knows_skill(&self, skill: &str) -> bool {
+        self.skills.get(skill).is_some_and(|count| *count > 0)
     }
 
     pub fn employees(&self) -> impl Iterator<Item = &Employee> {

@@ -1,0 +1,103 @@
+//! What events make of a routing.
+
+use chrono::{DateTime, Utc};
+use prost_types::Timestamp;
+use shouwen_proto::events::v1::{RoutingReason, ownership_event::Event};
+use shouwen_serving::timestamps::from_proto;
+
+use super::{
+    candidates::Considered,
+    state::{Past, Phase, RoutingState},
+};
+
+/// A routing after one of its events.
+pub(in crate::domain) fn after(
+    before: Option<RoutingState>,
+    event: &Event,
+    at: DateTime<Utc>,
+) -> Option<RoutingState> {
+    if let Event::RoutingBegun(begun) = event {
+        let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        return Some(RoutingState {
+            branch: begun.branch.clone(),
+            line: begun.line.clone(),
+            channel: begun.channel,
+            client: given(&begun.client),
+            topic: begun.topic.clone(),
+            skills: begun.skills.clone(),
+            vip: begun.vip,
+            case: given(&begun.case),
+            service_manager: given(&begun.service_manager),
+            begun: at,
+            phase: Phase::Queued { check: at },
+            considered: Vec::new(),
+            past: Vec::new(),
+            queued: None,
+            waited: None,
+            policy: String::new(),
+        });
+    }
+    let mut routing = before?;
+    match event {
+        Event::ReservationMade(made) => {
+            let since = time(made.reserve_time.as_ref(), at);
+            routing.waited = routing.queued.map(|queued| (since - queued).num_seconds()).or(routing.waited);
+            routing.queued = None;
+            routing.considered = made.considered.iter().map(Considered::from).collect();
+            routing.policy.clone_from(&made.policy_version);
+            routing.phase = Phase::Reserved {
+                employee: made.employee.clone(),
+                rank: made.rank,
+                since,
+                expires: time(made.expire_time.as_ref(), at),
+            };
+        }
+        Event::ReservationEnded(ended) => {
+            if let Phase::Reserved { employee, since, .. } = &routing.phase {
+                routing.past.push(Past {
+                    employee: employee.clone(),
+                    since: *since,
+                    at: time(ended.end_time.as_ref(), at),
+                    end: ended.end,
+                });
+            }
+            routing.phase = Phase::Queued { check: at };
+        }
+        Event::RoutingQueued(queued) => {
+            routing.queued.get_or_insert(at);
+            routing.considered = queued.considered.iter().map(Considered::from).collect();
+            routing.policy.clone_from(&queued.policy_version);
+            routing.phase = Phase::Queued { check: time(queued.check_time.as_ref(), at) };
+        }
+        Event::RoutingAfterHours(after) => {
+            routing.queued = None;
+            routing.considered = after.considered.iter().map(Considered::from).collect();
+            routing.policy.clone_from(&after.policy_version);
+            routing.phase = Phase::AfterHours {
+                next_working: time(after.next_working_time.as_ref(), at),
+                due: time(after.due_time.as_ref(), at),
+                resumes: after.resumes,
+            };
+        }
+        Event::RoutingAnswered(answered) => {
+            routing.phase = Phase::Answered {
+                employee: answered.employee.clone(),
+                for_colleague: answered.for_colleague,
+                at,
+            };
+        }
+        Event::RoutingEnded(ended) => {
+            routing.phase = if ended.reason == i32::from(RoutingReason::CallbackAsked) {
+                Phase::Callback { at }
+            } else {
+                Phase::Abandoned { at }
+            };
+        }
+        _ => {}
+    }
+    Some(routing)
+}
+
+fn time(value: Option<&Timestamp>, otherwise: DateTime<Utc>) -> DateTime<Utc> {
+    value.and_then(from_proto).unwrap_or(otherwise)
+}
