@@ -143,8 +143,12 @@ mod tests {
             duty: false,
         };
         let roster = Roster::of([RosterState::Employee(employee), RosterState::Line(line)]);
-        let snapshot =
-            Snapshot { roster: roster.into(), policies: PolicyBook::standard(), mutants: Mutants::default() };
+        let snapshot = Snapshot {
+            roster: roster.into(),
+            policies: PolicyBook::standard(),
+            absences: crate::domain::absence::Absences::default(),
+            mutants: Mutants::default(),
+        };
         changes(presences, &[], now.parse().unwrap(), &snapshot).len()
     }
 

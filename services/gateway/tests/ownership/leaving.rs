@@ -162,6 +162,9 @@ fn leaves(who: &str) -> Submission<Command> {
         active: false,
         bootstrap: false,
         position: 0,
+        skills: Vec::new(),
+        vip_seat: false,
+        duty: false,
     });
     Submission::new(Command::Roster(RosterCommand { entry }), shouwen_engine::Actor::default())
 }
