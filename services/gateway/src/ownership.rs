@@ -108,9 +108,12 @@ impl Ownership {
             .map_err(|error| refusal::database(&error))?;
         Ok(found.map(|found| {
             let mut view = view(&found.named, &found.id, &found.state, read_at);
-            // O7: over at its time, whether the sweeper has come by or not.
+            // O7, O9: over at its time, whether the sweeper has come by or not.
             let overriding = found.state.overriding.filter(|running| running.expires > found.now);
             view.overriding = overriding.map(|running| running.employee);
+            let deputies = found.state.deputies.into_iter();
+            let active = deputies.filter(|deputy| deputy.until.is_none_or(|until| until > found.now));
+            view.deputies = active.map(|deputy| deputy.employee).collect();
             view
         }))
     }

@@ -102,6 +102,7 @@ async fn o9_a_planned_absence_begins_and_ends_exactly_at_its_times() {
     assert_eq!(reason(li.withdraw(&case, &offer).await), "NO_SUCH_OFFER", "expired");
     li.offer(&case, "wang").await.unwrap();
     office.unswept(end).await;
+    assert_eq!(office.ownership.find(&case).await.unwrap().unwrap().deputies, [""; 0], "for the edge too");
     assert_eq!(reason(li.resolve(&case).await), "NOT_RESPONSIBLE");
     office.engine.sweep_once().await.unwrap();
     assert_eq!(deputies(&zhang.get(&case).await.unwrap()), []);
