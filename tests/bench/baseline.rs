@@ -59,8 +59,6 @@ pub(crate) struct Baseline {
     scripts: PathBuf,
     server: PgConnectOptions,
     password: String,
-    /// `server_version` of the cluster.
-    pub(crate) postgres: String,
 }
 
 /// What pgbench came to.
@@ -95,7 +93,6 @@ impl Baseline {
         if durable != "on on on" {
             return Err("the cluster is not durable (fsync, synchronous_commit, full_page_writes)".into());
         }
-        let postgres = sqlx::query_scalar("show server_version").fetch_one(&mut connection).await?;
         connection.execute("create database bench").await?;
         connection.execute("alter database bench set search_path = ownership").await?;
         connection.close().await?;
@@ -111,7 +108,7 @@ impl Baseline {
             std::fs::write(scripts.join(script.file()), script.text()?)?;
         }
         let password = stack.admin_url.split(['@', ':']).nth(2).unwrap_or_default().to_owned();
-        Ok(Self { program, scripts, server, password, postgres })
+        Ok(Self { program, scripts, server, password })
     }
 
     /// Runs a script with so many clients for a time, with prepared statements.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde::Serialize;
+use shouwen_runtime::postgres_cluster::Binaries;
 
 use crate::{Failure, statistics::quantile};
 
@@ -21,6 +22,8 @@ pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) memory_mib: u64,
     pub(crate) kernel: String,
+    /// Major version of the server.
+    pub(crate) postgres: u32,
     pub(crate) file_system: String,
     /// Median time of writing 8 KiB and `fdatasync` where the databases lie.
     pub(crate) fdatasync_micros: f64,
@@ -34,7 +37,7 @@ pub(crate) struct Machine {
 }
 
 /// Looks at the machine; refuses one on which durability costs nothing.
-pub(crate) fn describe() -> Result<Machine, Failure> {
+pub(crate) async fn describe() -> Result<Machine, Failure> {
     let dir = std::env::temp_dir();
     let file_system = said("stat", &["--file-system", "--format=%T", &dir.display().to_string()]);
     if ["tmpfs", "ramfs"].contains(&file_system.as_str()) {
@@ -53,6 +56,7 @@ pub(crate) fn describe() -> Result<Machine, Failure> {
         processor: field(Path::new("/proc/cpuinfo"), "model name").unwrap_or_default(),
         memory_mib: memory / 1024,
         kernel: said("uname", &["-sr"]),
+        postgres: Binaries::find(None).await?.major,
         file_system,
         fdatasync_micros: fdatasync(&dir)?,
         load_before: load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default(),

@@ -1,7 +1,7 @@
-//! `make bench`: durable claims through the public API beside hand-written SQL in pgbench, on the same cluster in the same run.
+//! `make bench`: the product beside what one would otherwise use, on the same machine in the same run, in ratios (design: "Speed"), and whether each
+//! target holds. `make bench-growth`: what operations touch as cases become many.
 //!
-//! It measures the built binary from outside, side by side and in ratios (design: "Speed"), and says of each target whether it holds. It deliberately
-//! does not profile, and it measures no variant of the product that a user would not run.
+//! It measures the built binary from outside. It deliberately does not profile, and it measures no variant of the product that a user would not run.
 //!
 //! Exit codes: 0 every target holds; 1 one fails; 2 none fails, but one is inconclusive; 3 it could not be measured.
 
@@ -12,56 +12,90 @@
     reason = "counts and indexes far below the limits of f64"
 )]
 
+mod alone;
+mod awake;
 mod baseline;
+mod claims;
 mod client;
-mod latency;
+mod deployment;
+mod footprint;
+mod forward;
+mod growth;
+mod load;
 mod machine;
-mod measure;
+mod plan;
 mod processor;
 mod report;
 mod stack;
 mod statistics;
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use clap::Parser;
+use clap::{Parser, Subcommand, ValueEnum};
+use shouwen_proto::access::v1::Role;
 
-use crate::{baseline::Baseline, client::Clients, measure::Plan, report::Report, stack::Stack};
+use crate::{
+    baseline::Baseline,
+    client::Clients,
+    plan::{BASELINE_CLIENTS, CLIENTS, Plan},
+    report::{Line, Report},
+    stack::Stack,
+};
 
 /// Whatever stops a measurement; its text says what to do.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Durable claims per second, one claim's time and a forwarded read, beside pgbench on the same cluster. FAST=1 makes 3 short rounds.
+/// The product beside nginx, haproxy and pgbench. FAST=1 makes 3 short rounds.
 #[derive(Debug, Parser)]
-#[command(name = "claims", after_help = "TMPDIR chooses where the databases lie; it must be a real disk.")]
+#[command(name = "speed", after_help = "TMPDIR chooses where the databases lie; it must be a real disk.")]
 struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Measure this only; may be given several times.
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
     /// Interleaved rounds. 7 unless FAST=1.
     #[arg(long)]
     rounds: Option<usize>,
-    /// Seconds of one slice of a round, of which a round of claims has eight. 4 unless FAST=1.
+    /// Seconds of one slice of a round. 4 unless FAST=1.
     #[arg(long)]
     seconds: Option<u64>,
     /// What cargo passes to every benchmark.
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, global = true)]
     bench: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What operations touch in the database, at growing numbers of cases.
+    Growth(growth::Options),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Durable claims per second.
+    Claims,
+    /// One claim at a time.
+    Alone,
+    /// A forwarded read.
+    Forward,
+    /// Memory when idle, and the time of a start.
+    Footprint,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let fast = std::env::var("FAST").is_ok_and(|value| value == "1");
-    let plan = Plan {
-        rounds: options.rounds.unwrap_or(if fast { 3 } else { 7 }).max(1),
-        slice: Duration::from_secs(options.seconds.unwrap_or(if fast { 1 } else { 4 }).max(1)),
-        warm_up: Duration::from_secs(if fast { 1 } else { 5 }),
-    };
     // One thread makes the load: with as few cores as this is meant for, a second one would only take from the servers.
     let measured = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::from)
-        .and_then(|runtime| runtime.block_on(run(plan)));
+        .and_then(|runtime| runtime.block_on(run(options)));
     match measured {
-        Ok(report) => report.exit_code(),
+        Ok(code) => code,
         Err(error) => {
             eprintln!("bench: {error}");
             ExitCode::from(3)
@@ -69,24 +103,64 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(plan: Plan) -> Result<Report, Failure> {
-    let machine = machine::describe()?;
-    machine.warn();
-    let stack = Stack::start().await?;
-    let measured = async {
-        let clients = Clients::prepare(&stack).await?;
-        let baseline = Baseline::prepare(&stack).await?;
-        measure::all(&plan, &stack, &clients, &baseline).await
+async fn run(options: Options) -> Result<ExitCode, Failure> {
+    let machine = machine::describe().await?;
+    if let Some(Command::Growth(options)) = options.command {
+        return growth::run(machine, &options).await;
     }
-    .await;
-    let measured = match measured {
-        Ok(measured) => measured,
-        Err(error) => return Err(format!("{error}\nThe server's last words:\n{}", stack.last_words()).into()),
-    };
-    stack.stop().await?;
-    let report = Report::new(machine, &plan, &measured);
+    machine.warn();
+    let fast = std::env::var("FAST").is_ok_and(|value| value == "1");
+    let plan = Plan::new(fast, options.rounds, options.seconds);
+    let wanted = |part| options.only.is_empty() || options.only.contains(&part);
+    let mut lines = Vec::new();
+    if wanted(Part::Claims) || wanted(Part::Alone) {
+        let stack = Stack::start().await?;
+        match written(&plan, &stack, &wanted).await {
+            Ok(measured) => lines.extend(measured),
+            Err(error) => {
+                return Err(format!("{error}\nThe server's last words:\n{}", stack.last_words()).into());
+            }
+        }
+        stack.stop().await?;
+    }
+    if wanted(Part::Forward) || wanted(Part::Footprint) {
+        let stack = Stack::start().await?;
+        let prepared = forward::Prepared::make(&stack).await?;
+        let mut dir = stack.stop().await?;
+        if wanted(Part::Footprint) {
+            let (measured, given_back) = footprint::measure(&plan, dir).await?;
+            lines.extend(measured);
+            dir = given_back;
+        }
+        if wanted(Part::Forward) {
+            lines.extend(forward::measure(&plan, dir, prepared).await?);
+        }
+    }
+    let report = Report::new(machine, &plan, lines);
     println!("{report}");
-    let file = report.write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench"))?;
-    println!("\nAll figures: {}", file.display());
-    Ok(report)
+    println!("\nAll figures: {}", report.write(&figures())?.display());
+    Ok(report.exit_code())
+}
+
+/// What is written through the API, beside pgbench.
+async fn written(plan: &Plan, stack: &Stack, wanted: &impl Fn(Part) -> bool) -> Result<Vec<Line>, Failure> {
+    let clients = Clients::prepare(stack, Role::Staff).await?;
+    let baseline = Baseline::prepare(stack).await?;
+    eprintln!("bench: warming up");
+    clients.claim(CLIENTS, plan.warm_up).await?;
+    baseline.run(baseline::Script::OneStatement, BASELINE_CLIENTS, plan.warm_up, false).await?;
+    clients.settle().await?;
+    let mut lines = Vec::new();
+    if wanted(Part::Claims) {
+        lines.extend(claims::measure(plan, stack, &clients, &baseline).await?);
+    }
+    if wanted(Part::Alone) {
+        lines.extend(alone::measure(plan, &clients, &baseline).await?);
+    }
+    Ok(lines)
+}
+
+/// Where the files with all figures go.
+fn figures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench")
 }

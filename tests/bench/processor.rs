@@ -1,4 +1,4 @@
-//! Processor time of processes, read from `/proc`.
+//! Processor time and memory of processes, read from `/proc`.
 
 use std::fs;
 
@@ -27,6 +27,14 @@ pub(crate) fn of_family(pid: u32) -> Result<f64, Failure> {
         }
     }
     Ok(ticks / TICKS)
+}
+
+/// Proportional set size of a process in MiB: what it has for itself, and its share of what it has with others.
+pub(crate) fn memory(pid: u32) -> Result<f64, Failure> {
+    let file = format!("/proc/{pid}/smaps_rollup");
+    let text = fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("smaps_rollup has no Pss")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
 }
 
 struct Stat {

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     process::Stdio,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::TimeDelta;
@@ -25,8 +25,8 @@ use crate::Failure;
 /// How long it may take to make a cluster and start, and to stop.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Issuer and audience of the tokens of `up`.
-const ISSUER: &str = "shouwen-up";
-const AUDIENCE: &str = "shouwen";
+pub(crate) const ISSUER: &str = "shouwen-up";
+pub(crate) const AUDIENCE: &str = "shouwen";
 
 /// A running `up`. Dropped, it takes its processes with it.
 pub(crate) struct Stack {
@@ -37,6 +37,8 @@ pub(crate) struct Stack {
     child: Child,
     pid: u32,
     issuer: Issuer,
+    /// From the start of the process until it said that it was ready.
+    pub(crate) ready_after: Duration,
     dir: TempDir,
 }
 
@@ -48,12 +50,19 @@ struct State {
 }
 
 impl Stack {
+    /// On a new data directory.
     pub(crate) async fn start() -> Result<Self, Failure> {
         let dir = tempfile::Builder::new().prefix("shouwen-bench-").tempdir()?;
         // Run by root, Postgres runs as another account, which has to pass.
         fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-        let data = dir.path().join("data");
         eprintln!("bench: starting `shouwen up` in {}", dir.path().display());
+        Self::start_in(dir).await
+    }
+
+    /// On the directory of one that was stopped.
+    pub(crate) async fn start_in(dir: TempDir) -> Result<Self, Failure> {
+        let data = dir.path().join("data");
+        let begun = Instant::now();
         let mut child = Command::new(env!("CARGO_BIN_EXE_shouwen"))
             .arg("up")
             .arg("--data-dir")
@@ -79,11 +88,12 @@ impl Stack {
             let said = fs::read_to_string(dir.path().join("stderr")).unwrap_or_default();
             return Err(format!("`shouwen up` did not start; it said:\n{said}").into());
         }
+        let ready_after = begun.elapsed();
         // Whatever else it prints must find a reader.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let state: State = toml::from_str(&fs::read_to_string(data.join("up.toml"))?)?;
         let issuer = Issuer::open(&data.join("keys/issuer.pem"))?;
-        Ok(Self { address: state.address, admin_url: state.admin_url, child, pid, issuer, dir })
+        Ok(Self { address: state.address, admin_url: state.admin_url, child, pid, issuer, ready_after, dir })
     }
 
     /// A token for a subject such as `employees/x`.
@@ -122,10 +132,10 @@ impl Stack {
         lines[lines.len().saturating_sub(15)..].join("\n")
     }
 
-    /// Stops it as an operator would, and removes its data.
-    pub(crate) async fn stop(mut self) -> Result<(), Failure> {
+    /// Stops it as an operator would. The directory with its data goes when it is dropped.
+    pub(crate) async fn stop(mut self) -> Result<TempDir, Failure> {
         Command::new("kill").arg("-TERM").arg(self.pid.to_string()).status().await?;
         timeout(PATIENCE, self.child.wait()).await??;
-        Ok(())
+        Ok(self.dir)
     }
 }

@@ -1,5 +1,7 @@
 //! Medians, and how sure one may be of them.
 
+use std::process::ExitCode;
+
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use serde::Serialize;
 
@@ -70,6 +72,25 @@ pub(crate) enum Verdict {
     Fails,
     /// The interval contains the target.
     Inconclusive,
+}
+
+impl Verdict {
+    /// Of several targets: one that fails decides, then one that is inconclusive.
+    pub(crate) fn of_all(verdicts: impl IntoIterator<Item = Self>) -> Self {
+        verdicts.into_iter().fold(Self::Holds, |all, one| match (all, one) {
+            (Self::Fails, _) | (_, Self::Fails) => Self::Fails,
+            (Self::Inconclusive, _) | (_, Self::Inconclusive) => Self::Inconclusive,
+            (Self::Holds, Self::Holds) => Self::Holds,
+        })
+    }
+
+    pub(crate) fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Holds => ExitCode::SUCCESS,
+            Self::Fails => ExitCode::from(1),
+            Self::Inconclusive => ExitCode::from(2),
+        }
+    }
 }
 
 impl Target {

@@ -1,79 +1,55 @@
-//! The rounds. Each side comes once in each half of a round, the second half in reverse order (ABBA), so that a drift of the machine hits all sides
-//! alike; before each slice dirty pages are written out and the followers have caught up.
-
-use std::time::Duration;
+//! Durable claims per second through the public API, beside pgbench. Each side comes once in each half of a round, the second half in reverse order
+//! (ABBA), so that a drift of the machine hits all sides alike; before each slice dirty pages are written out and the followers have caught up.
 
 use tokio::time::sleep;
 
 use crate::{
     Failure,
     baseline::{Baseline, Script, Transactions},
-    client::{Clients, Load, Work},
-    latency::{self, LatencyRound},
+    client::Clients,
+    load::Load,
+    plan::{BASELINE_CLIENTS, CLIENTS, IDLE, Plan},
     processor,
+    report::Line,
     stack::Stack,
-    statistics,
+    statistics::{self, Estimate, Target},
 };
 
-/// Closed-loop clients of the product, and of pgbench.
-pub(crate) const CLIENTS: usize = 64;
-pub(crate) const BASELINE_CLIENTS: usize = 32;
-/// How long the idle processor time is watched.
-const IDLE: Duration = Duration::from_secs(3);
-
-/// How much is measured.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
-    pub(crate) rounds: usize,
-    pub(crate) slice: Duration,
-    pub(crate) warm_up: Duration,
-}
-
-/// Everything that was measured.
-pub(crate) struct Measured {
-    pub(crate) postgres: String,
-    pub(crate) claims: Vec<ClaimRound>,
-    pub(crate) single: Vec<LatencyRound>,
-    pub(crate) reads: Vec<Slice>,
-    /// Processor seconds per second of `up` and of Postgres when nobody calls.
-    pub(crate) idle: Idle,
-}
-
 /// A round of claims.
-pub(crate) struct ClaimRound {
-    pub(crate) first: Slice,
-    pub(crate) last: Slice,
-    pub(crate) five_round_trips: Hand,
-    pub(crate) one_statement: Hand,
-    pub(crate) without_head: Hand,
+struct Round {
+    first: Slice,
+    last: Slice,
+    five_round_trips: Hand,
+    one_statement: Hand,
+    without_head: Hand,
 }
 
 /// A slice of load on the product.
-pub(crate) struct Slice {
-    pub(crate) per_second: f64,
+struct Slice {
+    per_second: f64,
     /// Microseconds.
-    pub(crate) p50: f64,
-    pub(crate) p99: f64,
+    p50: f64,
+    p99: f64,
     /// Processor microseconds of `up` per call, idle time subtracted.
-    pub(crate) processor: f64,
+    processor: f64,
     /// The same of Postgres.
-    pub(crate) postgres: f64,
+    postgres: f64,
     /// Seconds until all followers had caught up.
-    pub(crate) settling: f64,
+    settling: f64,
 }
 
 /// Both slices of a hand-written script in a round.
-pub(crate) struct Hand {
-    pub(crate) per_second: f64,
+struct Hand {
+    per_second: f64,
     /// Processor microseconds of Postgres per transaction, idle time subtracted.
-    pub(crate) postgres: f64,
+    postgres: f64,
 }
 
-/// Processor seconds per second.
+/// Processor seconds per second of `up` and of Postgres when nobody calls.
 #[derive(Clone, Copy)]
-pub(crate) struct Idle {
-    pub(crate) product: f64,
-    pub(crate) postgres: f64,
+struct Idle {
+    product: f64,
+    postgres: f64,
 }
 
 /// What measures.
@@ -86,27 +62,20 @@ struct Bench<'a> {
     idle: Idle,
 }
 
-pub(crate) async fn all(
+pub(crate) async fn measure(
     plan: &Plan,
     stack: &Stack,
     clients: &Clients,
     baseline: &Baseline,
-) -> Result<Measured, Failure> {
-    let postgres = stack.postgres_pid()?;
-    eprintln!("bench: warming up");
-    clients.load(Work::Claim, CLIENTS, plan.warm_up).await?;
-    clients.load(Work::Read, CLIENTS, plan.warm_up).await?;
-    baseline.run(Script::OneStatement, BASELINE_CLIENTS, plan.warm_up, false).await?;
-    clients.settle().await?;
-    let mut bench =
-        Bench { plan, stack, clients, baseline, postgres, idle: Idle { product: 0.0, postgres: 0.0 } };
+) -> Result<Vec<Line>, Failure> {
+    let idle = Idle { product: 0.0, postgres: 0.0 };
+    let mut bench = Bench { plan, stack, clients, baseline, postgres: stack.postgres_pid()?, idle };
     bench.idle = bench.watch_idle().await?;
-
-    let mut claims = Vec::with_capacity(plan.rounds);
-    for round in 1..=plan.rounds {
-        let done = bench.claim_round().await?;
+    let mut rounds = Vec::with_capacity(plan.rounds);
+    for number in 1..=plan.rounds {
+        let done = bench.round().await?;
         eprintln!(
-            "bench: claims, round {round} of {}: {:.0} and {:.0} a second; by hand {:.0} (a), {:.0} (b), {:.0} (without the head)",
+            "bench: claims, round {number} of {}: {:.0} and {:.0} a second; by hand {:.0} (a), {:.0} (b), {:.0} (without the head)",
             plan.rounds,
             done.first.per_second,
             done.last.per_second,
@@ -114,19 +83,9 @@ pub(crate) async fn all(
             done.one_statement.per_second,
             done.without_head.per_second
         );
-        claims.push(done);
+        rounds.push(done);
     }
-    let single = latency::rounds(plan, clients, baseline).await?;
-    let mut reads = Vec::with_capacity(plan.rounds);
-    for round in 1..=plan.rounds {
-        let done = bench.slice(Work::Read).await?;
-        eprintln!(
-            "bench: reads, round {round} of {}: {:.0} a second, p50 {:.0} µs, p99 {:.0} µs",
-            plan.rounds, done.per_second, done.p50, done.p99
-        );
-        reads.push(done);
-    }
-    Ok(Measured { postgres: baseline.postgres.clone(), claims, single, reads, idle: bench.idle })
+    Ok(lines(&rounds))
 }
 
 impl Bench<'_> {
@@ -141,9 +100,9 @@ impl Bench<'_> {
         })
     }
 
-    async fn claim_round(&self) -> Result<ClaimRound, Failure> {
+    async fn round(&self) -> Result<Round, Failure> {
         let order = [Script::FiveRoundTrips, Script::OneStatement, Script::WithoutHead];
-        let first = self.slice(Work::Claim).await?;
+        let first = self.slice().await?;
         let mut there = Vec::with_capacity(order.len());
         for script in order {
             there.push(self.by_hand(script).await?);
@@ -152,27 +111,21 @@ impl Bench<'_> {
         for script in order.into_iter().rev() {
             back.push(self.by_hand(script).await?);
         }
-        let last = self.slice(Work::Claim).await?;
+        let last = self.slice().await?;
         back.reverse();
         let mut both = there.into_iter().zip(back).map(|(there, back)| Hand {
             per_second: f64::midpoint(there.per_second, back.per_second),
             postgres: f64::midpoint(there.postgres, back.postgres),
         });
         let mut next = || both.next().ok_or("a script was not run");
-        Ok(ClaimRound {
-            first,
-            last,
-            five_round_trips: next()?,
-            one_statement: next()?,
-            without_head: next()?,
-        })
+        Ok(Round { first, last, five_round_trips: next()?, one_statement: next()?, without_head: next()? })
     }
 
     /// A slice of load on the product. Its followers' work counts as its processor time, but not into its time.
-    async fn slice(&self, work: Work) -> Result<Slice, Failure> {
+    async fn slice(&self) -> Result<Slice, Failure> {
         self.baseline.checkpoint().await?;
         let before = (processor::of_process(self.stack.pid())?, processor::of_family(self.postgres)?);
-        let load: Load = self.clients.load(work, CLIENTS, self.plan.slice).await?;
+        let load: Load = self.clients.claim(CLIENTS, self.plan.slice).await?;
         let settling = self.clients.settle().await?.as_secs_f64();
         let after = (processor::of_process(self.stack.pid())?, processor::of_family(self.postgres)?);
         let seconds = load.seconds + settling;
@@ -199,14 +152,57 @@ impl Bench<'_> {
     }
 }
 
-impl ClaimRound {
+impl Round {
     /// Claims a second, both slices.
-    pub(crate) fn per_second(&self) -> f64 {
+    fn per_second(&self) -> f64 {
         f64::midpoint(self.first.per_second, self.last.per_second)
     }
 
     /// Of both slices.
-    pub(crate) fn mean(&self, value: impl Fn(&Slice) -> f64) -> f64 {
+    fn mean(&self, value: impl Fn(&Slice) -> f64) -> f64 {
         f64::midpoint(value(&self.first), value(&self.last))
     }
+}
+
+fn lines(rounds: &[Round]) -> Vec<Line> {
+    let of = |value: &dyn Fn(&Round) -> f64| Estimate::of(rounds.iter().map(value).collect());
+    vec![
+        Line::judged(
+            "claims / (a) five round trips",
+            "×",
+            of(&|round| round.per_second() / round.five_round_trips.per_second),
+            Target::AtLeast(2.0),
+        ),
+        Line::judged(
+            "claims / (b) one statement",
+            "×",
+            of(&|round| round.per_second() / round.one_statement.per_second),
+            Target::AtLeast(1.0),
+        ),
+        Line::plain(
+            "claims / (b) without the head",
+            "×",
+            of(&|round| round.per_second() / round.without_head.per_second),
+        ),
+        Line::plain(
+            "A/A: first / last slice of claims",
+            "×",
+            of(&|round| round.first.per_second / round.last.per_second),
+        ),
+        Line::plain("claims, 64 clients", "1/s", of(&Round::per_second)),
+        Line::plain("by hand (a), 32 clients", "1/s", of(&|round| round.five_round_trips.per_second)),
+        Line::plain("by hand (b), 32 clients", "1/s", of(&|round| round.one_statement.per_second)),
+        Line::plain("by hand (b) without the head", "1/s", of(&|round| round.without_head.per_second)),
+        Line::plain("claim p50, 64 clients", "ms", of(&|round| round.mean(|slice| slice.p50) / 1e3)),
+        Line::plain("claim p99, 64 clients", "ms", of(&|round| round.mean(|slice| slice.p99) / 1e3)),
+        Line::plain("CPU per claim, up", "µs", of(&|round| round.mean(|slice| slice.processor))),
+        Line::plain("CPU per claim, Postgres", "µs", of(&|round| round.mean(|slice| slice.postgres))),
+        Line::plain("CPU by hand (a), Postgres", "µs", of(&|round| round.five_round_trips.postgres)),
+        Line::plain("CPU by hand (b), Postgres", "µs", of(&|round| round.one_statement.postgres)),
+        Line::plain(
+            "followers caught up after a slice in",
+            "s",
+            of(&|round| round.mean(|slice| slice.settling)),
+        ),
+    ]
 }
