@@ -32,6 +32,8 @@ pub(crate) const BRANCHES: usize = 4;
 const CONNECTIONS: usize = 4;
 /// All services of the suite.
 const SERVICES: [&str; 5] = ["ownership", "calls", "callbacks", "clients", "complaints"];
+/// Entries of the roster that even a slow machine takes within a call's time.
+const ENTRIES_AT_ONCE: usize = 50;
 const ADMINISTRATOR: &str = "employees/admin";
 /// How long followers may take to catch up.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -86,12 +88,16 @@ impl Clients {
                 ..Employee::default()
             })
         });
-        let entries = branches.chain(employees).map(|entry| RosterEntry { entry: Some(entry) }).collect();
-        let message = ImportRosterRequest { entries, request_id: ids::new_v4().to_string() };
-        let mut roster = RosterServiceClient::new(self.channels[0].clone());
-        let imported = roster.import_roster(with(&self.administrator, message)).await?.into_inner();
-        if let Some(rejected) = imported.rejected.first() {
-            return Err(format!("the roster was not taken: {}", rejected.description).into());
+        let entries: Vec<RosterEntry> =
+            branches.chain(employees).map(|entry| RosterEntry { entry: Some(entry) }).collect();
+        let mut roster = RosterServiceClient::new(self.channel());
+        for some in entries.chunks(ENTRIES_AT_ONCE) {
+            let message =
+                ImportRosterRequest { entries: some.to_vec(), request_id: ids::new_v4().to_string() };
+            let imported = roster.import_roster(with(&self.administrator, message)).await?.into_inner();
+            if let Some(rejected) = imported.rejected.first() {
+                return Err(format!("the roster was not taken: {}", rejected.description).into());
+            }
         }
         Ok(())
     }

@@ -101,7 +101,7 @@ impl fmt::Display for Report {
             self.rounds,
             self.slice_seconds,
         )?;
-        writeln!(f, "{:<44} {:>10} {:>22}       {:<8} verdict", "figure", "median", "interval", "target")?;
+        writeln!(f, "{:<46} {:>10} {:>22}       {:<8} verdict", "figure", "median", "interval", "target")?;
         for line in &self.lines {
             let Estimate { median, low, high, .. } = &line.estimate;
             let target = match line.target {
@@ -116,7 +116,7 @@ impl fmt::Display for Report {
                 Verdict::Inconclusive => "inconclusive",
             });
             let row = format!(
-                "{:<44} {:>10} {interval:>22} {:<5} {target:<8} {verdict}",
+                "{:<46} {:>10} {interval:>22} {:<5} {target:<8} {verdict}",
                 line.name,
                 figure(*median),
                 line.unit
