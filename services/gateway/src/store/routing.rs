@@ -114,13 +114,13 @@ async fn staffing(
 }
 
 const UNSTAFFED: Gauge = Gauge {
-    name: "shouwen.ownership.lines.unstaffed",
+    name: "shouwen.lines.unstaffed",
     unit: "{line}",
     description: "Published lines with nobody at the desk in working hours",
 };
 
 const WAITING: Gauge = Gauge {
-    name: "shouwen.ownership.routings.waiting",
+    name: "shouwen.routings.waiting",
     unit: "{contact}",
     description: "Contacts that wait until somebody is free",
 };

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use shouwen_proto::{
     events::v1::{CallOutcome, PresenceCause, PresenceState as Wanted},
-    ownership::v1::{Line, ListLinesRequest, roster_entry::Entry},
+    ownership::v1::{Line, ListLinesRequest, RosterEntry, roster_entry::Entry},
     routing::v1::SetPresenceRequest,
 };
 
@@ -122,6 +122,18 @@ async fn k2_who_answers_a_call_is_busy_until_it_ends() {
     assert_eq!(office.rings_at("c-2").await, employee("zhang"), "free again, and the next rings");
 }
 
+/// A published line of b1.
+pub(crate) fn published_line() -> RosterEntry {
+    let line = Line {
+        name: "lines/1".to_owned(),
+        branch: "branches/b1".to_owned(),
+        number: "021-1".to_owned(),
+        published: true,
+        ..Line::default()
+    };
+    Entry::Line(line).into_entry()
+}
+
 /// Since when the published line of b1 has had nobody.
 async fn unstaffed(office: &Office) -> Option<chrono::DateTime<chrono::Utc>> {
     let request = ListLinesRequest { parent: "branches/b1".to_owned(), ..ListLinesRequest::default() };
@@ -133,14 +145,7 @@ async fn unstaffed(office: &Office) -> Option<chrono::DateTime<chrono::Utc>> {
 #[tokio::test]
 async fn k1_the_last_one_to_leave_in_working_hours_raises_the_alarm_once_until_somebody_is_back() {
     let (ground, office) = Ground::at(local(2025, 9, 9, 8, 0)).await;
-    let line = Line {
-        name: "lines/1".to_owned(),
-        branch: "branches/b1".to_owned(),
-        number: "021-1".to_owned(),
-        published: true,
-        ..Line::default()
-    };
-    office.admin().import(vec![Entry::Line(line).into_entry()]).await.unwrap();
+    office.admin().import(vec![published_line()]).await.unwrap();
     office.until(local(2025, 9, 9, 9, 0)).await;
     assert_eq!(unstaffed(&office).await, None, "nobody has ever signed on: not watched");
 
