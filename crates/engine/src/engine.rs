@@ -214,7 +214,7 @@ impl<D: Domain> Engine<D> {
     }
 
     /// Tells of every position written by this process, and of others when a feed has noticed them.
-    pub(crate) fn head_watch(&self) -> watch::Receiver<i64> {
+    pub fn head_watch(&self) -> watch::Receiver<i64> {
         self.0.head.subscribe()
     }
 

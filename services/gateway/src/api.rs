@@ -2,6 +2,7 @@
 
 pub mod absences;
 pub mod cases;
+pub mod desk;
 pub mod failures;
 pub mod feed;
 pub mod filter;

@@ -10,6 +10,7 @@ pub mod command;
 mod complaints;
 pub mod contact;
 pub mod deadlines;
+pub mod desk;
 mod draft;
 mod escalation;
 pub mod evolve;

@@ -3,6 +3,7 @@
 //! `edge` knows no method and no rule of the business; `domain` knows nothing of transport or SQL; `api`, `store` and `followers` translate.
 
 pub mod api;
+pub mod desk;
 mod directory;
 pub mod domain;
 pub mod edge;

@@ -19,7 +19,9 @@ use shouwen_proto::{
         roster_service_server::RosterServiceServer,
     },
     policy::v1::policy_service_server::PolicyServiceServer,
-    routing::v1::routing_service_server::RoutingServiceServer,
+    routing::v1::{
+        desk_service_server::DeskServiceServer, routing_service_server::RoutingServiceServer,
+    },
     r#type::v1::Position,
 };
 use shouwen_runtime::clock::MachineClock;
@@ -34,9 +36,10 @@ use tonic::service::Routes;
 
 use crate::{
     api::{
-        absences::AbsenceServer, cases::CaseServer, policies::PolicyServer, roster::RosterServer,
-        routing::RoutingServer,
+        absences::AbsenceServer, cases::CaseServer, desk::DeskServer, policies::PolicyServer,
+        roster::RosterServer, routing::RoutingServer,
     },
+    desk,
     directory::Directory,
     domain::{
         Command, Mutants, OwnershipDomain, Rejection, RosterState,
@@ -107,6 +110,7 @@ impl Service {
         let engine = Engine::start(domain, pool, connect, clock.clone(), options, stop.clone()).await?;
         engine.sweep();
         engine.keep_up();
+        tokio::spawn(desk::keep_up(engine.clone(), stop.clone()));
         tokio::spawn(learn(engine.clone(), stop));
 
         let followed = vec![
@@ -127,6 +131,10 @@ impl Service {
             pages: pages.clone(),
         }))
         .add_service(RosterServiceServer::new(RosterServer {
+            ownership: ownership.clone(),
+            pages: pages.clone(),
+        }))
+        .add_service(DeskServiceServer::new(DeskServer {
             ownership: ownership.clone(),
             pages: pages.clone(),
         }))

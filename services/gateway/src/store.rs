@@ -4,6 +4,7 @@ pub(crate) mod absences;
 pub(crate) mod cases;
 pub(crate) mod clients;
 pub(crate) mod counts;
+pub(crate) mod desk;
 pub(crate) mod known;
 pub(crate) mod open;
 pub(crate) mod reach;
@@ -14,7 +15,11 @@ pub(crate) mod timeline;
 use shouwen_engine::{AggregateId, Loaded, Saved};
 use sqlx::{PgConnection, types::Json};
 
-use crate::domain::{LeftBehind, PresenceState, RosterState, RoutingState, StaffingState, State, is_roster};
+use crate::domain::{
+    LeftBehind, PresenceState, RosterState, RoutingState, StaffingState, State,
+    desk::{Item, items},
+    is_roster,
+};
 
 /// Loads aggregates of all kinds that are asked for.
 pub(crate) async fn load(
@@ -335,5 +340,15 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -
     if !desks.is_empty() {
         routing::keep_desks(connection, &desks).await?;
     }
+    desk::apply(connection, &waiting(rows)).await?;
     Ok(saved)
+}
+
+/// What waits because of the states, for those that may have made something wait, or do so now.
+fn waiting(rows: &[Saved<State>]) -> Vec<(String, Vec<Item>)> {
+    let items = rows.iter().map(|row| (row, items(&row.id.0, &row.state)));
+    items
+        .filter(|(row, items)| !items.is_empty() || (row.before > 0 && row.id.collection() == "cases"))
+        .map(|(row, items)| (row.id.0.clone(), items))
+        .collect()
 }

@@ -59,7 +59,8 @@ impl Follow<OwnershipDomain> for FollowCallbacks {
     }
 
     async fn project(&self, connection: &mut PgConnection, events: &[Event]) -> sqlx::Result<()> {
-        store::timeline::project(connection, Self::FEED, events).await
+        store::timeline::project(connection, Self::FEED, events).await?;
+        store::desk::follow(connection, events).await
     }
 }
 

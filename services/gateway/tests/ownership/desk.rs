@@ -18,10 +18,11 @@ use shouwen_proto::{
         roster_service_client::RosterServiceClient,
     },
     policy::v1::policy_service_client::PolicyServiceClient,
+    routing::v1::{WatchDeskRequest, WatchDeskResponse, desk_service_client::DeskServiceClient},
     r#type::v1::Channel,
 };
 use shouwen_runtime::ids;
-use tonic::{Code, Request, Response, Status, service::Routes};
+use tonic::{Code, Request, Response, Status, Streaming, service::Routes};
 use tonic_types::StatusExt as _;
 
 /// An answer, or the refusal as a program sees it.
@@ -172,6 +173,13 @@ impl Desk {
     ) -> Answer<R> {
         let client = PolicyServiceClient::new(self.routes.clone());
         Ok(call(client, self.request(message)).await?.into_inner())
+    }
+
+    /// Watches what waits for an employee; empty names mean oneself and from the beginning.
+    pub(crate) async fn watch(&self, employee: &str, cursor: &str) -> Answer<Streaming<WatchDeskResponse>> {
+        let request = WatchDeskRequest { employee: employee.to_owned(), cursor: cursor.to_owned() };
+        let mut client = DeskServiceClient::new(self.routes.clone());
+        Ok(client.watch_desk(self.request(request)).await?.into_inner())
     }
 
     pub(crate) async fn claim_as(&self, request: ClaimRequest) -> Answer<ClaimResponse> {

@@ -83,7 +83,15 @@ impl Feed {
         self.push(at, r#type, format!("calls/{call}"), case, body);
     }
 
-    fn callback(&self, at: DateTime<Utc>, r#type: &str, id: &str, case: &str, event: callbacks_event::Event) {
+    /// Anything else that happened to a callback.
+    pub(crate) fn callback(
+        &self,
+        at: DateTime<Utc>,
+        r#type: &str,
+        id: &str,
+        case: &str,
+        event: callbacks_event::Event,
+    ) {
         let body = Body::Callbacks(CallbacksEvent { event: Some(event) });
         self.push(at, r#type, format!("callbacks/{id}"), case, body);
     }
@@ -197,7 +205,14 @@ impl Feed {
         self.callback(at, "callback_cancelled", id, "", event);
     }
 
-    fn complaint(&self, at: DateTime<Utc>, r#type: &str, complaint: &str, event: complaints_event::Event) {
+    /// Anything else that happened to a complaint.
+    pub(crate) fn complaint(
+        &self,
+        at: DateTime<Utc>,
+        r#type: &str,
+        complaint: &str,
+        event: complaints_event::Event,
+    ) {
         let (case, id) = complaint.split_once("/complaints/").unwrap();
         let body = Body::Complaints(ComplaintsEvent { event: Some(event) });
         self.push(at, r#type, format!("complaints/{id}"), case, body);

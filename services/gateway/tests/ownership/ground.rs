@@ -151,6 +151,12 @@ impl Ground {
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut connection).await.unwrap()
     }
 
+    /// Changes the database past the service.
+    pub(crate) async fn run(&self, sql: &str) {
+        let mut connection = self.superuser().await;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    }
+
     /// The first column of each row, as text.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
         let mut connection = self.superuser().await;

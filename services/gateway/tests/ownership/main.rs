@@ -39,3 +39,5 @@ mod routing_at_once;
 mod routing_lives;
 mod sequences;
 mod touching;
+mod waiting;
+mod watching;

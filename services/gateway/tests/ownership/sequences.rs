@@ -268,6 +268,8 @@ impl Play<'_> {
             let Some(Stored::Case(rebuilt)) = rebuilt else { return Err(TestCaseError::fail("no case")) };
             prop_assert_eq!(&*rebuilt, case, "the ledger of {}", name);
         }
+        let stray = shouwen_gateway::desk::mend(&self.office.engine).await.unwrap();
+        prop_assert_eq!(stray, 0, "desks show what waits by the states, and nothing else");
         Ok(())
     }
 }

@@ -1,0 +1,248 @@
+//! What waits for whom: the items of a desk as a pure function of each aggregate's state. The rows of the projection are its differences.
+
+pub mod followed;
+
+use chrono::{DateTime, Utc};
+use shouwen_access::Roles;
+use shouwen_proto::{access::v1::Role, r#type::v1::EscalationLevel};
+
+use super::{
+    State,
+    case::{CaseState, Promise},
+    roster::Employee,
+};
+
+/// For whom something waits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Recipient {
+    /// `employees/{employee}`
+    Employee(String),
+    /// Whoever serves clients in the branch.
+    Staff(String),
+    Leads(String),
+    ComplaintOfficers(String),
+    Headquarters,
+    CompanyLeaders,
+}
+
+impl Recipient {
+    /// As stored and shown.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Employee(employee) => employee.clone(),
+            Self::Staff(branch) => format!("{branch}/staff"),
+            Self::Leads(branch) => format!("{branch}/leads"),
+            Self::ComplaintOfficers(branch) => format!("{branch}/complaintOfficers"),
+            Self::Headquarters => "hq".to_owned(),
+            Self::CompanyLeaders => "companyLeaders".to_owned(),
+        }
+    }
+
+    /// What a name stands for.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "hq" => return Some(Self::Headquarters),
+            "companyLeaders" => return Some(Self::CompanyLeaders),
+            _ if name.starts_with("employees/") => return Some(Self::Employee(name.to_owned())),
+            _ => {}
+        }
+        let (branch, role) = name.rsplit_once('/')?;
+        let branch = branch.to_owned();
+        match role {
+            "staff" => Some(Self::Staff(branch)),
+            "leads" => Some(Self::Leads(branch)),
+            "complaintOfficers" => Some(Self::ComplaintOfficers(branch)),
+            _ => None,
+        }
+    }
+
+    /// All that an employee is, by name and by role.
+    pub fn of(employee: &Employee) -> Vec<Self> {
+        let (roles, branch) = (employee.role_set(), &employee.branch);
+        let mut recipients = vec![Self::Employee(employee.name.clone())];
+        let any = |wanted: &[Role], roles: Roles| wanted.iter().any(|role| roles.contains(*role));
+        if any(&[Role::Staff, Role::Lead], roles) {
+            recipients.push(Self::Staff(branch.clone()));
+        }
+        if any(&[Role::Lead], roles) {
+            recipients.push(Self::Leads(branch.clone()));
+        }
+        if any(&[Role::ComplaintOfficer], roles) {
+            recipients.push(Self::ComplaintOfficers(branch.clone()));
+        }
+        if any(&[Role::Hq], roles) {
+            recipients.push(Self::Headquarters);
+        }
+        if any(&[Role::CompanyLeader], roles) {
+            recipients.push(Self::CompanyLeaders);
+        }
+        recipients
+    }
+
+    /// The role that an escalation has reached; `None` for who is responsible by name (O10).
+    fn at(level: EscalationLevel, branch: &str) -> Option<Self> {
+        match level {
+            EscalationLevel::Unspecified | EscalationLevel::Responsible => None,
+            EscalationLevel::Lead => Some(Self::Leads(branch.to_owned())),
+            EscalationLevel::Hq => Some(Self::Headquarters),
+            EscalationLevel::CompanyLeader => Some(Self::CompanyLeaders),
+        }
+    }
+}
+
+/// What kind of thing waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Offer,
+    Overdue,
+    Escalation,
+    Callback,
+    Unreached,
+    Complaint,
+    Approval,
+    Measure,
+}
+
+impl Kind {
+    pub const ALL: [Self; 8] = [
+        Self::Offer,
+        Self::Overdue,
+        Self::Escalation,
+        Self::Callback,
+        Self::Unreached,
+        Self::Complaint,
+        Self::Approval,
+        Self::Measure,
+    ];
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// As stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Offer => "offer",
+            Self::Overdue => "overdue",
+            Self::Escalation => "escalation",
+            Self::Callback => "callback",
+            Self::Unreached => "unreached",
+            Self::Complaint => "complaint",
+            Self::Approval => "approval",
+            Self::Measure => "measure",
+        }
+    }
+}
+
+/// One thing that waits for one recipient. Recipient, kind and subject make it the same item over all its changes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Item {
+    pub recipient: Recipient,
+    pub kind: Kind,
+    /// Resource name.
+    pub subject: String,
+    /// The case concerned, or empty.
+    pub case: String,
+    pub branch: String,
+    pub due: Option<DateTime<Utc>>,
+    /// A number of `shouwen.type.v1.EscalationLevel`.
+    pub level: i32,
+    /// Employees who are not shown it although they have the role (O12, B7), sorted.
+    pub barred: Vec<String>,
+}
+
+/// What waits because of an aggregate's state.
+pub fn items(id: &str, state: &State) -> Vec<Item> {
+    match state {
+        State::Case(case) => of_case(id, case),
+        State::Contact(_) | State::Roster(_) | State::Policy(_) => Vec::new(),
+    }
+}
+
+fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
+    if !case.is_live() {
+        return Vec::new();
+    }
+    let barred: Vec<String> = case.recused().into_iter().map(str::to_owned).collect();
+    let item = |recipient: Recipient, kind, subject: &str, due| {
+        let by_role = !matches!(recipient, Recipient::Employee(_));
+        Item {
+            recipient,
+            kind,
+            subject: subject.to_owned(),
+            case: id.to_owned(),
+            branch: case.branch.clone(),
+            due: Some(due),
+            level: 0,
+            barred: if by_role { barred.clone() } else { Vec::new() },
+        }
+    };
+    let handler = || Recipient::Employee(case.handler.clone());
+    let mut items = Vec::new();
+    if let Some(offer) = &case.offer {
+        let subject = format!("{id}/offers/{}", offer.id);
+        items.push(item(Recipient::Employee(offer.to.clone()), Kind::Offer, &subject, offer.expires));
+    }
+    if let Some(clock) = case.running_clock().filter(|clock| clock.missed) {
+        items.push(item(handler(), Kind::Overdue, id, clock.due));
+        for level in reached(clock.escalation) {
+            let told = match Recipient::at(level, &case.branch) {
+                Some(role) => vec![role],
+                None => responsible(case),
+            };
+            items.extend(told.into_iter().map(|recipient| Item {
+                level: level.into(),
+                ..item(recipient, Kind::Escalation, id, clock.due)
+            }));
+        }
+    }
+    for promise in case.promises.iter().filter(|promise| !promise.settled) {
+        let recipient = unit(promise).map_or_else(handler, Recipient::Staff);
+        items.push(item(recipient, Kind::Callback, &promise.callback, promise.due));
+    }
+    items
+}
+
+/// The levels that were told, lowest first.
+fn reached(level: i32) -> impl Iterator<Item = EscalationLevel> {
+    (EscalationLevel::Responsible.into()..=level).filter_map(|level| EscalationLevel::try_from(level).ok())
+}
+
+/// Who is responsible by name, each once.
+fn responsible(case: &CaseState) -> Vec<Recipient> {
+    let mut names = vec![case.handler.clone()];
+    if case.accountable != case.handler {
+        names.push(case.accountable.clone());
+    }
+    names.into_iter().map(Recipient::Employee).collect()
+}
+
+/// The unit that makes a verification, whoever is responsible for the case (B7): its callback is named below it.
+fn unit(promise: &Promise) -> Option<String> {
+    let branch =
+        promise.callback.starts_with("branches/").then(|| promise.callback.split_once("/callbacks/"));
+    branch.flatten().map(|(branch, _)| branch.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_recipient_and_kind_is_found_by_its_name() {
+        let branch = || "branches/b1".to_owned();
+        for recipient in [
+            Recipient::Employee("employees/hq".to_owned()),
+            Recipient::Staff(branch()),
+            Recipient::Leads(branch()),
+            Recipient::ComplaintOfficers(branch()),
+            Recipient::Headquarters,
+            Recipient::CompanyLeaders,
+        ] {
+            assert_eq!(Recipient::parse(&recipient.name()), Some(recipient));
+        }
+        for kind in Kind::ALL {
+            assert_eq!(Kind::parse(kind.name()), Some(kind));
+        }
+    }
+}

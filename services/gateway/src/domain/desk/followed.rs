@@ -1,0 +1,253 @@
+//! Callbacks and complaints as far as something of them waits for somebody, folded from the events of their services.
+//!
+//! What waits for whoever is responsible for a case follows from the case itself; here is what waits for a branch, for a role, or for an employee whom the
+//! other service names.
+
+use chrono::{DateTime, Utc};
+use prost_types::Timestamp;
+use serde::{Deserialize, Serialize};
+use shouwen_proto::{
+    events::v1::{ApprovalLevel, Event, callbacks_event, complaints_event, event::Body},
+    r#type::v1::EscalationLevel,
+};
+use shouwen_serving::timestamps::from_proto;
+
+use super::{Item, Kind, Recipient, reached};
+
+/// What is known of a callback or a complaint that is not over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Followed {
+    Callback(Callback),
+    Complaint(Complaint),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// Full name.
+    pub name: String,
+    /// Empty where it has none.
+    pub case: String,
+    pub branch: String,
+    pub due: Option<DateTime<Utc>>,
+    /// Who holds the lease (B8).
+    pub leased: Option<String>,
+    /// The attempts are used up (B6).
+    pub unreached: bool,
+    /// The highest level told of the missed limit.
+    pub level: i32,
+    /// None of them calls (B7), sorted.
+    pub barred: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Complaint {
+    /// Full name.
+    pub name: String,
+    pub case: String,
+    /// The receiving unit.
+    pub unit: String,
+    /// Until when it is accepted or declined; `None` once it is.
+    pub acceptance: Option<DateTime<Utc>>,
+    /// Who still has to approve the proposal, lowest first: numbers of `shouwen.events.v1.ApprovalLevel`.
+    pub approvals: Vec<i32>,
+    /// Number and employee of the measures that are to be carried out.
+    pub measures: Vec<(i32, String)>,
+    /// The proposal was approved by all: its measures are to be carried out.
+    pub approved: bool,
+    /// The missed limits that were not met since, each with when it was due and the highest level told: numbers of `ComplaintLimit`.
+    pub missed: Vec<(i32, DateTime<Utc>, i32)>,
+    /// Whom it is about (O12), sorted.
+    pub barred: Vec<String>,
+}
+
+/// What is known after an event; `None` where nothing is, or nothing can wait any more.
+pub fn after(known: Option<Followed>, event: &Event) -> Option<Followed> {
+    match (&event.body, known) {
+        (Some(Body::Callbacks(body)), known) => {
+            let Some(body) = &body.event else { return known };
+            callback(known, event, body).map(Followed::Callback)
+        }
+        (Some(Body::Complaints(body)), known) => {
+            let Some(body) = &body.event else { return known };
+            complaint(known, body).map(Followed::Complaint)
+        }
+        (_, known) => known,
+    }
+}
+
+fn callback(known: Option<Followed>, event: &Event, body: &callbacks_event::Event) -> Option<Callback> {
+    use callbacks_event::Event as Told;
+    if let Told::CallbackScheduled(scheduled) = body {
+        return Some(Callback {
+            name: scheduled.callback.clone(),
+            case: scheduled.case.clone(),
+            branch: if scheduled.branch.is_empty() { event.branch.clone() } else { scheduled.branch.clone() },
+            due: time(scheduled.due.as_ref()),
+            barred: sorted(&scheduled.recused),
+            ..Callback::default()
+        });
+    }
+    let Some(Followed::Callback(mut callback)) = known else { return None };
+    match body {
+        Told::CallbackLeased(leased) => callback.leased = Some(leased.employee.clone()),
+        Told::CallbackReleased(_) => callback.leased = None,
+        Told::CallbackPostponed(_) => (callback.leased, callback.unreached) = (None, false),
+        Told::AttemptRecorded(_) => (callback.leased, callback.level) = (None, 0),
+        Told::CallbackExhausted(_) => (callback.leased, callback.unreached) = (None, true),
+        Told::CallbackEscalated(escalated) => callback.level = callback.level.max(escalated.level),
+        Told::CallbackLimitMoved(moved) => callback.due = time(moved.due.as_ref()),
+        Told::CallbackCompleted(_) | Told::CallbackCancelled(_) => return None,
+        _ => {}
+    }
+    Some(callback)
+}
+
+fn complaint(known: Option<Followed>, body: &complaints_event::Event) -> Option<Complaint> {
+    use complaints_event::Event as Told;
+    if let Told::ComplaintFiled(filed) = body {
+        return Some(Complaint {
+            name: filed.complaint.clone(),
+            case: filed.case.clone(),
+            unit: filed.receiving_unit.clone(),
+            acceptance: filed.acceptance.as_ref().and_then(|limit| time(limit.due.as_ref())),
+            barred: sorted(&filed.complained_about),
+            ..Complaint::default()
+        });
+    }
+    let Some(Followed::Complaint(mut complaint)) = known else { return None };
+    match body {
+        Told::ComplaintAccepted(_) => (complaint.acceptance, complaint.missed) = (None, Vec::new()),
+        Told::HandlingProposed(proposed) => {
+            complaint.approvals.clone_from(&proposed.levels);
+            complaint.approved = proposed.levels.is_empty();
+            complaint.measures =
+                proposed.measures.iter().map(|it| (it.measure, it.responsible.clone())).collect();
+        }
+        Told::ProposalApproved(approved) => {
+            // A higher level may stand in for a lower one.
+            complaint.approvals.retain(|level| *level > approved.level);
+            complaint.approved |= approved.r#final;
+        }
+        Told::ProposalReturned(_) => (complaint.approvals, complaint.measures) = (Vec::new(), Vec::new()),
+        Told::MeasureRecorded(recorded) => {
+            complaint.measures.retain(|(number, _)| *number != recorded.measure || !recorded.done);
+        }
+        Told::ComplaintEscalated(escalated) => {
+            let due = time(escalated.due.as_ref()).unwrap_or_default();
+            complaint.missed.retain(|(limit, ..)| *limit != escalated.limit);
+            complaint.missed.push((escalated.limit, due, escalated.level));
+        }
+        Told::HandlingCompleted(_) | Told::ComplaintReopened(_) => complaint.begin_anew(),
+        Told::ComplaintClosed(_) => complaint.begin_anew(),
+        Told::ComplaintDeclined(_) => return None,
+        _ => {}
+    }
+    Some(complaint)
+}
+
+impl Complaint {
+    /// Nothing of the round is owed any more. What is closed may be taken up again.
+    fn begin_anew(&mut self) {
+        let Self { name, case, unit, barred, .. } = std::mem::take(self);
+        *self = Self { name, case, unit, barred, ..Self::default() };
+    }
+}
+
+/// What waits because of it.
+pub fn items(followed: &Followed) -> Vec<Item> {
+    match followed {
+        Followed::Callback(callback) => of_callback(callback),
+        Followed::Complaint(complaint) => of_complaint(complaint),
+    }
+}
+
+fn of_callback(callback: &Callback) -> Vec<Item> {
+    let item = |recipient, kind, level| Item {
+        barred: barred(&recipient, &callback.barred),
+        recipient,
+        kind,
+        subject: callback.name.clone(),
+        case: callback.case.clone(),
+        branch: callback.branch.clone(),
+        due: callback.due,
+        level,
+    };
+    let branch = || callback.branch.clone();
+    let mut items = Vec::new();
+    if callback.unreached {
+        items.push(item(Recipient::Leads(branch()), Kind::Unreached, 0));
+    } else if callback.case.is_empty() {
+        // One with a case waits by what its case promised.
+        let recipient = match &callback.leased {
+            Some(employee) => Recipient::Employee(employee.clone()),
+            None => Recipient::Staff(branch()),
+        };
+        items.push(item(recipient, Kind::Callback, 0));
+    }
+    items.extend(
+        escalations(callback.level, &callback.branch)
+            .map(|(recipient, level)| item(recipient, Kind::Escalation, level)),
+    );
+    items
+}
+
+fn of_complaint(complaint: &Complaint) -> Vec<Item> {
+    let item = |recipient, kind, due| Item {
+        barred: barred(&recipient, &complaint.barred),
+        recipient,
+        kind,
+        subject: complaint.name.clone(),
+        case: complaint.case.clone(),
+        branch: complaint.unit.clone(),
+        due,
+        level: 0,
+    };
+    let unit = || complaint.unit.clone();
+    let mut items = Vec::new();
+    if let Some(due) = complaint.acceptance {
+        items.push(item(Recipient::ComplaintOfficers(unit()), Kind::Complaint, Some(due)));
+    }
+    if let Some(level) = complaint.approvals.first() {
+        let approver = match ApprovalLevel::try_from(*level).unwrap_or_default() {
+            ApprovalLevel::Unspecified | ApprovalLevel::BranchHead => Recipient::Leads(unit()),
+            ApprovalLevel::Hq => Recipient::Headquarters,
+            ApprovalLevel::CompanyLeader => Recipient::CompanyLeaders,
+        };
+        items.push(item(approver, Kind::Approval, None));
+    }
+    if complaint.approved {
+        for (number, employee) in complaint.measures.iter().filter(|(_, who)| who.starts_with("employees/")) {
+            let subject = format!("{}/measures/{number}", complaint.name);
+            items.push(Item { subject, ..item(Recipient::Employee(employee.clone()), Kind::Measure, None) });
+        }
+    }
+    // One per level: several limits that reached it are one concern of whoever is told, due when the first was.
+    let highest = complaint.missed.iter().map(|(.., level)| *level).max().unwrap_or_default();
+    for (recipient, level) in escalations(highest, &complaint.unit) {
+        let due = complaint.missed.iter().filter(|(.., told)| *told >= level).map(|(_, due, _)| *due).min();
+        items.push(Item { level, ..item(recipient, Kind::Escalation, due) });
+    }
+    items
+}
+
+/// The roles told so far, each with its level; who is responsible by name sees the limit elsewhere.
+fn escalations(highest: i32, branch: &str) -> impl Iterator<Item = (Recipient, i32)> {
+    reached(highest)
+        .filter_map(move |level: EscalationLevel| Some((Recipient::at(level, branch)?, level.into())))
+}
+
+fn barred(recipient: &Recipient, barred: &[String]) -> Vec<String> {
+    if matches!(recipient, Recipient::Employee(_)) { Vec::new() } else { barred.to_vec() }
+}
+
+fn sorted(names: &[String]) -> Vec<String> {
+    let mut names = names.to_vec();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn time(value: Option<&Timestamp>) -> Option<DateTime<Utc>> {
+    value.and_then(from_proto)
+}
