@@ -22,6 +22,7 @@ use shouwen_proto::{
         DeclineOfferRequest, GetReceiptRequest, GetTimelineRequest, IdentifyClientRequest, ListCasesRequest,
         ResolveCaseRequest,
     },
+    routing::v1::WatchDeskRequest,
     r#type::v1::{MeasuresFound, Satisfaction},
 };
 use shouwen_runtime::clock::now;
@@ -317,6 +318,11 @@ async fn looked_at(suite: &Suite, case: &str, shown: &mut Shown) {
     shown.note(&li.cases().get_receipt(receipt).await.unwrap().into_inner());
     let cases = ListCasesRequest { parent: parent(), ..Default::default() };
     shown.note(&li.cases().list_cases(cases).await.unwrap().into_inner());
+    for who in ["li", "hq"] {
+        let mut desk =
+            suite.employee(who).desks().watch_desk(WatchDeskRequest::default()).await.unwrap().into_inner();
+        shown.note(&desk.message().await.unwrap().unwrap());
+    }
     let calls = ListCallsRequest { parent: parent(), ..Default::default() };
     shown.note(&li.calls().list_calls(calls).await.unwrap().into_inner());
     let call = GetCallRequest { name: "calls/canary-1".to_owned() };

@@ -138,8 +138,9 @@ fn complaint(known: Option<Followed>, body: &complaints_event::Event) -> Option<
             complaint.missed.retain(|(limit, ..)| *limit != escalated.limit);
             complaint.missed.push((escalated.limit, due, escalated.level));
         }
-        Told::HandlingCompleted(_) | Told::ComplaintReopened(_) => complaint.begin_anew(),
-        Told::ComplaintClosed(_) => complaint.begin_anew(),
+        Told::HandlingCompleted(_) | Told::ComplaintReopened(_) | Told::ComplaintClosed(_) => {
+            complaint.begin_anew();
+        }
         Told::ComplaintDeclined(_) => return None,
         _ => {}
     }
