@@ -9,6 +9,7 @@ mod audit_cli;
 mod canary;
 mod cli;
 mod complaint;
+mod desk;
 mod flow;
 mod harness;
 mod kill;

@@ -1,6 +1,7 @@
 //! The gateway: the edge through which every call enters, and the two domains that it holds itself in schema `ownership`, cases and roster.
 //!
-//! `edge` knows no method and no rule of the business; `domain` knows nothing of transport or SQL; `api`, `store` and `followers` translate.
+//! `edge` knows no method and no rule of the business; `domain` knows nothing of transport or SQL; `api`, `store` and `followers` translate;
+//! `desk` watches what waits for whom.
 
 pub mod api;
 pub mod desk;
