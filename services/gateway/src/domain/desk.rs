@@ -2,6 +2,8 @@
 
 pub mod followed;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use shouwen_access::Roles;
 use shouwen_proto::{access::v1::Role, r#type::v1::EscalationLevel};
@@ -155,7 +157,11 @@ pub struct Item {
 pub fn items(id: &str, state: &State) -> Vec<Item> {
     match state {
         State::Case(case) => of_case(id, case),
-        State::Contact(_) | State::Roster(_) | State::Policy(_) => Vec::new(),
+        State::Contact(_)
+        | State::Roster(..)
+        | State::Policy(_)
+        | State::Absence(_)
+        | State::Reassignment(_) => Vec::new(),
     }
 }
 
@@ -177,14 +183,13 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
             barred: if by_role { barred.clone() } else { Vec::new() },
         }
     };
-    let handler = || Recipient::Employee(case.handler.clone());
     let mut items = Vec::new();
     if let Some(offer) = &case.offer {
         let subject = format!("{id}/offers/{}", offer.id);
         items.push(item(Recipient::Employee(offer.to.clone()), Kind::Offer, &subject, offer.expires));
     }
     if let Some(clock) = case.running_clock().filter(|clock| clock.missed) {
-        items.push(item(handler(), Kind::Overdue, id, clock.due));
+        items.extend(working(case).map(|recipient| item(recipient, Kind::Overdue, id, clock.due)));
         for level in reached(clock.escalation) {
             let told = match Recipient::at(level, &case.branch) {
                 Some(role) => vec![role],
@@ -197,8 +202,12 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
         }
     }
     for promise in case.promises.iter().filter(|promise| !promise.settled) {
-        let recipient = unit(promise).map_or_else(handler, Recipient::Staff);
-        items.push(item(recipient, Kind::Callback, &promise.callback, promise.due));
+        let recipients = match unit(promise) {
+            Some(unit) => vec![Recipient::Staff(unit)],
+            None => working(case).collect(),
+        };
+        let callback = |recipient| item(recipient, Kind::Callback, &promise.callback, promise.due);
+        items.extend(recipients.into_iter().map(callback));
     }
     items
 }
@@ -208,13 +217,21 @@ fn reached(level: i32) -> impl Iterator<Item = EscalationLevel> {
     (EscalationLevel::Responsible.into()..=level).filter_map(|level| EscalationLevel::try_from(level).ok())
 }
 
-/// Who is responsible by name, each once.
+/// Who works on the case: the handler, and who stands in while they are absent (O9).
+fn working(case: &CaseState) -> impl Iterator<Item = Recipient> {
+    let deputies = case.deputies.iter().filter(|deputy| deputy.of == case.handler);
+    each_once(std::iter::once(&case.handler).chain(deputies.map(|deputy| &deputy.employee)))
+}
+
+/// Who is responsible by name, and who stands in for them (O9).
 fn responsible(case: &CaseState) -> Vec<Recipient> {
-    let mut names = vec![case.handler.clone()];
-    if case.accountable != case.handler {
-        names.push(case.accountable.clone());
-    }
-    names.into_iter().map(Recipient::Employee).collect()
+    let deputies = case.deputies.iter().map(|deputy| &deputy.employee);
+    each_once([&case.handler, &case.accountable].into_iter().chain(deputies)).collect()
+}
+
+fn each_once<'a>(names: impl Iterator<Item = &'a String>) -> impl Iterator<Item = Recipient> {
+    let names: BTreeSet<String> = names.cloned().collect();
+    names.into_iter().map(Recipient::Employee)
 }
 
 /// The unit that makes a verification, whoever is responsible for the case (B7): its callback is named below it.

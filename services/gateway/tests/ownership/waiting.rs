@@ -17,6 +17,7 @@ use shouwen_proto::{
 use shouwen_serving::timestamps::to_proto;
 
 use crate::{
+    absence::sudden,
     desk::{IntoEntry as _, colleague, employee},
     ground::{Ground, Office, at, local, tuesday},
     watching::{Watch, waiting},
@@ -104,6 +105,25 @@ async fn o10_a_missed_limit_waits_for_the_handler_and_everybody_whom_it_has_reac
     for kind in [Kind::Overdue, Kind::Escalation] {
         assert_eq!(who(&office, kind, &EVERYBODY).await, [""; 0]);
     }
+}
+
+#[tokio::test]
+async fn o9_what_waits_for_an_absent_handler_waits_for_the_deputy_too_until_they_are_back() {
+    let (_ground, office) = staffed().await;
+    let zhang = office.desk("zhang");
+    let name = zhang.open("call-1", "C-1").await;
+    office.callbacks().scheduled(tuesday(), "cb-1", &name, tuesday() + TimeDelta::days(1));
+    office.followed().await;
+    office.until(local(2025, 9, 11, 17, 0)).await;
+    let absence = zhang.be_absent(sudden("zhang", "wang")).await.unwrap();
+    for kind in [Kind::Overdue, Kind::Escalation, Kind::Callback] {
+        assert_eq!(who(&office, kind, &EVERYBODY).await, ["zhang", "wang"], "{kind:?}");
+    }
+    zhang.be_back(&absence.name).await.unwrap();
+    for kind in [Kind::Overdue, Kind::Escalation, Kind::Callback] {
+        assert_eq!(who(&office, kind, &EVERYBODY).await, ["zhang"], "{kind:?}");
+    }
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
 }
 
 #[tokio::test]
