@@ -19,9 +19,7 @@ use shouwen_proto::{
         roster_service_server::RosterServiceServer,
     },
     policy::v1::policy_service_server::PolicyServiceServer,
-    routing::v1::{
-        desk_service_server::DeskServiceServer, routing_service_server::RoutingServiceServer,
-    },
+    routing::v1::{desk_service_server::DeskServiceServer, routing_service_server::RoutingServiceServer},
     r#type::v1::Position,
 };
 use shouwen_runtime::clock::MachineClock;

@@ -348,7 +348,12 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -
 fn waiting(rows: &[Saved<State>]) -> Vec<(String, Vec<Item>)> {
     let items = rows.iter().map(|row| (row, items(&row.id.0, &row.state)));
     items
-        .filter(|(row, items)| !items.is_empty() || (row.before > 0 && row.id.collection() == "cases"))
+        .filter(|(row, items)| !items.is_empty() || (row.before > 0 && may_wait(&row.id)))
         .map(|(row, items)| (row.id.0.clone(), items))
         .collect()
+}
+
+/// Whether something can wait because of aggregates of this collection.
+fn may_wait(id: &AggregateId) -> bool {
+    matches!(id.collection(), "cases" | "routings" | "staffing")
 }

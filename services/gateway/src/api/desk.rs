@@ -166,6 +166,8 @@ fn item(row: Row) -> DeskItem {
         Some(Kind::Complaint) => DeskItemKind::Complaint,
         Some(Kind::Approval) => DeskItemKind::Approval,
         Some(Kind::Measure) => DeskItemKind::Measure,
+        Some(Kind::Reservation) => DeskItemKind::Reservation,
+        Some(Kind::Unstaffed) => DeskItemKind::Unstaffed,
         None => DeskItemKind::Unspecified,
     };
     DeskItem {

@@ -9,9 +9,10 @@ use shouwen_access::Roles;
 use shouwen_proto::{access::v1::Role, r#type::v1::EscalationLevel};
 
 use super::{
-    State,
+    RoutingState, StaffingState, State,
     case::{CaseState, Promise},
     roster::Employee,
+    routing,
 };
 
 /// For whom something waits.
@@ -103,10 +104,12 @@ pub enum Kind {
     Complaint,
     Approval,
     Measure,
+    Reservation,
+    Unstaffed,
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Offer,
         Self::Overdue,
         Self::Escalation,
@@ -115,6 +118,8 @@ impl Kind {
         Self::Complaint,
         Self::Approval,
         Self::Measure,
+        Self::Reservation,
+        Self::Unstaffed,
     ];
 
     pub fn parse(name: &str) -> Option<Self> {
@@ -132,6 +137,8 @@ impl Kind {
             Self::Complaint => "complaint",
             Self::Approval => "approval",
             Self::Measure => "measure",
+            Self::Reservation => "reservation",
+            Self::Unstaffed => "unstaffed",
         }
     }
 }
@@ -157,12 +164,45 @@ pub struct Item {
 pub fn items(id: &str, state: &State) -> Vec<Item> {
     match state {
         State::Case(case) => of_case(id, case),
+        State::Routing(routing) => of_routing(id, routing).into_iter().collect(),
+        State::Staffing(staffing) => of_staffing(id, staffing).into_iter().collect(),
         State::Contact(_)
         | State::Roster(..)
         | State::Policy(_)
         | State::Absence(_)
-        | State::Reassignment(_) => Vec::new(),
+        | State::Reassignment(_)
+        | State::Presence(_) => Vec::new(),
     }
+}
+
+/// K2: what rings at a desk.
+fn of_routing(id: &str, routing: &RoutingState) -> Option<Item> {
+    let routing::Phase::Reserved { employee, expires, .. } = &routing.phase else { return None };
+    Some(Item {
+        recipient: Recipient::Employee(employee.clone()),
+        kind: Kind::Reservation,
+        subject: id.to_owned(),
+        case: routing.case.clone().unwrap_or_default(),
+        branch: routing.branch.clone(),
+        due: Some(*expires),
+        level: 0,
+        barred: Vec::new(),
+    })
+}
+
+/// K1: the alarm of a published line.
+fn of_staffing(id: &str, staffing: &StaffingState) -> Option<Item> {
+    staffing.unstaffed?;
+    Some(Item {
+        recipient: Recipient::Leads(staffing.branch.clone()),
+        kind: Kind::Unstaffed,
+        subject: id.replacen("staffing/", "lines/", 1),
+        case: String::new(),
+        branch: staffing.branch.clone(),
+        due: None,
+        level: 0,
+        barred: Vec::new(),
+    })
 }
 
 fn of_case(id: &str, case: &CaseState) -> Vec<Item> {

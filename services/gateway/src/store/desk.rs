@@ -5,13 +5,11 @@ pub(crate) mod read;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use shouwen_engine::AggregateId;
 use shouwen_proto::events::v1::Event;
 use sqlx::{PgConnection, types::Json};
 
-use crate::domain::{
-    CaseState, State,
-    desk::{self, Item, Kind, Recipient, followed, followed::Followed},
-};
+use crate::domain::desk::{self, Item, Kind, Recipient, followed, followed::Followed};
 
 /// What makes an item the same over its changes.
 type Key = (String, String, &'static str, String);
@@ -221,6 +219,8 @@ pub(crate) async fn mend(
                union (select id from cases where phase = 'awaiting_satisfaction' and id > $1 order by id limit $2)
                union (select distinct source from desk where cleared is null and source > $1 order by source limit $2)
                union (select aggregate from desk_followed where aggregate > $1 order by aggregate limit $2)
+               union (select id from routings where reserved is not null and id > $1 order by id limit $2)
+               union (select id from staffing where unstaffed and id > $1 order by id limit $2)
            ) as sources order by name limit $2"#,
         behind,
         limit
@@ -228,10 +228,8 @@ pub(crate) async fn mend(
     .fetch_all(&mut *connection)
     .await?;
     let Some(last) = names.last().cloned() else { return Ok(None) };
-    let cases =
-        sqlx::query!(r#"select id, state as "state: Json<CaseState>" from cases where id = any($1)"#, &names)
-            .fetch_all(&mut *connection)
-            .await?;
+    let ids: Vec<AggregateId> = names.iter().cloned().map(AggregateId).collect();
+    let states = super::load(connection, &ids).await?;
     let others = sqlx::query!(
         r#"select aggregate, state as "state: Json<Followed>" from desk_followed where aggregate = any($1)"#,
         &names
@@ -239,9 +237,9 @@ pub(crate) async fn mend(
     .fetch_all(&mut *connection)
     .await?;
     let mut items: BTreeMap<String, Vec<Item>> = names.into_iter().map(|name| (name, Vec::new())).collect();
-    for row in cases {
-        let state = State::Case(Box::new(row.state.0));
-        items.insert(row.id.clone(), desk::items(&row.id, &state));
+    for (id, _, state) in states {
+        let waiting = desk::items(&id.0, &state);
+        items.insert(id.0, waiting);
     }
     for row in others {
         items.insert(row.aggregate, followed::items(&row.state.0));

@@ -32,6 +32,7 @@ mod promising;
 mod reading;
 mod recusing;
 mod refusing;
+mod ringing;
 mod roster;
 mod rounds;
 mod routing;

@@ -23,11 +23,11 @@ create table desk (
     followed boolean not null default false,
     -- employees/{employee}, or a role: branches/{branch}/staff, branches/{branch}/leads, branches/{branch}/complaintOfficers, hq, companyLeaders.
     recipient text not null,
-    -- offer, overdue, escalation, callback, unreached, complaint, approval or measure.
+    -- offer, overdue, escalation, callback, unreached, complaint, approval, measure, reservation or unstaffed.
     kind text not null,
     -- Resource name of what waits.
     subject text not null,
-    -- The aggregate whose state says so: cases/…, callbacks/…, complaints/….
+    -- The aggregate whose state says so: cases/…, callbacks/…, complaints/…, routings/…, staffing/….
     source text not null,
     -- The case and the branch concerned, or ''.
     case_name text not null,
