@@ -14,9 +14,7 @@ use shouwen_proto::{
     operator::v1::operator_service_client::OperatorServiceClient,
     ownership::v1::{case_service_client::CaseServiceClient, roster_service_client::RosterServiceClient},
     policy::v1::policy_service_client::PolicyServiceClient,
-    routing::v1::{
-        desk_service_client::DeskServiceClient, routing_service_client::RoutingServiceClient,
-    },
+    routing::v1::{desk_service_client::DeskServiceClient, routing_service_client::RoutingServiceClient},
 };
 use shouwen_runtime::{clock::now, ids};
 use tonic::{
