@@ -188,7 +188,7 @@ async fn figures(bed: &Bed) -> Vec<(&'static str, String, i64)> {
 
 #[tokio::test]
 async fn c6_what_is_open_and_overdue_is_shown_in_numbers() {
-    let mut bed = Bed::at("2025-09-22T10:00").await;
+    let bed = Bed::at("2025-09-22T10:00").await;
     assert_eq!(figures(&bed).await, []);
     bed.filed("1").await;
     let name = bed.accepted("2").await;
