@@ -1,10 +1,15 @@
 //! What is done at each size, through the gateway: what employees do all day.
 
 use rand::{Rng as _, rngs::StdRng};
-use shouwen_proto::ownership::v1::{
-    ClaimRequest, GetCaseRequest, GetTimelineRequest, ListCasesRequest,
-    case_service_client::CaseServiceClient,
+use shouwen_proto::{
+    ownership::v1::{
+        ClaimRequest, GetCaseRequest, GetTimelineRequest, ListCasesRequest,
+        case_service_client::CaseServiceClient,
+    },
+    routing::v1::{CancelRoutingRequest, RouteContactRequest, routing_service_client::RoutingServiceClient},
+    r#type::v1::Channel as ContactChannel,
 };
+use shouwen_runtime::ids;
 use tonic::{Status, transport::Channel};
 
 use super::filling::Filling;
@@ -24,6 +29,8 @@ pub(super) enum Operation {
     Claim,
     /// Of a contact of a client whose case is open: the caller comes to assist (O6).
     ClaimOfKnownClient,
+    /// Of a contact of a client whose case is open. Then the routing is cancelled, so that the queue is as long at every size.
+    Route,
     /// The edge asks ownership whose the case is, then it is read.
     OwnerCheck,
     Timeline,
@@ -35,9 +42,10 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Claim,
         Self::ClaimOfKnownClient,
+        Self::Route,
         Self::OwnerCheck,
         Self::Timeline,
         Self::ListOfBranch,
@@ -51,6 +59,7 @@ impl Operation {
         match self {
             Self::Claim => "claim",
             Self::ClaimOfKnownClient => "claim, client with an open case",
+            Self::Route => "route, and cancel",
             Self::OwnerCheck => "owner check and read",
             Self::Timeline => "timeline of a case",
             Self::ListOfBranch => "list: branch, newest",
@@ -76,10 +85,15 @@ impl Operation {
             .into_iter()
             .map(|name| match self {
                 Self::Claim => Asked::Claim(claim()),
-                Self::ClaimOfKnownClient => {
-                    let client = random.random_range(0..CLIENTS_WITH_OPEN_CASES);
-                    Asked::Claim(ClaimRequest { client: format!("bench-{client}"), ..claim() })
-                }
+                Self::ClaimOfKnownClient => Asked::Claim(ClaimRequest { client: waiting(random), ..claim() }),
+                Self::Route => Asked::Route(RouteContactRequest {
+                    contact: format!("contacts/{}", ids::new_v4()),
+                    channel: ContactChannel::Phone.into(),
+                    branch: branch(random.random_range(1..=BRANCHES)),
+                    client: waiting(random),
+                    request_id: ids::new_v4().to_string(),
+                    ..RouteContactRequest::default()
+                }),
                 Self::OwnerCheck => Asked::Case(GetCaseRequest { name }),
                 Self::Timeline => Asked::Timeline(GetTimelineRequest { name, ..Default::default() }),
                 Self::ListOfBranch => list(branch(random.random_range(1..=BRANCHES)), String::new(), ""),
@@ -101,6 +115,7 @@ impl Operation {
 /// A request, ready to be sent.
 pub(super) enum Asked {
     Claim(ClaimRequest),
+    Route(RouteContactRequest),
     Case(GetCaseRequest),
     Timeline(GetTimelineRequest),
     List(ListCasesRequest),
@@ -111,6 +126,12 @@ impl Asked {
         let mut cases = CaseServiceClient::new(channel.clone());
         match self {
             Self::Claim(request) => cases.claim(with(token, request)).await.map(drop),
+            Self::Route(request) => {
+                let mut routing = RoutingServiceClient::new(channel.clone());
+                let name = routing.route_contact(with(token, request)).await?.into_inner().name;
+                let cancel = CancelRoutingRequest { name, request_id: ids::new_v4().to_string() };
+                routing.cancel_routing(with(token, cancel)).await.map(drop)
+            }
             Self::Case(request) => cases.get_case(with(token, request)).await.map(drop),
             Self::Timeline(request) => cases.get_timeline(with(token, request)).await.map(drop),
             Self::List(request) => {
@@ -130,6 +151,11 @@ fn list(parent: String, filter: String, order_by: &str) -> Asked {
         order_by: order_by.to_owned(),
         ..ListCasesRequest::default()
     })
+}
+
+/// A client with an open case.
+fn waiting(random: &mut StdRng) -> String {
+    format!("bench-{}", random.random_range(0..CLIENTS_WITH_OPEN_CASES))
 }
 
 fn everywhere() -> String {

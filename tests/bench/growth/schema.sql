@@ -33,7 +33,10 @@ begin
     from generate_series(first, last) as n, bench.template t;
 
     insert into ownership.cases (id, version, state)
-    select case_name, 1, jsonb_set(case when is_open then open_case else closed_case end || jsonb_build_object('handler', employee, 'accountable',
+    select case_name, 1, jsonb_set(case when is_open then open_case else closed_case end || case
+        -- One in fifty was merged into its client's first.
+        when n % 50 = 1 then jsonb_build_object('phase', jsonb_build_object('state', 'merged', 'into', bench.case_name(n - 1)))
+        else '{}' end || jsonb_build_object('handler', employee, 'accountable',
         employee, 'first_responder', employee, 'branch', branch, 'contact', f.contact, 'client', client, 'opened_at', opened),
         '{clocks,-1,due}', to_jsonb(due))
     from filled f, bench.template;
