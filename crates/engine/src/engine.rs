@@ -253,6 +253,11 @@ impl<D: Domain> Engine<D> {
         self.0.outstanding.load(Ordering::SeqCst)
     }
 
+    /// Completes when this process has written something, or has answered a command.
+    pub fn progress(&self) -> tokio::sync::futures::Notified<'_> {
+        self.0.progress.notified()
+    }
+
     /// Tells those who wait until the service is idle that work which it owed ([`Domain::owed`]) is done.
     pub fn progressed(&self) {
         self.0.progress.notify_waiters();

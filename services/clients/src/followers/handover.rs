@@ -34,34 +34,43 @@ pub(crate) struct HandOver {
 }
 
 impl HandOver {
-    /// Looks for changes until the engine stops, over outages.
+    /// Looks for changes whenever this process has written something, and now and then, until the engine stops, over outages.
     pub(crate) async fn run(self) {
         let interval = self.engine.options().sweep_interval;
         let stopping = self.engine.stopping();
         tokio::pin!(stopping);
         loop {
-            tokio::select! {
+            let progress = self.engine.progress();
+            tokio::pin!(progress);
+            // What is written from here on is not missed.
+            progress.as_mut().enable();
+            let done = tokio::select! {
                 () = &mut stopping => return,
-                done = self.work_off() => if let Err(error) = done {
+                done = self.work_off() => done.unwrap_or_else(|error| {
                     tracing::warn!(%error, "clients could not be handed over; trying again");
-                },
-            }
+                    false
+                }),
+            };
             tokio::select! {
                 () = &mut stopping => return,
                 () = tokio::time::sleep(interval) => {}
+                () = &mut progress, if done => {}
             }
         }
     }
 
-    async fn work_off(&self) -> sqlx::Result<()> {
+    /// Whether nothing is left of what was found.
+    async fn work_off(&self) -> sqlx::Result<bool> {
+        let mut done = true;
         for change in handovers::open(self.engine.pool(), CHANGES).await? {
-            let clients = self.clients_of(&change).await? && self.unserved(&change).await?;
-            if clients {
+            if self.clients_of(&change).await? && self.unserved(&change).await? {
                 handovers::close(self.engine.pool(), &change).await?;
                 self.engine.progressed();
+            } else {
+                done = false;
             }
         }
-        Ok(())
+        Ok(done)
     }
 
     /// Whether all of the employee's clients were looked through.
