@@ -323,7 +323,8 @@ async fn replica(pool: &PgPool, config: &DatabaseConfig, keyring: &str, ownershi
         vault: vault(pool, keyring),
         pages: PageTokens::new(&[7; 32]).unwrap(),
         clock: MachineClock::system(),
-        options: Options { sweep_interval: Duration::from_millis(20), ..Options::default() },
+        // Whatever is done is done because of what was written.
+        options: Options { sweep_interval: Duration::from_secs(3600), ..Options::default() },
         stop: stop.clone(),
         feeds: Feeds { ownership: ownership.source() },
     })
