@@ -38,7 +38,7 @@ const SEED: u64 = 42;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Sizes, from the smallest; a million cases take about 4 GB of disk.
+    /// Numbers of cases, from the smallest.
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
     cases: Vec<i64>,
 }
