@@ -1,13 +1,13 @@
 //! One batch: one transaction that locks, decides and writes for many commands.
 //!
 //! The order of locks is always the same (cursor, requests, fences, keys, aggregates, counters, head), each a statement of its own with sorted
-//! keys; state and time are read after the locks. What goes wrong before COMMIT has no effect; an unanswered COMMIT is reported as such.
+//! keys, all in one round trip; state and time are read after the locks. What goes wrong before COMMIT has no effect; an unanswered COMMIT is
+//! reported as such.
 
 mod locks;
 mod work;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
     future::Future,
     sync::atomic::{AtomicI64, Ordering},
 };
@@ -19,11 +19,11 @@ use tokio::time::Instant;
 
 use self::work::Work;
 use crate::{
-    domain::{AggregateId, Domain, Footprint},
+    domain::{AggregateId, Domain},
     engine::is_outage,
     options::{Options, Step},
-    store,
-    submission::{RequestKey, Submission},
+    store::{self, LockedRows, Writes},
+    submission::Submission,
 };
 
 /// What a batch found for one command.
@@ -153,7 +153,7 @@ pub(crate) async fn run<D: Domain, P: FeedEffect<D>>(
 ) -> Result<Committed<D>, BatchError> {
     let options = setting.options;
     let end = Instant::now() + options.write_timeout;
-    let mut tx = until(end, connection.begin_with(store::BEGIN)).await?;
+    let mut tx = until(end, connection.begin()).await?;
     let prepared = match until(end, prepare(setting, &mut tx, members, feed.as_mut())).await {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -217,46 +217,21 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     let probe = |step| if options.probe.dies(step) { Err(BatchError::Died(step)) } else { Ok(()) };
     probe(Step::Begun)?;
 
-    let mut parked: HashSet<String> = HashSet::new();
-    if let Some(step) = feed.as_deref() {
-        let (incarnation, position) = store::lock_cursor(tx, step.feed).await?;
-        if position != step.from || (!incarnation.is_empty() && incarnation != step.incarnation) {
-            return Err(BatchError::CursorMoved);
-        }
-        // Under the cursor's lock: an operator who empties the queue of an aggregate holds it too.
-        let aggregates: BTreeSet<&str> =
-            step.sources.iter().map(|source| source.aggregate.as_str()).collect();
-        parked = store::parked_aggregates(tx, step.feed, &aggregates).await?;
-    }
-    let mut verdicts: Vec<Option<Verdict<D>>> = members.iter().map(|_| None).collect();
-
-    claim_requests(options, tx, members, &mut verdicts).await?;
-    probe(Step::Requests)?;
-    check_fences(setting, tx, members, &mut verdicts).await?;
-    probe(Step::Fences)?;
-
-    let open: Vec<usize> = (0..members.len()).filter(|index| verdicts[*index].is_none()).collect();
-    let commands: Vec<&D::Command> = open.iter().map(|index| &members[*index].command).collect();
+    let commands: Vec<&D::Command> = members.iter().map(|member| &member.command).collect();
     let footprints = domain.footprints(tx, &commands).await?;
+    let (locked, mut parked) =
+        locks::take(setting, tx, members, &footprints, feed.as_deref()).await?;
+    probe(Step::Locked)?;
 
-    let mut keys = locks::lock_keys(tx, &footprints).await?;
-    probe(Step::Keys)?;
-    let (versions, fresh) = locks::lock_aggregates(options, tx, &footprints, &mut keys).await?;
-    probe(Step::Aggregates)?;
-    let counters = locks::lock_counters(tx, &footprints).await?;
-    let head = if options.mutants.positions_from_sequence {
-        crate::ledger::head(&mut *tx).await?
-    } else {
-        store::lock_head(tx).await?
-    };
-    probe(Step::Head)?;
-
+    let mut verdicts: Vec<Option<Verdict<D>>> = members.iter().map(|_| None).collect();
+    locks::repeats(&locked, members, &mut verdicts);
+    locks::stale(setting, &locked, members, &mut verdicts);
+    let keys = locks::keys(&locked, &footprints);
+    let LockedRows { versions, fresh, counters, head, now, .. } = locked;
     refresh(setting, tx, head.position).await?;
-    let now = store::business_time(&mut *tx).await?;
     let mut work = Work::new(locks::load(domain, tx, versions).await?, keys, counters, &head, now);
     probe(Step::Loaded)?;
 
-    let footprint_of: HashMap<usize, &Footprint> = open.into_iter().zip(&footprints).collect();
     for (index, member) in members.iter().enumerate() {
         let source = feed.as_deref().map(|step| &step.sources[index]);
         if let Some(verdict) = &verdicts[index] {
@@ -268,7 +243,7 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
         if source.is_some_and(|source| source.waits || parked.contains(&source.aggregate)) {
             continue;
         }
-        let verdict = work.decide(domain, member, footprint_of[&index], now)?;
+        let verdict = work.decide(domain, member, &footprints[index], now)?;
         if let (Some(source), Verdict::Rejected(_) | Verdict::Internal) = (source, &verdict) {
             parked.insert(source.aggregate.clone());
         }
@@ -276,20 +251,29 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     }
     probe(Step::Decided)?;
 
-    settle_requests(options, tx, members, &verdicts).await?;
     let kept = verdicts.iter().any(|verdict| matches!(verdict, Some(Verdict::Accepted { .. })));
     let keep = kept || feed.is_some() || options.mutants.keep_rejected;
     let mut position = head.position;
     if keep {
-        work.write(domain, options, tx, &fresh).await?;
-        probe(Step::Written)?;
-        position = work.append(options, tx, &head).await?;
-        probe(Step::Appended)?;
+        let changed = work.changed(domain);
+        let saved = if changed.rows.is_empty() { 0 } else { domain.save(tx, &changed.rows).await? };
+        let mut cursor = None;
         if let Some(step) = feed {
             step.effect.write(tx, &verdicts, now).await?;
-            if !options.mutants.cursor_outside {
-                store::move_cursor(&mut *tx, step.feed, step.incarnation, step.to).await?;
-            }
+            cursor = (!options.mutants.cursor_outside).then_some((step.feed, step.incarnation, step.to));
+        }
+        probe(Step::Saved)?;
+        position = work.number(options, tx, &head).await?;
+        let mut writes = Writes { cursor, ..Writes::default() };
+        settle(options, members, &verdicts, &mut writes);
+        work.writes(domain, &head, &fresh, &changed, &mut writes);
+        if options.mutants.positions_from_sequence {
+            writes.head = None;
+        }
+        let advanced = store::write(tx, &writes).await?;
+        let wanted = changed.rows.len() as u64;
+        if !options.mutants.locks_off && (advanced != wanted || saved != wanted) {
+            return Err(BatchError::Moved);
         }
         probe(Step::BeforeCommit)?;
     }
@@ -317,97 +301,22 @@ async fn refresh<D: Domain>(
     Ok(())
 }
 
-/// Inserts request rows; repeats get their verdict at once.
-async fn claim_requests<D: Domain>(
+/// What becomes of the rows of requests: those of rejected commands go, those of accepted ones say where the result is found.
+fn settle<'a, D: Domain>(
     options: &Options,
-    tx: &mut PgConnection,
-    members: &[&Submission<D::Command>],
-    verdicts: &mut [Option<Verdict<D>>],
-) -> Result<(), BatchError> {
-    if options.mutants.dedupe_off {
-        return Ok(());
-    }
-    let keys: Vec<&RequestKey> = members.iter().filter_map(|member| member.request.as_ref()).collect();
-    if keys.is_empty() {
-        return Ok(());
-    }
-    let fresh: HashSet<(String, String, String)> =
-        store::insert_requests(tx, &keys).await?.into_iter().collect();
-    if fresh.len() == keys.len() {
-        return Ok(());
-    }
-    let repeated: Vec<&RequestKey> = keys
-        .into_iter()
-        .filter(|key| !fresh.contains(&(key.principal.clone(), key.method.clone(), key.id.clone())))
-        .collect();
-    let former = store::former_requests(tx, &repeated).await?;
-    for (index, member) in members.iter().enumerate() {
-        let Some(key) = member.request.as_ref().filter(|key| repeated.contains(key)) else { continue };
-        let row = former
-            .iter()
-            .find(|row| row.principal == key.principal && row.method == key.method && row.id == key.id)
-            .ok_or(BatchError::Moved)?;
-        verdicts[index] = Some(if row.fingerprint == key.fingerprint {
-            Verdict::Replay { aggregate: AggregateId(row.aggregate.clone()), version: row.version }
-        } else {
-            Verdict::RequestReused
-        });
-    }
-    Ok(())
-}
-
-/// Share-locks the fences; commands on older epochs or reads get their verdict.
-async fn check_fences<D: Domain>(
-    setting: &Setting<'_, D>,
-    tx: &mut PgConnection,
-    members: &[&Submission<D::Command>],
-    verdicts: &mut [Option<Verdict<D>>],
-) -> Result<(), BatchError> {
-    let cases: BTreeSet<String> =
-        members.iter().filter_map(|member| member.fence.as_ref().map(|fence| fence.case.clone())).collect();
-    if cases.is_empty() || setting.options.mutants.fence_off {
-        return Ok(());
-    }
-    let cases: Vec<String> = cases.into_iter().collect();
-    let known: HashMap<String, i64> = store::share_fences(tx, &cases).await?.into_iter().collect();
-    // Read under the lock: a read of ownership may have grown too old while a raise was waited for.
-    let machine_now = setting.machine.now();
-    for (index, member) in members.iter().enumerate() {
-        let (Some(fence), None) = (&member.fence, &verdicts[index]) else { continue };
-        // A missing row locks nothing: raising comes first, so it must be there.
-        let epoch = *known.get(&fence.case).ok_or(BatchError::Moved)?;
-        let age = (machine_now - fence.read_at).to_std().unwrap_or_default();
-        if fence.epoch < epoch || age > setting.options.context_age {
-            verdicts[index] = Some(Verdict::Stale);
-        }
-    }
-    Ok(())
-}
-
-/// Takes out the rows of rejected commands and completes those of accepted ones.
-async fn settle_requests<D: Domain>(
-    options: &Options,
-    tx: &mut PgConnection,
-    members: &[&Submission<D::Command>],
-    verdicts: &[Option<Verdict<D>>],
-) -> Result<(), BatchError> {
-    let mut rejected: Vec<&RequestKey> = Vec::new();
-    let mut accepted: Vec<(&RequestKey, AggregateId, i64)> = Vec::new();
+    members: &[&'a Submission<D::Command>],
+    verdicts: &'a [Option<Verdict<D>>],
+    writes: &mut Writes<'a>,
+) {
     for (member, verdict) in members.iter().zip(verdicts) {
         let Some(key) = &member.request else { continue };
         match verdict {
-            Some(Verdict::Accepted { primary, version, .. }) => {
-                accepted.push((key, primary.clone(), *version));
+            Some(Verdict::Accepted { primary, version, .. }) if !options.mutants.dedupe_off => {
+                writes.done.push((key, primary, *version));
             }
-            Some(Verdict::Replay { .. } | Verdict::RequestReused) => {}
-            _ => rejected.push(key),
+            Some(Verdict::Accepted { .. } | Verdict::Replay { .. } | Verdict::RequestReused) => {}
+            _ if options.mutants.keep_rejected => {}
+            _ => writes.rejected.push(key),
         }
     }
-    if !rejected.is_empty() && !options.mutants.keep_rejected {
-        store::delete_requests(tx, &rejected).await?;
-    }
-    if !accepted.is_empty() && !options.mutants.dedupe_off {
-        store::complete_requests(tx, &accepted).await?;
-    }
-    Ok(())
 }

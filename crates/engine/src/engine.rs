@@ -10,7 +10,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use shouwen_runtime::clock::MachineClock;
-use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::sync::{Notify, RwLock, RwLockReadGuard, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -153,16 +153,15 @@ impl<D: Domain> Engine<D> {
         };
         let request = &self.0.options.fingerprint_key.sealed(request.clone());
         let mut tx = self.0.pool.begin_with(store::BEGIN).await.map_err(unavailable)?;
-        let fresh = store::insert_requests(&mut tx, &[request]).await.map_err(unavailable)?;
-        if !fresh.is_empty() {
+        if store::insert_request(&mut tx, request).await.map_err(unavailable)? {
             tx.rollback().await.map_err(unavailable)?;
             return Err(SubmitError::NotAReplay);
         }
-        let former = store::former_requests(&mut tx, &[request]).await.map_err(unavailable)?;
+        let former = store::former_request(&mut tx, request).await.map_err(unavailable)?;
         tx.rollback().await.map_err(unavailable)?;
-        match former.into_iter().next() {
-            Some(row) if row.fingerprint == request.fingerprint => {
-                self.former(AggregateId(row.aggregate), row.version).await
+        match former {
+            Some((fingerprint, aggregate, version)) if fingerprint == request.fingerprint => {
+                self.former(aggregate, version).await
             }
             Some(_) => Err(SubmitError::RequestReused),
             None => Err(SubmitError::NotAReplay),
@@ -237,7 +236,11 @@ impl<D: Domain> Engine<D> {
     /// A connection of the write path's own.
     pub(crate) async fn connect(&self) -> sqlx::Result<PgConnection> {
         let timeout = self.0.options.write_timeout;
-        let connecting = PgConnection::connect_with(&self.0.connect);
+        let connecting = async {
+            let mut connection = PgConnection::connect_with(&self.0.connect).await?;
+            connection.execute(store::SETTINGS).await?;
+            Ok(connection)
+        };
         tokio::time::timeout(timeout.max(Duration::from_secs(1)), connecting)
             .await
             .map_err(|_| sqlx::Error::PoolTimedOut)?

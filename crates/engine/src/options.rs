@@ -92,32 +92,23 @@ pub struct Mutants {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
     Begun,
-    Requests,
-    Fences,
-    Keys,
-    Aggregates,
-    Head,
+    Locked,
     Loaded,
     Decided,
-    Written,
-    Appended,
+    /// The states are written, and what a follower projects.
+    Saved,
     BeforeCommit,
     /// COMMIT was sent; its answer is lost.
     Committed,
 }
 
 impl Step {
-    pub const ALL: [Step; 12] = [
+    pub const ALL: [Step; 7] = [
         Step::Begun,
-        Step::Requests,
-        Step::Fences,
-        Step::Keys,
-        Step::Aggregates,
-        Step::Head,
+        Step::Locked,
         Step::Loaded,
         Step::Decided,
-        Step::Written,
-        Step::Appended,
+        Step::Saved,
         Step::BeforeCommit,
         Step::Committed,
     ];

@@ -1,14 +1,14 @@
-//! What a batch locks after its requests and fences: keys, aggregates with the holders of lost keys, counters; and the states it then loads.
+//! What a batch locks, as its members and their footprints want it, and the states that it then loads.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::PgConnection;
 
-use super::BatchError;
+use super::{BatchError, FeedStep, Setting, Verdict};
 use crate::{
     domain::{AggregateId, Domain, Footprint, Key, Slot},
-    options::Options,
-    store,
+    store::{self, Feed, Locked, LockedRows, Wanted},
+    submission::{RequestKey, Submission},
 };
 
 /// The keys of a batch.
@@ -19,93 +19,99 @@ pub(super) struct LockedKeys {
     pub(super) holders: HashMap<Key, Option<AggregateId>>,
 }
 
-pub(super) async fn lock_keys(
+/// Locks what a batch wants. Answers what was found, and the feed's aggregates that have parked events.
+pub(super) async fn take<D: Domain, P>(
+    setting: &Setting<'_, D>,
     tx: &mut PgConnection,
+    members: &[&Submission<D::Command>],
     footprints: &[Footprint],
-) -> Result<LockedKeys, BatchError> {
-    let keys: BTreeSet<&Key> = footprints.iter().flat_map(|footprint| &footprint.keys).collect();
-    let mut locked = LockedKeys { inserted: HashSet::new(), holders: HashMap::new() };
-    if keys.is_empty() {
-        return Ok(locked);
-    }
-    let keys: Vec<&Key> = keys.into_iter().collect();
-    let free: HashSet<(String, String)> = store::insert_keys(tx, &keys).await?.into_iter().collect();
-    let lost: Vec<&Key> =
-        keys.iter().copied().filter(|key| !free.contains(&(key.kind.to_owned(), key.key.clone()))).collect();
-    let holders = holders_of(tx, &lost).await?;
-    for key in keys {
-        if lost.contains(&key) {
-            let holder = holders.get(key).ok_or(BatchError::Moved)?;
-            locked.holders.insert(key.clone(), Some(holder.clone()));
-        } else {
-            locked.inserted.insert(key.clone());
-            locked.holders.insert(key.clone(), None);
-        }
-    }
-    Ok(locked)
-}
-
-async fn holders_of(tx: &mut PgConnection, keys: &[&Key]) -> Result<HashMap<Key, AggregateId>, BatchError> {
-    if keys.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = store::key_holders(tx, keys).await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(kind, name, holder)| {
-            let key = keys.iter().find(|key| key.kind == kind && key.key == name)?;
-            Some(((*key).clone(), AggregateId(holder)))
-        })
-        .collect())
-}
-
-/// Locks the aggregates, the holders of lost keys among them, and answers their versions and which rows are new.
-pub(super) async fn lock_aggregates(
-    options: &Options,
-    tx: &mut PgConnection,
-    footprints: &[Footprint],
-    keys: &mut LockedKeys,
-) -> Result<(HashMap<AggregateId, i64>, Vec<String>), BatchError> {
-    let named: BTreeSet<&AggregateId> =
-        footprints.iter().flat_map(|footprint| &footprint.aggregates).collect();
-    let named: Vec<String> = named.into_iter().map(|id| id.0.clone()).collect();
-    let lost: Vec<(&Key, &AggregateId)> =
-        keys.holders.iter().filter_map(|(key, holder)| holder.as_ref().map(|holder| (key, holder))).collect();
-    let mut ids: BTreeSet<String> = named.iter().cloned().collect();
-    ids.extend(lost.iter().map(|(_, holder)| holder.0.clone()));
-    if ids.is_empty() {
-        return Ok((HashMap::new(), Vec::new()));
-    }
-    let fresh = store::ensure_aggregates(tx, &named).await?;
-    let ids: Vec<String> = ids.into_iter().collect();
-    let locked = if options.mutants.locks_off {
-        store::read_aggregates(tx, &ids).await?
-    } else {
-        store::lock_aggregates(tx, &ids).await?
+    feed: Option<&FeedStep<'_, P>>,
+) -> Result<(LockedRows, HashSet<String>), BatchError> {
+    let mutants = setting.options.mutants;
+    let sources = |step: &FeedStep<'_, P>| -> Vec<String> {
+        let sources: BTreeSet<&String> = step.sources.iter().map(|source| &source.aggregate).collect();
+        sources.into_iter().cloned().collect()
     };
-    if locked.len() != ids.len() {
-        return Err(BatchError::Moved);
+    let sources = feed.map(sources).unwrap_or_default();
+    let requests = members.iter().filter_map(|member| member.request.as_ref());
+    let fences: BTreeSet<&str> =
+        members.iter().filter_map(|member| member.fence.as_ref()).map(|fence| &*fence.case).collect();
+    let keys: BTreeSet<&Key> = footprints.iter().flat_map(|footprint| &footprint.keys).collect();
+    let aggregates: BTreeSet<&str> =
+        footprints.iter().flat_map(|footprint| &footprint.aggregates).map(|id| &*id.0).collect();
+    let counters: BTreeSet<&str> =
+        footprints.iter().flat_map(|footprint| &footprint.counters).map(String::as_str).collect();
+    let wanted = Wanted {
+        feed: feed.map(|step| Feed {
+            name: step.feed,
+            from: step.from,
+            sources: sources.iter().map(String::as_str).collect(),
+        }),
+        requests: if mutants.dedupe_off { Vec::new() } else { requests.collect() },
+        fences: if mutants.fence_off { Vec::new() } else { fences.into_iter().collect() },
+        keys: keys.into_iter().collect(),
+        aggregates: aggregates.into_iter().collect(),
+        counters: counters.into_iter().collect(),
+    };
+    let Locked { cursor, parked, rows } = store::lock(tx, &wanted).await?;
+    if let (Some(step), Some((incarnation, position))) = (feed, cursor)
+        && (position != step.from || (!incarnation.is_empty() && incarnation != step.incarnation))
+    {
+        return Err(BatchError::CursorMoved);
     }
-    if !lost.is_empty() {
-        let names: Vec<&Key> = lost.iter().map(|(key, _)| *key).collect();
-        let again = holders_of(tx, &names).await?;
-        if lost.iter().any(|(key, holder)| again.get(*key) != Some(*holder)) {
-            return Err(BatchError::Moved);
-        }
-    }
-    Ok((locked.into_iter().map(|(id, version)| (AggregateId(id), version)).collect(), fresh))
+    Ok((rows.ok_or(BatchError::Moved)?, parked))
 }
 
-pub(super) async fn lock_counters(
-    tx: &mut PgConnection,
-    footprints: &[Footprint],
-) -> Result<HashMap<String, i64>, BatchError> {
-    let names: BTreeSet<&String> = footprints.iter().flat_map(|footprint| &footprint.counters).collect();
-    if names.is_empty() {
-        return Ok(HashMap::new());
+/// The verdicts on repeated requests.
+pub(super) fn repeats<D: Domain>(
+    locked: &LockedRows,
+    members: &[&Submission<D::Command>],
+    verdicts: &mut [Option<Verdict<D>>],
+) {
+    if locked.former.is_empty() {
+        return;
     }
-    let names: Vec<String> = names.into_iter().cloned().collect();
-    Ok(store::lock_counters(tx, &names).await?.into_iter().collect())
+    for (member, verdict) in members.iter().zip(verdicts) {
+        let row = |key: &RequestKey| locked.former.iter().find(|row| row.is_of(key));
+        let Some((key, row)) = member.request.as_ref().and_then(|key| Some((key, row(key)?))) else { continue };
+        *verdict = Some(if row.fingerprint == key.fingerprint {
+            Verdict::Replay { aggregate: AggregateId(row.aggregate.clone()), version: row.version }
+        } else {
+            Verdict::RequestReused
+        });
+    }
+}
+
+/// The verdicts on commands that rest on an older epoch, or on a read of ownership that has grown too old.
+pub(super) fn stale<D: Domain>(
+    setting: &Setting<'_, D>,
+    locked: &LockedRows,
+    members: &[&Submission<D::Command>],
+    verdicts: &mut [Option<Verdict<D>>],
+) {
+    // Read under the locks: while one was waited for, a read may have grown too old.
+    let now = setting.machine.now();
+    for (member, verdict) in members.iter().zip(verdicts) {
+        let (Some(fence), None) = (&member.fence, &verdict) else { continue };
+        let Some(epoch) = locked.fences.get(&fence.case) else { continue };
+        let age = (now - fence.read_at).to_std().unwrap_or_default();
+        if fence.epoch < *epoch || age > setting.options.context_age {
+            *verdict = Some(Verdict::Stale);
+        }
+    }
+}
+
+/// Who holds the keys of a batch.
+pub(super) fn keys(locked: &LockedRows, footprints: &[Footprint]) -> LockedKeys {
+    let mut keys = LockedKeys { inserted: HashSet::new(), holders: HashMap::new() };
+    for key in footprints.iter().flat_map(|footprint| &footprint.keys) {
+        let holder = locked.holders.get(&(key.kind.to_owned(), key.key.clone()));
+        if holder.is_none() {
+            keys.inserted.insert(key.clone());
+        }
+        keys.holders.insert(key.clone(), holder.cloned());
+    }
+    keys
 }
 
 pub(super) async fn load<D: Domain>(

@@ -1,6 +1,6 @@
 //! The states of a batch while its commands are decided one after the other, and what of them is written.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use sqlx::PgConnection;
@@ -12,7 +12,7 @@ use crate::{
     },
     ledger::{Head, LedgerRow},
     options::Options,
-    store,
+    store::Writes,
     submission::Submission,
 };
 
@@ -200,76 +200,49 @@ impl<D: Domain> Work<D> {
         true
     }
 
-    /// Writes keys, counters, aggregates and deadlines.
-    pub(super) async fn write(
-        &self,
-        domain: &D,
-        options: &Options,
-        tx: &mut PgConnection,
-        fresh: &[String],
-    ) -> Result<(), BatchError> {
-        self.write_keys(domain, tx).await?;
-        if !self.counters.is_empty() {
-            let mut counters: Vec<(String, i64)> = self.counters.clone().into_iter().collect();
-            counters.sort();
-            store::set_counters(tx, &counters).await?;
-        }
-        let unused: Vec<String> = fresh
-            .iter()
-            .filter(|id| !self.before.contains_key(&AggregateId((*id).clone())))
-            .cloned()
-            .collect();
-        if !unused.is_empty() {
-            store::forget_aggregates(tx, &unused).await?;
-        }
-        if self.before.is_empty() {
-            return Ok(());
-        }
-        let mut changed: Vec<Saved<D::State>> = Vec::with_capacity(self.before.len());
-        let mut moved_deadlines: BTreeMap<String, Vec<Deadline>> = BTreeMap::new();
+    /// The changed aggregates, by name.
+    pub(super) fn changed(&self, domain: &D) -> Changed<D::State> {
+        let mut changed = Changed { rows: Vec::with_capacity(self.before.len()), deadlines: Vec::new() };
         for (id, before) in &self.before {
             let slot = &self.states[id];
             let Some(state) = slot.state.clone() else { continue };
-            let old: BTreeSet<Deadline> = before
-                .state
-                .as_ref()
-                .map(|state| domain.deadlines(state).into_iter().collect())
-                .unwrap_or_default();
+            let old: BTreeSet<Deadline> =
+                before.state.as_ref().map(|state| domain.deadlines(state).into_iter().collect()).unwrap_or_default();
             let new: BTreeSet<Deadline> = domain.deadlines(&state).into_iter().collect();
             if old != new {
-                moved_deadlines.insert(id.0.clone(), new.into_iter().collect());
+                changed.deadlines.push((id.clone(), new.into_iter().collect()));
             }
-            changed.push(Saved { id: id.clone(), before: before.version, after: slot.version, state });
+            changed.rows.push(Saved { id: id.clone(), before: before.version, after: slot.version, state });
         }
-        changed.sort_by(|a, b| a.id.cmp(&b.id));
-        let versions: Vec<(&AggregateId, i64, i64)> =
-            changed.iter().map(|row| (&row.id, row.before, row.after)).collect();
-        let guarded = !options.mutants.locks_off;
-        let advanced = store::advance_aggregates(tx, &versions, guarded).await?;
-        let saved = domain.save(tx, &changed).await?;
-        if guarded && (advanced != changed.len() as u64 || saved != changed.len() as u64) {
-            return Err(BatchError::Moved);
-        }
-        if !moved_deadlines.is_empty() {
-            let aggregates: Vec<String> = moved_deadlines.keys().cloned().collect();
-            let deadlines: Vec<(AggregateId, Deadline)> = moved_deadlines
-                .into_iter()
-                .flat_map(|(id, deadlines)| {
-                    deadlines.into_iter().map(move |deadline| (AggregateId(id.clone()), deadline))
-                })
-                .collect();
-            store::replace_deadlines(tx, &aggregates, &deadlines).await?;
-        }
-        Ok(())
+        changed.rows.sort_by(|a, b| a.id.cmp(&b.id));
+        changed
     }
 
-    async fn write_keys(&self, domain: &D, tx: &mut PgConnection) -> Result<(), BatchError> {
-        let mut held: Vec<(&Key, &AggregateId)> = Vec::new();
-        let mut released: Vec<&Key> = Vec::new();
+    /// Adds keys, counters, versions, deadlines and ledger rows to what is written.
+    pub(super) fn writes<'a>(
+        &'a self,
+        domain: &D,
+        head: &Head,
+        fresh: &'a [String],
+        changed: &'a Changed<D::State>,
+        writes: &mut Writes<'a>,
+    ) {
+        self.keys(domain, writes);
+        writes.counters = self.counters.iter().map(|(name, value)| (&**name, *value)).collect();
+        let unused = fresh.iter().filter(|id| !self.before.contains_key(&AggregateId((*id).clone())));
+        writes.unused = unused.map(String::as_str).collect();
+        writes.changed = changed.rows.iter().map(|row| (&row.id, row.before, row.after)).collect();
+        writes.deadlines = changed.deadlines.iter().map(|(id, all)| (id, all.as_slice())).collect();
+        writes.rows = &self.rows;
+        writes.head = self.rows.last().filter(|last| last.position > head.position).map(|last| (last.position, &*last.hash, last.time));
+    }
+
+    /// Keys that a member has taken or released.
+    fn keys<'a>(&'a self, domain: &D, writes: &mut Writes<'a>) {
         for key in &self.inserted {
             match self.holders.get(key) {
-                Some(Some(holder)) => held.push((key, holder)),
-                _ => released.push(key),
+                Some(Some(holder)) => writes.held.push((key, holder)),
+                _ => writes.free.push(key),
             }
         }
         for (id, before) in &self.before {
@@ -277,35 +250,25 @@ impl<D: Domain> Work<D> {
             for key in keys {
                 let Some((known, holder)) = self.holders.get_key_value(&key) else { continue };
                 match holder {
-                    None => released.push(known),
-                    Some(holder) if holder != id => held.push((known, holder)),
+                    None => writes.free.push(known),
+                    Some(holder) if holder != id => writes.held.push((known, holder)),
                     Some(_) => {}
                 }
             }
         }
-        held.sort();
-        held.dedup();
-        released.sort();
-        released.dedup();
-        if !held.is_empty() {
-            store::hold_keys(tx, &held).await?;
-        }
-        if !released.is_empty() {
-            store::release_keys(tx, &released).await?;
-        }
-        Ok(())
+        writes.held.sort();
+        writes.held.dedup();
+        writes.free.sort();
+        writes.free.dedup();
     }
 
-    /// Gives the events their positions and hashes, appends them and moves the head. Answers the new head.
-    pub(super) async fn append(
+    /// Gives the events their positions and hashes. Answers the new head.
+    pub(super) async fn number(
         &mut self,
         options: &Options,
         tx: &mut PgConnection,
         head: &Head,
     ) -> Result<i64, BatchError> {
-        if self.rows.is_empty() {
-            return Ok(head.position);
-        }
         let mut position = head.position;
         let mut hash = head.hash.clone();
         for row in &mut self.rows {
@@ -318,12 +281,15 @@ impl<D: Domain> Work<D> {
             row.hash = row.chained(&hash);
             hash.clone_from(&row.hash);
         }
-        store::append(tx, &self.rows).await?;
-        if !options.mutants.positions_from_sequence {
-            store::set_head(tx, position, &hash, self.time).await?;
-        }
         Ok(position)
     }
+}
+
+/// Changed aggregates.
+pub(super) struct Changed<S> {
+    pub(super) rows: Vec<Saved<S>>,
+    /// Those whose deadlines changed, with all that they have now.
+    deadlines: Vec<(AggregateId, Vec<Deadline>)>,
 }
 
 /// What the events of one command changed, as it was before, in order.

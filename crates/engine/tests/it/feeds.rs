@@ -70,7 +70,7 @@ async fn watchers_never_skip_double_or_reorder_while_writers_run() {
 /// A batch has its position and is slow to commit; another process commits meanwhile, or waits.
 async fn check_order_of_commit(mutants: Mutants) -> Found {
     let ground = Ground::new().await;
-    let (probe, mut gate) = Gate::at(Step::Appended);
+    let (probe, mut gate) = Gate::at(Step::BeforeCommit);
     let first = ground.engine(options(probe, mutants)).await;
     let second = ground.engine(mutated(mutants)).await;
     first.open("accounts/a").await;

@@ -110,12 +110,39 @@ impl Ground {
         machine: MachineClock,
         connect: PgConnectOptions,
     ) -> Running {
+        self.mutate(options.mutants).await;
         let stop = CancellationToken::new();
         let pool = self.pool(service).await;
         let engine = Engine::start(Arc::new(Bank::new()), pool, connect, machine, options, stop.clone())
             .await
             .unwrap();
         Running { engine, stop }
+    }
+
+    /// Takes out of the batch's SQL what a mutant does without.
+    async fn mutate(&self, mutants: Mutants) {
+        if mutants.locks_off {
+            let named = "where id = any (aggregates || holders)";
+            self.rewrite("lock_batch", &format!("{named} order by id for no key update"), named).await;
+            self.rewrite("write_batch", "where a.id = u.i and a.version = u.o", "where a.id = u.i").await;
+        }
+        if mutants.positions_from_sequence {
+            self.rewrite("lock_batch", "from ledger_head for no key update", "from ledger_head").await;
+        }
+    }
+
+    /// Rewrites a function of the bank's schema, unless that was done before.
+    pub(crate) async fn rewrite(&self, function: &str, from: &str, to: &str) {
+        let mut connection = self.superuser("bank").await;
+        let text = sqlx::query_scalar::<_, String>("select pg_get_functiondef($1::text::regproc)")
+            .bind(function)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert!(text.contains(from) || text.contains(to), "{function} does not say {from:?}");
+        if text.contains(from) {
+            connection.execute(sqlx::AssertSqlSafe(text.replace(from, to))).await.unwrap();
+        }
     }
 
     /// Waits until so many sessions of the database wait for a lock.

@@ -6,11 +6,13 @@ use shouwen_engine::{
     options::{Mutants, Step},
 };
 
+use sqlx::Executor as _;
+
 use crate::{
     bank::{Command, Refused},
     gate::Gate,
     ground::{
-        Answer, Found, Ground, calm, demand, deposit, mutated, open, options, probed, red, rename, submission,
+        Answer, Found, Ground, calm, demand, deposit, mutated, open, probed, red, rename, submission,
     },
 };
 
@@ -63,7 +65,7 @@ async fn in_one_batch_the_first_accepted_one_has_the_key() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn when_the_winner_s_batch_rolls_back_the_next_gets_the_key() {
     let ground = Ground::new().await;
-    let (probe, mut gate) = Gate::at(Step::Appended);
+    let (probe, mut gate) = Gate::at(Step::BeforeCommit);
     let first = ground.engine(probed(probe)).await;
     let second = ground.engine(calm()).await;
     gate.close();
@@ -81,7 +83,7 @@ async fn when_the_winner_s_batch_rolls_back_the_next_gets_the_key() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn when_the_winner_s_batch_commits_the_next_is_told() {
     let ground = Ground::new().await;
-    let (probe, mut gate) = Gate::at(Step::Appended);
+    let (probe, mut gate) = Gate::at(Step::BeforeCommit);
     let first = ground.engine(probed(probe)).await;
     let second = ground.engine(calm()).await;
     gate.close();
@@ -98,21 +100,25 @@ async fn when_the_winner_s_batch_commits_the_next_is_told() {
 /// One process wants a key and has learnt who holds it; another one releases it. Who is refused is refused for a holder that holds it.
 async fn check_refusal_names_the_holder(mutants: Mutants) -> Found {
     let ground = Ground::new().await;
-    let (probe, mut gate) = Gate::at(Step::Aggregates);
-    let first = ground.engine(options(probe, mutants)).await;
+    // Whoever has locked b stops before the head while the gate is shut.
+    let then = "if cardinality(counters) > 0 then";
+    let gate = "if 'accounts/b' = any (aggregates) then perform pg_advisory_xact_lock_shared(1); end if;";
+    ground.rewrite("lock_batch", then, &format!("{gate} {then}")).await;
+    let first = ground.engine(mutated(mutants)).await;
     let second = ground.engine(mutated(mutants)).await;
     second.run(open("accounts/a", Some("wanted"))).await.map_err(|error| error.to_string())?;
     second.open("accounts/b").await;
-    gate.close();
+    let mut blocker = ground.superuser("bank").await;
+    blocker.execute("begin; select pg_advisory_xact_lock(1)").await.unwrap();
     let wanting = tokio::spawn(first.queued(vec![submission(rename("accounts/b", Some("wanted")))]).await);
-    gate.reached().await;
+    ground.waiting(1).await;
     let mut releasing = tokio::spawn(second.queued(vec![submission(rename("accounts/a", None))]).await);
     // The release must wait for the refusal, which rests on the holder's row; otherwise it is over before.
     let released = tokio::select! {
         released = &mut releasing => Some(released.unwrap()),
-        () = ground.waiting(1) => None,
+        () = ground.waiting(2) => None,
     };
-    gate.open();
+    blocker.execute("rollback").await.unwrap();
     let wanted = wanting.await.unwrap();
     let released = match released {
         Some(released) => released,
