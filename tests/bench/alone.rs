@@ -28,7 +28,7 @@ pub(crate) async fn measure(
     clients: &Clients,
     baseline: &Baseline,
 ) -> Result<Vec<Line>, Failure> {
-    let _awake = Awake::keep()?;
+    let _awake = Awake::keep();
     let product = async || -> Result<Vec<u32>, Failure> {
         baseline.checkpoint().await?;
         let latencies = clients.claim(1, plan.slice).await?.latencies;

@@ -1,28 +1,28 @@
 //! Keeps idle cores awake while latencies are taken: waking a core up takes longer than much of what is measured, and how long depends on the machine.
 
-use std::process::Stdio;
+use std::{
+    fs::{File, OpenOptions},
+    io::Write as _,
+};
 
-use tokio::process::{Child, Command};
-
-use crate::Failure;
-
-/// One spinning process per core, each at the idle priority, so that everything else goes before it. Dropped, they end.
+/// Asks the kernel for no latency at all: idle cores poll instead of sleeping. Dropped, they sleep again.
+///
+/// A process that spins would do the same, but it is a competitor wherever the scheduler groups processes by session, however low its priority.
 pub(crate) struct Awake {
-    _spinning: Vec<Child>,
+    _request: Option<File>,
 }
 
 impl Awake {
-    pub(crate) fn keep() -> Result<Self, Failure> {
-        let cores = std::thread::available_parallelism()?.get();
-        let spin = || {
-            Command::new("chrt")
-                .args(["--idle", "0", "sh", "-c", "while :; do :; done"])
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .kill_on_drop(true)
-                .spawn()
-                .map_err(|error| format!("chrt: {error}; it is part of util-linux"))
-        };
-        Ok(Self { _spinning: (0..cores).map(|_| spin()).collect::<Result<_, _>>()? })
+    pub(crate) fn keep() -> Self {
+        let request = OpenOptions::new().write(true).open("/dev/cpu_dma_latency").and_then(|mut file| {
+            file.write_all(&0_i32.to_ne_bytes())?;
+            Ok(file)
+        });
+        if let Err(error) = &request {
+            eprintln!(
+                "bench: idle cores cannot be kept awake (/dev/cpu_dma_latency: {error}): latencies include their waking up"
+            );
+        }
+        Self { _request: request.ok() }
     }
 }
