@@ -1,6 +1,8 @@
 //! The feed of a ledger: stored events after a position, then new ones as they are committed. Never skips, doubles or reorders.
 //!
 //! Writers wake watchers of their own process; what other processes write is noticed by polling the head. Nothing is notified on the write path.
+//! The first event after a rest is read at once; those that soon follow it are read together, so that a busy writer does not share the machine with a
+//! reading, and a batch of every follower, for each of its commits.
 
 use futures_util::{Stream, stream};
 
@@ -56,6 +58,8 @@ struct Watcher<D: Domain> {
     position: i64,
     /// There may be more than what was read.
     behind: bool,
+    /// Not read again before.
+    rests_until: tokio::time::Instant,
     /// The end of the ledger as of the last reading; `None` before the first.
     head: Option<Head>,
     /// The head was told since the last event.
@@ -73,6 +77,7 @@ pub fn watch<D: Domain>(
         woken: engine.head_watch(),
         position,
         behind: true,
+        rests_until: tokio::time::Instant::now(),
         head: None,
         told: false,
         last_told: tokio::time::Instant::now(),
@@ -85,16 +90,20 @@ pub fn watch<D: Domain>(
 
 impl<D: Domain> Watcher<D> {
     async fn next(&mut self) -> sqlx::Result<FeedItem> {
-        let Options { feed_events, feed_poll, feed_heartbeat, .. } = *self.engine.options();
+        let Options { feed_events, feed_poll, feed_rest, feed_heartbeat, .. } = *self.engine.options();
         let limit = i64::try_from(feed_events).unwrap_or(i64::MAX);
         loop {
             if self.behind {
+                tokio::time::sleep_until(self.rests_until).await;
                 let known = *self.woken.borrow_and_update();
                 let rows = ledger::after(self.engine.pool(), self.position, limit).await?;
                 // Positions are dense: fewer rows than asked for are all there were.
                 let read = i64::try_from(rows.len()).unwrap_or(i64::MAX);
                 self.behind = read >= limit || (read > 0 && known > self.position + read);
                 if let Some(last) = rows.last() {
+                    if read < limit {
+                        self.rests_until = tokio::time::Instant::now() + feed_rest;
+                    }
                     self.position = last.position;
                     self.told = false;
                     if let Some(head) = &mut self.head {

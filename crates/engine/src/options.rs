@@ -28,6 +28,8 @@ pub struct Options {
     pub sweep_commands: i64,
     /// How often a feed looks for what other processes wrote.
     pub feed_poll: Duration,
+    /// How long a feed that has read all there was waits before it reads again.
+    pub feed_rest: Duration,
     /// How often a feed that has nothing new sends its head.
     pub feed_heartbeat: Duration,
     /// Most events that a feed reads, and a follower applies, at once.
@@ -58,6 +60,7 @@ impl Default for Options {
             sweep_interval: Duration::from_millis(500),
             sweep_commands: 500,
             feed_poll: Duration::from_millis(250),
+            feed_rest: Duration::from_millis(50),
             feed_heartbeat: Duration::from_secs(5),
             feed_events: 256,
             request_retention: Duration::from_secs(7 * 24 * 3600),

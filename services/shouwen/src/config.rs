@@ -109,6 +109,7 @@ pub(crate) struct EngineConfig {
     pub(crate) write_timeout: Period,
     pub(crate) sweep_interval: Period,
     pub(crate) feed_poll: Period,
+    pub(crate) feed_rest: Period,
     pub(crate) feed_heartbeat: Period,
 }
 
@@ -122,6 +123,7 @@ impl Default for EngineConfig {
             write_timeout: options.write_timeout.into(),
             sweep_interval: options.sweep_interval.into(),
             feed_poll: options.feed_poll.into(),
+            feed_rest: options.feed_rest.into(),
             feed_heartbeat: options.feed_heartbeat.into(),
         }
     }
@@ -138,6 +140,7 @@ impl EngineConfig {
             write_timeout: self.write_timeout.get(),
             sweep_interval: self.sweep_interval.get(),
             feed_poll: self.feed_poll.get(),
+            feed_rest: self.feed_rest.get(),
             feed_heartbeat: self.feed_heartbeat.get(),
             ..shouwen_engine::Options::default()
         }

@@ -240,6 +240,8 @@ fn configs(
         if options.simulate_from.is_some() {
             // Time is moved by hand: whoever moves it wakes the sweeper.
             config.engine.sweep_interval = Period::secs(3600);
+            // Each step waits until nothing is left to read.
+            config.engine.feed_rest = Period::millis(0);
         }
         ISSUER.clone_into(&mut config.edge.tokens.issuer);
         AUDIENCE.clone_into(&mut config.edge.tokens.audience);
