@@ -104,7 +104,11 @@ begin
         )
         select array_agg(id) into fresh_ids from fresh;
     end if;
-    if cardinality(aggregates) > 0 or holders is not null then
+    if holders is null and coalesce(cardinality(fresh_ids), 0) = cardinality(aggregates) then
+        -- Nobody else sees rows that this transaction has inserted.
+        locked_ids := fresh_ids;
+        locked_versions := array_fill(0::bigint, array[cardinality(aggregates)]);
+    else
         select array_agg(id), array_agg(version) into locked_ids, locked_versions
             from (select id, version from aggregate
                   where id = any (aggregates || holders) order by id for no key update) as locked;
@@ -149,7 +153,7 @@ create function write_batch(
     -- Aggregates that got a row to lock and did not come to be.
     unused_ids text[],
     changed_ids text[], versions_before bigint[], versions_after bigint[],
-    -- Aggregates whose deadlines changed, and all deadlines that they have now.
+    -- Aggregates whose former deadlines go, and the deadlines that come.
     moved_ids text[],
     due_ids text[], due_steps text[], due_times timestamptz[], due_policies text[], due_calendars text[],
     due_provisional boolean[],
@@ -196,10 +200,10 @@ begin
     end if;
     if cardinality(moved_ids) > 0 then
         delete from deadline where aggregate = any (moved_ids);
-        if cardinality(due_ids) > 0 then
-            insert into deadline (aggregate, step, due, policy_version, calendar_version, provisional)
-                select * from unnest(due_ids, due_steps, due_times, due_policies, due_calendars, due_provisional);
-        end if;
+    end if;
+    if cardinality(due_ids) > 0 then
+        insert into deadline (aggregate, step, due, policy_version, calendar_version, provisional)
+            select * from unnest(due_ids, due_steps, due_times, due_policies, due_calendars, due_provisional);
     end if;
     if cardinality(positions) > 0 then
         insert into ledger (position, type, aggregate, version, payload, actor, on_behalf, capacity, case_name, branch,

@@ -73,7 +73,9 @@ pub(super) fn repeats<D: Domain>(
     }
     for (member, verdict) in members.iter().zip(verdicts) {
         let row = |key: &RequestKey| locked.former.iter().find(|row| row.is_of(key));
-        let Some((key, row)) = member.request.as_ref().and_then(|key| Some((key, row(key)?))) else { continue };
+        let Some((key, row)) = member.request.as_ref().and_then(|key| Some((key, row(key)?))) else {
+            continue;
+        };
         *verdict = Some(if row.fingerprint == key.fingerprint {
             Verdict::Replay { aggregate: AggregateId(row.aggregate.clone()), version: row.version }
         } else {

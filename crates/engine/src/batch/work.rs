@@ -202,14 +202,21 @@ impl<D: Domain> Work<D> {
 
     /// The changed aggregates, by name.
     pub(super) fn changed(&self, domain: &D) -> Changed<D::State> {
-        let mut changed = Changed { rows: Vec::with_capacity(self.before.len()), deadlines: Vec::new() };
+        let mut changed =
+            Changed { rows: Vec::with_capacity(self.before.len()), deadlines: Vec::new(), moved: Vec::new() };
         for (id, before) in &self.before {
             let slot = &self.states[id];
             let Some(state) = slot.state.clone() else { continue };
-            let old: BTreeSet<Deadline> =
-                before.state.as_ref().map(|state| domain.deadlines(state).into_iter().collect()).unwrap_or_default();
+            let old: BTreeSet<Deadline> = before
+                .state
+                .as_ref()
+                .map(|state| domain.deadlines(state).into_iter().collect())
+                .unwrap_or_default();
             let new: BTreeSet<Deadline> = domain.deadlines(&state).into_iter().collect();
             if old != new {
+                if !old.is_empty() {
+                    changed.moved.push(id.0.clone());
+                }
                 changed.deadlines.push((id.clone(), new.into_iter().collect()));
             }
             changed.rows.push(Saved { id: id.clone(), before: before.version, after: slot.version, state });
@@ -232,9 +239,14 @@ impl<D: Domain> Work<D> {
         let unused = fresh.iter().filter(|id| !self.before.contains_key(&AggregateId((*id).clone())));
         writes.unused = unused.map(String::as_str).collect();
         writes.changed = changed.rows.iter().map(|row| (&row.id, row.before, row.after)).collect();
+        writes.moved = changed.moved.iter().map(String::as_str).collect();
         writes.deadlines = changed.deadlines.iter().map(|(id, all)| (id, all.as_slice())).collect();
         writes.rows = &self.rows;
-        writes.head = self.rows.last().filter(|last| last.position > head.position).map(|last| (last.position, &*last.hash, last.time));
+        writes.head = self
+            .rows
+            .last()
+            .filter(|last| last.position > head.position)
+            .map(|last| (last.position, &*last.hash, last.time));
     }
 
     /// Keys that a member has taken or released.
@@ -288,6 +300,8 @@ impl<D: Domain> Work<D> {
 /// Changed aggregates.
 pub(super) struct Changed<S> {
     pub(super) rows: Vec<Saved<S>>,
+    /// Those whose former deadlines go.
+    moved: Vec<String>,
     /// Those whose deadlines changed, with all that they have now.
     deadlines: Vec<(AggregateId, Vec<Deadline>)>,
 }

@@ -106,24 +106,25 @@ pub(crate) async fn lock(conn: &mut PgConnection, wanted: &Wanted<'_>) -> sqlx::
     .await?;
     let held = pairs(row.held_kinds, row.held_keys);
     let head = row.head_incarnation.zip(row.head_position).zip(row.head_hash);
-    let rows = head.zip(row.business_time).filter(|_| row.settled).map(
-        |(((incarnation, position), hash), now)| LockedRows {
-            former: former(
-                pairs(row.former_principals, row.former_methods),
-                pairs(row.former_ids, row.former_fingerprints),
-                pairs(row.former_aggregates, row.former_versions),
-            ),
-            fences: pairs(row.fence_cases, row.fence_epochs).collect(),
-            holders: held.zip(row.holders.unwrap_or_default().into_iter().map(AggregateId)).collect(),
-            versions: pairs(row.locked_ids, row.locked_versions)
-                .map(|(id, version)| (AggregateId(id), version))
-                .collect(),
-            fresh: row.fresh_ids.unwrap_or_default(),
-            counters: pairs(row.counter_names, row.counter_values).collect(),
-            head: Head { incarnation, position, hash, time: row.head_time },
-            now,
-        },
-    );
+    let rows =
+        head.zip(row.business_time).filter(|_| row.settled).map(|(((incarnation, position), hash), now)| {
+            LockedRows {
+                former: former(
+                    pairs(row.former_principals, row.former_methods),
+                    pairs(row.former_ids, row.former_fingerprints),
+                    pairs(row.former_aggregates, row.former_versions),
+                ),
+                fences: pairs(row.fence_cases, row.fence_epochs).collect(),
+                holders: held.zip(row.holders.unwrap_or_default().into_iter().map(AggregateId)).collect(),
+                versions: pairs(row.locked_ids, row.locked_versions)
+                    .map(|(id, version)| (AggregateId(id), version))
+                    .collect(),
+                fresh: row.fresh_ids.unwrap_or_default(),
+                counters: pairs(row.counter_names, row.counter_values).collect(),
+                head: Head { incarnation, position, hash, time: row.head_time },
+                now,
+            }
+        });
     Ok(Locked {
         cursor: row.cursor_incarnation.zip(row.cursor_position),
         parked: row.parked.unwrap_or_default().into_iter().collect(),

@@ -24,6 +24,8 @@ pub(crate) struct Writes<'a> {
     pub(crate) unused: Vec<&'a str>,
     /// Changed aggregates with their versions before and after.
     pub(crate) changed: Vec<(&'a AggregateId, i64, i64)>,
+    /// Aggregates whose former deadlines go.
+    pub(crate) moved: Vec<&'a str>,
     /// Aggregates whose deadlines changed, with all that they have now.
     pub(crate) deadlines: Vec<(&'a AggregateId, &'a [Deadline])>,
     pub(crate) rows: &'a [LedgerRow],
@@ -47,7 +49,6 @@ pub(crate) async fn write(conn: &mut PgConnection, writes: &Writes<'_>) -> sqlx:
     let changed: Vec<&str> = writes.changed.iter().map(|(id, ..)| &*id.0).collect();
     let (before, after): (Vec<i64>, Vec<i64>) =
         writes.changed.iter().map(|(_, before, after)| (*before, *after)).unzip();
-    let moved: Vec<&str> = writes.deadlines.iter().map(|(id, _)| &*id.0).collect();
     let due = || writes.deadlines.iter().flat_map(|(id, all)| all.iter().map(move |one| (&*id.0, one)));
     let rows = writes.rows;
     let (head, hash, time) = match writes.head {
@@ -78,7 +79,7 @@ pub(crate) async fn write(conn: &mut PgConnection, writes: &Writes<'_>) -> sqlx:
         &changed as &[&str],
         &before,
         &after,
-        &moved as &[&str],
+        &writes.moved as &[&str],
         &due().map(|(id, _)| id).collect::<Vec<_>>() as &[&str],
         &due().map(|(_, one)| one.step).collect::<Vec<_>>() as &[&str],
         &due().map(|(_, one)| one.due).collect::<Vec<_>>(),
