@@ -1,15 +1,18 @@
 //! Watching a desk: first all that waits there, then each change as it is committed. Never skips, doubles or reorders.
 //!
-//! Writers wake watchers of their own process; what other processes write is noticed by polling.
+//! The bell wakes those whose desk has changed.
 
-use std::time::Duration;
+pub(crate) mod bell;
+
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{Stream, stream};
 use shouwen_engine::Engine;
-use tokio::{sync::watch, time::Instant};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::bell::{Bell, Ear};
 use crate::{
     domain::{OwnershipDomain, desk::Recipient},
     store::desk::{
@@ -89,7 +92,7 @@ enum Phase {
 struct Watcher {
     engine: Engine<OwnershipDomain>,
     reader: Reader,
-    woken: watch::Receiver<i64>,
+    ear: Ear,
     phase: Phase,
     last_told: Instant,
 }
@@ -97,17 +100,13 @@ struct Watcher {
 /// Streams a desk, from the beginning or after a change.
 pub(crate) fn watch(
     engine: &Engine<OwnershipDomain>,
+    bell: &Arc<Bell>,
     reader: Reader,
     after: Option<i64>,
 ) -> impl Stream<Item = Result<Seen, Ended>> + Send + use<> {
     let phase = after.map_or(Phase::Waiting { after: 0, to: None }, |after| Phase::Changes { after });
-    let watcher = Watcher {
-        engine: engine.clone(),
-        reader,
-        woken: engine.head_watch(),
-        phase,
-        last_told: Instant::now(),
-    };
+    let ear = bell.listen(&reader);
+    let watcher = Watcher { engine: engine.clone(), reader, ear, phase, last_told: Instant::now() };
     stream::try_unfold(watcher, |mut watcher| async move {
         let seen = watcher.next().await?;
         Ok(Some((seen, watcher)))
@@ -145,16 +144,12 @@ impl Watcher {
 
     async fn changed(&mut self, after: i64) -> Result<Seen, Ended> {
         let limit = self.limit();
-        let Self { engine, .. } = self;
-        let engine = engine.clone();
-        let options = engine.options();
         let mut after = after;
         loop {
-            self.woken.borrow_and_update();
-            if reader(&engine, &self.reader.employee).as_ref() != Some(&self.reader) {
+            if reader(&self.engine, &self.reader.employee).as_ref() != Some(&self.reader) {
                 return Err(Ended::Changed);
             }
-            let (head, changes) = read::changes(engine.pool(), &self.reader, after, limit).await?;
+            let (head, changes) = read::changes(self.engine.pool(), &self.reader, after, limit).await?;
             if head.forgotten > after {
                 return Err(Ended::Forgotten);
             }
@@ -167,15 +162,11 @@ impl Watcher {
             if !changes.is_empty() {
                 return Ok(Seen::Changes { changes, position: after });
             }
-            if self.last_told.elapsed() >= options.feed_heartbeat {
-                return Ok(Seen::Alive { position: after });
-            }
             tokio::select! {
-                changed = self.woken.changed() => if changed.is_err() {
-                    // The engine is gone: only polling is left until the stream is dropped.
-                    tokio::time::sleep(options.feed_poll).await;
-                },
-                () = tokio::time::sleep(options.feed_poll) => {}
+                () = self.ear.rung() => {}
+                () = sleep_until(self.last_told + self.engine.options().feed_heartbeat) => {
+                    return Ok(Seen::Alive { position: after });
+                }
             }
         }
     }

@@ -109,6 +109,8 @@ impl Service {
         engine.sweep();
         engine.keep_up();
         tokio::spawn(desk::keep_up(engine.clone(), stop.clone()));
+        let bell = Arc::default();
+        tokio::spawn(desk::bell::ring(engine.clone(), Arc::clone(&bell), stop.clone()));
         tokio::spawn(learn(engine.clone(), stop));
 
         let followed = vec![
@@ -135,6 +137,7 @@ impl Service {
         .add_service(DeskServiceServer::new(DeskServer {
             ownership: ownership.clone(),
             pages: pages.clone(),
+            bell,
         }))
         .add_service(PolicyServiceServer::new(PolicyServer { ownership: ownership.clone(), pages }))
         .add_service(RoutingServiceServer::new(RoutingServer { ownership: ownership.clone(), directory }))

@@ -1,6 +1,6 @@
 //! `DeskService`.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use futures_util::{Stream, StreamExt as _};
 use shouwen_access::{
@@ -20,7 +20,7 @@ use tonic::{Code, Request, Response, Status};
 
 use super::{employee, within_reach};
 use crate::{
-    desk::{self, Cursor, Ended, Seen},
+    desk::{self, Cursor, Ended, Seen, bell::Bell},
     domain::desk::Kind,
     ownership::Ownership,
     store::desk::{
@@ -31,8 +31,9 @@ use crate::{
 
 /// Serves desks.
 pub struct DeskServer {
-    pub ownership: Ownership,
-    pub pages: PageTokens,
+    pub(crate) ownership: Ownership,
+    pub(crate) pages: PageTokens,
+    pub(crate) bell: Arc<Bell>,
 }
 
 #[tonic::async_trait]
@@ -61,7 +62,7 @@ impl desk_service_server::DeskService for DeskServer {
             desk::check(engine, after.position).await.map_err(|ended| failure(&ended))?;
         }
         let language = caller.language;
-        let seen = desk::watch(engine, reader, after.map(|after| after.position))
+        let seen = desk::watch(engine, &self.bell, reader, after.map(|after| after.position))
             .map(move |seen| match seen {
                 Ok(seen) => Ok(response(&cursors, &incarnation, seen)),
                 Err(ended) => Err(failure(&ended).to_status(language)),

@@ -22,6 +22,18 @@ pub(crate) async fn head(pool: &PgPool) -> sqlx::Result<Head> {
     sqlx::query_as!(Head, "select position, forgotten from desk_head").fetch_one(pool).await
 }
 
+/// Whose desks changed after one change and up to another.
+pub(crate) async fn touched(pool: &PgPool, after: i64, to: i64) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        r#"select recipient as "recipient!" from desk where since > $1 and since <= $2
+           union select recipient from desk where cleared > $1 and cleared <= $2"#,
+        after,
+        to
+    )
+    .fetch_all(pool)
+    .await
+}
+
 /// What came after one change and up to another and still waits, oldest first.
 pub(crate) async fn waiting(
     pool: &PgPool,
