@@ -202,35 +202,35 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -
         table.push(row, state);
     }
     let mut saved = 0;
-    if !cases.ids.is_empty() {
-        saved += sqlx::query!(
-            "insert into cases as t (id, version, state)
-             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
-             on conflict (id) do update set version = excluded.version, state = excluded.state
-             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
+    if !cases.ids.is_empty() || !contacts.ids.is_empty() {
+        // Most commands touch both: one round trip.
+        saved += sqlx::query_scalar!(
+            r#"with saved_cases as (
+                   insert into cases as t (id, version, state)
+                   select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
+                   on conflict (id) do update set version = excluded.version, state = excluded.state
+                   where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)
+                   returning 1
+               ), saved_contacts as (
+                   insert into contacts as t (id, version, state)
+                   select i, a, s from unnest($5::text[], $6::bigint[], $7::bigint[], $8::jsonb[]) as u (i, b, a, s)
+                   on conflict (id) do update set version = excluded.version, state = excluded.state
+                   where t.version = (select b from unnest($5::text[], $6::bigint[]) as g (i, b) where g.i = t.id)
+                   returning 1
+               )
+               select (select count(*) from saved_cases) + (select count(*) from saved_contacts) as "saved!""#,
             &cases.ids,
             &cases.before,
             &cases.after,
-            &cases.states
-        )
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-    }
-    if !contacts.ids.is_empty() {
-        saved += sqlx::query!(
-            "insert into contacts as t (id, version, state)
-             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
-             on conflict (id) do update set version = excluded.version, state = excluded.state
-             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
+            &cases.states,
             &contacts.ids,
             &contacts.before,
             &contacts.after,
             &contacts.states
         )
-        .execute(&mut *connection)
+        .fetch_one(&mut *connection)
         .await?
-        .rows_affected();
+        .unsigned_abs();
     }
     if !policies.ids.is_empty() {
         saved += sqlx::query!(
