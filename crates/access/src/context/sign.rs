@@ -60,7 +60,11 @@ impl ContextSigner {
         let tag = hmac::sign(&self.key.key, &bytes[PREFIX..]);
         bytes[1..PREFIX].copy_from_slice(tag.as_ref());
         // Base64 is always a valid header value.
-        HeaderValue::try_from(STANDARD_NO_PAD.encode(bytes)).unwrap_or_else(|_| HeaderValue::from_static(""))
+        let mut value = HeaderValue::try_from(STANDARD_NO_PAD.encode(bytes))
+            .unwrap_or_else(|_| HeaderValue::from_static(""));
+        // No two are alike: in HPACK's table each would push out the headers that do come again.
+        value.set_sensitive(true);
+        value
     }
 
     /// Signs a call of the issuer itself: capacity SYSTEM, principal `services/{issuer}`.

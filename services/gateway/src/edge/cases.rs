@@ -18,7 +18,7 @@ use crate::ownership::CaseView;
 #[derive(Clone, Debug)]
 pub(super) struct Standing {
     pub(super) capacity: Capacity,
-    pub(super) view: Option<CaseView>,
+    pub(super) view: Option<Arc<CaseView>>,
 }
 
 impl Standing {
@@ -26,7 +26,7 @@ impl Standing {
     pub(super) const NONE: Self = Self { capacity: Capacity::Unspecified, view: None };
 
     /// Of who is not responsible (any more) and may only get the result of an earlier call.
-    pub(super) fn replay(view: CaseView) -> Self {
+    pub(super) fn replay(view: Arc<CaseView>) -> Self {
         Self { capacity: Capacity::Replay, view: Some(view) }
     }
 }
@@ -35,7 +35,7 @@ impl Standing {
 pub(super) enum Verdict {
     Admitted(Standing),
     /// The caller is not what the rule demands; an earlier call may still be repeated.
-    Refused(Failure, Box<CaseView>),
+    Refused(Failure, Arc<CaseView>),
 }
 
 /// How many readings are remembered at most.
@@ -46,7 +46,7 @@ pub(super) struct Judge<O> {
     owners: Arc<O>,
     clock: MachineClock,
     /// By the name that was asked for.
-    readings: Cache<String, CaseView>,
+    readings: Cache<String, Arc<CaseView>>,
     /// Up to which age a reading may admit.
     max_age: Duration,
 }
@@ -80,15 +80,15 @@ impl<O: Owners> Judge<O> {
         {
             return Ok(Verdict::Admitted(Standing { capacity, view: Some(view) }));
         }
-        let view = self.owners.find(name).await?.ok_or_else(|| missing(name))?;
-        self.readings.insert(name.to_owned(), view.clone());
+        let view = Arc::new(self.owners.find(name).await?.ok_or_else(|| missing(name))?);
+        self.readings.insert(name.to_owned(), Arc::clone(&view));
         Ok(match capacity(condition, &view, identity) {
             Some(capacity) => Verdict::Admitted(Standing { capacity, view: Some(view) }),
-            None => Verdict::Refused(refuse(condition, &view, identity), Box::new(view)),
+            None => Verdict::Refused(refuse(condition, &view, identity), view),
         })
     }
 
-    fn remembered(&self, name: &str) -> Option<CaseView> {
+    fn remembered(&self, name: &str) -> Option<Arc<CaseView>> {
         let view = self.readings.get(name)?;
         let age = self.clock.now() - view.read_at;
         age.to_std().is_ok_and(|age| age < self.max_age).then_some(view)
@@ -160,6 +160,7 @@ fn assisting(view: &CaseView, identity: &Identity) -> Option<Capacity> {
 
 /// As what the winner of a first touch comes to the backend: by responsibility, or assisting on the client's open case (O6).
 pub(super) fn after_touch(view: CaseView, identity: &Identity) -> Standing {
+    let view = Arc::new(view);
     match responsible(&view, identity, true).or_else(|| assisting(&view, identity)) {
         Some(capacity) => Standing { capacity, view: Some(view) },
         None => Standing::replay(view),

@@ -43,7 +43,11 @@ fn header(time: Duration) -> HeaderValue {
     let fitting = UNITS.iter().map(|(unit, length)| (nanos / u128::from(*length), char::from(*unit)));
     let (number, unit) =
         fitting.into_iter().find(|(number, _)| *number < 10_u128.pow(8)).unwrap_or((99_999_999, 'H'));
-    HeaderValue::try_from(format!("{number}{unit}")).unwrap_or_else(|_| HeaderValue::from_static("0n"))
+    let value = HeaderValue::try_from(format!("{number}{unit}"));
+    let mut value = value.unwrap_or_else(|_| HeaderValue::from_static("0n"));
+    // Never the same twice, so of no use in HPACK's table.
+    value.set_sensitive(true);
+    value
 }
 
 /// `future`, if it is done before `deadline`; `DEADLINE_EXCEEDED` otherwise.

@@ -84,7 +84,8 @@ impl<O: Owners> Edge<O> {
             within(soon, mutation, unary.instrument(span)).await
         } else {
             let latest = asked.map(|asked| Instant::now() + asked);
-            self.stream(method, parts.headers, body, language, soon, latest).instrument(span).await
+            // Boxed, so that the unary calls, which are many, do not move about what only streams need.
+            Box::pin(self.stream(method, parts.headers, body, language, soon, latest)).instrument(span).await
         }
     }
 
@@ -133,7 +134,7 @@ impl<O: Owners> Edge<O> {
             check_branch(field, fields.branch, &identity.reach)?;
         }
         if let Some(touch) = &access.first_touch {
-            self.first_touch(call, identity, fields, &touch.contact, framed).await
+            Box::pin(self.first_touch(call, identity, fields, &touch.contact, framed)).await
         } else if let Some(condition) = &access.case {
             self.on_case(call, condition, fields.case, identity, framed).await
         } else {
@@ -162,7 +163,7 @@ impl<O: Owners> Edge<O> {
         match verdict {
             Verdict::Admitted(standing) => call.send(&standing, &framed.bytes).await,
             Verdict::Refused(refusal, view) if call.method.access.mutation => {
-                let response = call.send(&Standing::replay(*view), &framed.bytes).await?;
+                let response = call.send(&Standing::replay(view), &framed.bytes).await?;
                 if refused_as(&response, "NOT_A_REPLAY") { Err(refusal) } else { Ok(response) }
             }
             Verdict::Refused(refusal, _) => Err(refusal),
