@@ -16,6 +16,7 @@ use http::uri::Scheme;
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -26,6 +27,7 @@ pub use target::InvalidTarget;
 use target::Target;
 
 use crate::config::Period;
+use crate::cores::{self, Cores};
 use crate::tls::{ClientTls, TlsError, client_config};
 
 /// How often a request that no connection took is offered to another one.
@@ -86,10 +88,11 @@ pub enum ChannelConfigError {
 }
 
 /// A balanced channel, for generated clients and for raw requests. Clones share the connections, which belong to the
-/// tokio runtime that [`connect`] was called on and end with the last clone.
+/// tokio runtime that [`connect`] was called on and end with the last clone. Each thread of [`Cores`] has its own.
 #[derive(Clone)]
 pub struct Channel {
-    links: Arc<Links>,
+    /// By number of the thread; first those of the common scheduler.
+    links: Arc<[Arc<Links>]>,
     connect_timeout: Period,
     _keep: Arc<DropGuard>,
 }
@@ -97,6 +100,15 @@ pub struct Channel {
 /// Opens a channel to all addresses of all targets; each is `host:port`, `http://host:port` or `https://host:port`,
 /// or several of them with commas between. Connections come up in the background.
 pub fn connect<T: AsRef<str>>(
+    targets: &[T],
+    options: &ChannelOptions,
+) -> Result<Channel, ChannelConfigError> {
+    connect_on(&Cores::default(), targets, options)
+}
+
+/// As [`connect`], with further connections for each thread that serves callers.
+pub fn connect_on<T: AsRef<str>>(
+    cores: &Cores,
     targets: &[T],
     options: &ChannelOptions,
 ) -> Result<Channel, ChannelConfigError> {
@@ -110,24 +122,38 @@ pub fn connect<T: AsRef<str>>(
         (None, true) => Some(client_config(&ClientTls::default(), &["h2"])?),
         (None, false) => None,
     };
-    let links = Arc::new(Links::default());
     let stop = CancellationToken::new();
-    for target in targets {
-        let dialer = connection::Dialer::new(&target, options, tls.clone());
-        tokio::spawn(target::follow(target, dialer, options.clone(), Arc::clone(&links), stop.clone()));
-    }
-    Ok(Channel { links, connect_timeout: options.connect_timeout, _keep: Arc::new(stop.drop_guard()) })
+    let here = Handle::current();
+    let links = std::iter::once(&here).chain(cores.handles()).map(|scheduler| {
+        let links = Arc::new(Links::default());
+        for target in &targets {
+            let dialer = connection::Dialer::new(target, options, tls.clone());
+            let (target, options) = (target.clone(), options.clone());
+            scheduler.spawn(target::follow(target, dialer, options, Arc::clone(&links), stop.clone()));
+        }
+        links
+    });
+    Ok(Channel {
+        links: links.collect(),
+        connect_timeout: options.connect_timeout,
+        _keep: Arc::new(stop.drop_guard()),
+    })
 }
 
 impl Channel {
+    /// Those of the thread that asks. A thread of other [`Cores`] than the channel's has the common ones.
+    fn links(&self) -> &Links {
+        self.links.get(cores::current()).unwrap_or(&self.links[0])
+    }
+
     /// Live connections right now.
     pub fn connected(&self) -> usize {
-        self.links.count()
+        self.links().count()
     }
 
     /// Waits until `count` connections are live.
     pub async fn wait_connected(&self, count: usize) {
-        self.links.wait(count).await;
+        self.links().wait(count).await;
     }
 
     /// Sends a request: path and headers as they are, scheme and authority of the address it goes to.
@@ -139,7 +165,7 @@ impl Channel {
                 Ok(response) => return Ok(response),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => {
-                        self.links.remove(link.id());
+                        self.links().remove(link.id());
                         request = unsent;
                     }
                     None => return Err(ChannelError::broken(error.into_error())),
@@ -150,13 +176,14 @@ impl Channel {
     }
 
     async fn link(&self) -> Result<Arc<Link>, ChannelError> {
-        if let Some(link) = self.links.next() {
+        let links = self.links();
+        if let Some(link) = links.next() {
             return Ok(link);
         }
-        let waited = tokio::time::timeout(self.connect_timeout.get(), self.links.wait(1)).await;
-        match (waited, self.links.next()) {
+        let waited = tokio::time::timeout(self.connect_timeout.get(), links.wait(1)).await;
+        match (waited, links.next()) {
             (Ok(()), Some(link)) => Ok(link),
-            _ => Err(ChannelError::unreachable(&self.links.last_failure())),
+            _ => Err(ChannelError::unreachable(&links.last_failure())),
         }
     }
 }

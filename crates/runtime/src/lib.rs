@@ -8,6 +8,7 @@ pub mod admin;
 pub mod channel;
 pub mod clock;
 pub mod config;
+pub mod cores;
 pub mod health;
 pub mod ids;
 pub mod postgres;

@@ -13,7 +13,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,6 +21,7 @@ use tower::Service;
 
 pub use options::ServerOptions;
 
+use crate::cores::Cores;
 use crate::tls::{PeerCertificate, TlsReloader};
 
 /// Pause after an accept that failed, typically for want of file descriptors.
@@ -41,6 +42,26 @@ pub struct PeerInfo {
 /// Serves connections of `listener` until `shutdown`, then drains: running calls may end within
 /// [`ServerOptions::drain`]. Returns when the last connection is gone. Fails only if the listener is unusable.
 pub async fn serve<S, B>(
+    listener: TcpListener,
+    tls: Option<TlsReloader>,
+    service: S,
+    options: ServerOptions,
+    shutdown: CancellationToken,
+) -> io::Result<()>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    serve_on(&Cores::default(), listener, tls, service, options, shutdown).await
+}
+
+/// As [`serve`], with each connection on one of the threads.
+pub async fn serve_on<S, B>(
+    cores: &Cores,
     listener: TcpListener,
     tls: Option<TlsReloader>,
     service: S,
@@ -81,10 +102,25 @@ where
             cut: cut.clone(),
         };
         let tls = tls.as_ref().map(TlsReloader::acceptor);
-        connections.spawn(async move {
+        let run = async move |stream| {
             connection.run(stream, addr, tls).await;
             drop(place);
-        });
+        };
+        match cores.next() {
+            None => {
+                connections.spawn(run(stream));
+            }
+            Some(core) => {
+                let stream = stream.into_std()?;
+                let moved = async move {
+                    match TcpStream::from_std(stream) {
+                        Ok(stream) => run(stream).await,
+                        Err(error) => tracing::warn!(error = %error, "a connection could not be taken on"),
+                    }
+                };
+                connections.spawn_on(moved, core);
+            }
+        }
     }
     drop(listener);
     connections.close();
@@ -101,7 +137,7 @@ where
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> io::Result<(tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, addr) = listener.accept().await?;
     Ok((stream, addr, place))

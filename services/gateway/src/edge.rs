@@ -32,6 +32,7 @@ use http::{Request, Response};
 use shouwen_access::Contract;
 use shouwen_access::token::{KeySource, KeySourceInvalid, KeysUnavailable, TokenVerifier};
 use shouwen_runtime::clock::MachineClock;
+use shouwen_runtime::cores::Cores;
 use shouwen_runtime::health::Readiness;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -78,6 +79,8 @@ pub struct EdgeParts<'a, O> {
     pub readiness: &'a Readiness,
     /// The machine's clock.
     pub clock: MachineClock,
+    /// The threads on which it is served; each has its own connections to the backends.
+    pub cores: Cores,
 }
 
 /// Why there is no edge.
@@ -100,10 +103,10 @@ pub enum EdgeError {
 impl<O: Owners> Edge<O> {
     /// Reads the token keys and begins to connect to the backends, in the current tokio runtime.
     pub async fn new(config: EdgeConfig, parts: EdgeParts<'_, O>) -> Result<Self, EdgeError> {
-        let EdgeParts { contract, descriptors, owners, services, readiness, clock } = parts;
+        let EdgeParts { contract, descriptors, owners, services, readiness, clock, cores } = parts;
         let keys = KeySource::parse(&config.tokens.keys, config.tokens.keys_ca.as_deref())?;
         let tokens = TokenVerifier::open(keys, config.tokens.settings(), clock.clone()).await?;
-        let backends = Backends::new(&contract, services, &config.backends, &config.channel)?;
+        let backends = Backends::new(&contract, services, &config.backends, &config.channel, &cores)?;
         let local = local::routes(&contract, descriptors, readiness).await?;
         let limits = Limits::new(&config.limits);
         let context_lifetime =

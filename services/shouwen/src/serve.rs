@@ -9,6 +9,7 @@ use shouwen_proto::DESCRIPTORS;
 use shouwen_runtime::{
     admin,
     clock::MachineClock,
+    cores::Cores,
     health::{Component, Readiness},
     postgres, server, shutdown,
     telemetry::{Metrics, RpcMetrics, Telemetry},
@@ -422,6 +423,7 @@ impl Prepared<'_> {
         listener: TcpListener,
         tasks: &mut JoinSet<Result<(), ServeError>>,
     ) -> Result<(), ServeError> {
+        let cores = Cores::start()?;
         let parts = EdgeParts {
             contract: Arc::clone(contract),
             descriptors: DESCRIPTORS,
@@ -429,6 +431,7 @@ impl Prepared<'_> {
             services: vec![("ownership".to_owned(), running.routes())],
             readiness: &self.parts.readiness,
             clock: self.clock.clone(),
+            cores: cores.clone(),
         };
         let edge = Edge::new(self.config.edge.clone(), parts).await?;
         let (sweeper, stop) = (edge.clone(), self.parts.stop.clone());
@@ -440,7 +443,7 @@ impl Prepared<'_> {
             ServiceBuilder::new().layer(RpcMetrics::new(&self.parts.metrics.meter("shouwen"))).service(edge);
         let (tls, options, stop) =
             (self.materials.tls.clone(), self.config.server.clone(), self.parts.stop.clone());
-        tasks.spawn(async move { Ok(server::serve(listener, tls, stack, options, stop).await?) });
+        tasks.spawn(async move { Ok(server::serve_on(&cores, listener, tls, stack, options, stop).await?) });
         Ok(())
     }
 }

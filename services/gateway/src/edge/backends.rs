@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use shouwen_access::context::{ContextKey, ContextSigner, GATEWAY};
 use shouwen_access::contract::{Backend, Method};
 use shouwen_access::{Contract, Failure};
-use shouwen_runtime::channel::{Channel, ChannelConfigError, ChannelOptions, connect};
+use shouwen_runtime::channel::{Channel, ChannelConfigError, ChannelOptions, connect_on};
+use shouwen_runtime::cores::Cores;
 use tonic::service::Routes;
 
 use super::config::BackendConfig;
@@ -70,6 +71,7 @@ impl Backends {
         local: Vec<(String, Routes)>,
         remote: &BTreeMap<String, BackendConfig>,
         channel: &ChannelOptions,
+        cores: &Cores,
     ) -> Result<Self, BackendConfigError> {
         let mut known = HashMap::new();
         for (service, routes) in local {
@@ -85,7 +87,7 @@ impl Backends {
             let Some(key) = ContextKey::new(&config.key_id, &secret) else {
                 return Err(BackendConfigError::Key { service });
             };
-            let channel = connect(&config.addresses, channel)
+            let channel = connect_on(cores, &config.addresses, channel)
                 .map_err(|cause| BackendConfigError::Channel { service: service.clone(), cause })?;
             let signer = ContextSigner::new(GATEWAY, &service, key);
             let way = Way::Remote(Box::new(Remote { channel, signer }));

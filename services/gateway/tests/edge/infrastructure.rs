@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::stream;
 use shouwen_gateway::edge::{BackendConfig, Edge, EdgeConfig, EdgeError, EdgeParts};
 use shouwen_runtime::clock::MachineClock;
+use shouwen_runtime::cores::Cores;
 use shouwen_runtime::health::Readiness;
 use tonic::service::Routes;
 use tonic_health::pb::HealthCheckRequest;
@@ -87,6 +88,7 @@ async fn refused(change: impl FnOnce(&mut EdgeConfig)) -> EdgeError {
         services: vec![("inside".to_owned(), Routes::new(Echo::new("inside", &stage().0)))],
         readiness: &Readiness::new(),
         clock,
+        cores: Cores::default(),
     };
     Edge::new(config, parts).await.unwrap_err()
 }

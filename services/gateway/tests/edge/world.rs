@@ -18,6 +18,7 @@ use shouwen_gateway::edge::{BackendConfig, Edge, EdgeConfig, EdgeParts, TokenCon
 use shouwen_runtime::channel::{Channel, ChannelOptions, connect};
 use shouwen_runtime::clock::MachineClock;
 use shouwen_runtime::config::Period;
+use shouwen_runtime::cores::Cores;
 use shouwen_runtime::health::Readiness;
 use shouwen_runtime::server::{ServerOptions, serve};
 use shouwen_runtime::telemetry::{Metrics, RpcMetrics};
@@ -108,6 +109,7 @@ impl World {
             services: vec![("inside".to_owned(), Routes::new(Echo::new("inside", &stage)))],
             readiness: &readiness,
             clock: clock.clone(),
+            cores: Cores::default(),
         };
         let edge = Edge::new(config, parts).await.unwrap();
 
