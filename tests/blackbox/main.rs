@@ -10,6 +10,7 @@ mod canary;
 mod cli;
 mod complaint;
 mod desk;
+mod due;
 mod flow;
 mod harness;
 mod kill;
