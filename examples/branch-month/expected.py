@@ -69,7 +69,10 @@ COMPLAINT_ACTIONS = {
     "return_proposal": "complaint remarks", "measure": "complaint measure done note",
     "complete_handling": "complaint", "reopen_complaint": "complaint reason", "close_complaint": "complaint end reason",
 }
-CLIENT_ACTIONS = {"save_client": "client", "assign_manager": "client employee reason"}
+CLIENT_ACTIONS = {
+    "save_client": "client", "assign_manager": "client employee reason",
+    "verify": "client said", "disclose": "client purpose",
+}
 FILING = "contact complaint kind channel category client_name phone subject course"
 ACTIONS = {**CASE_ACTIONS, **CALLBACK_ACTIONS, **COMPLAINT_ACTIONS, **CLIENT_ACTIONS, "file_complaint": FILING}
 OPTIONAL = {  # of each action; "expect" of all
@@ -264,6 +267,10 @@ def read_action(text, employees, contacts):
         demand(isinstance(a.get(field, True), bool), f"{field}: write true or false")
     for (action, field), words in WORDS.items():
         demand(action != name or a[field] in words, f"{field}: none of {', '.join(sorted(words))}")
+    if name == "verify":
+        for said in a["said"]:
+            demand(said.keys() == {"factor", "answer"} and said["answer"], "said: write a factor and an answer")
+            demand(said["factor"] in clients.FACTORS, f"said: none of {', '.join(clients.FACTORS)}")
     if name == "attempt":
         demand(("agreed_time" in a) == (a["outcome"] == "inconvenient"), "agreed_time: goes with inconvenient")
     if name in ("complete", "supersede"):

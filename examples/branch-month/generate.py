@@ -152,6 +152,7 @@ class Generator(Contacts, Cases, Callbacks):
         self.add_complaints()
         self.look_up()
         self.change_files()
+        self.verify_identities()
 
     def add_complaints(self):
         """Those who complain do it beside all the rest; nothing of it changes."""
@@ -195,6 +196,49 @@ class Generator(Contacts, Cases, Callbacks):
             (16, 2, {"action": "assign_manager", "by": "han-lixin", "client": small[5], "employee": "cui-ying",
                      "reason": "客户迁往太原", "expect": "MANAGER_INVALID"}),
         ]]
+        self.actions.sort(key=lambda row: row["time"])
+
+    def verify_identities(self):
+        """Employees verify who clients are and see their files (K11, L10): in time and too late, rightly and by guessing."""
+        rows = [row for row in self.files.rows if row["branch"] == "changzhi" and row["identity_number"]
+                and row["holdings"].count(";") == 1 and row["last_purchase"] != row["holdings"][:6]]
+        clear, guessed, shared, half, watched, other = rows[:6]
+        papers = next(row for row in self.files.rows if row["branch"] == "changzhi" and not row["identity_number"])
+        wrong = {"reserved_phone": "15400000002", "identity_number": other["identity_number"], "last_purchase": "999999"}
+        right = [{"holdings": row["holdings"][:6], "last_purchase": row["last_purchase"]} for row in rows[:6]]
+        locked, unverified = {"expect": "VERIFICATION_LOCKED"}, {"expect": "IDENTITY_NOT_VERIFIED"}
+
+        def verify(clock, by, row, answers, **more):
+            said = [{"factor": factor, "answer": answer} for factor, answer in answers.items()]
+            return {"time": f"2025-10-17T{clock}+08:00", "action": "verify", "by": by, "client": row["client"], "said": said, **more}
+
+        def disclose(clock, by, row, **more):
+            return {"time": f"2025-10-17T{clock}+08:00", "action": "disclose", "by": by, "client": row["client"],
+                    "purpose": "核对银证转账账户", **more}
+
+        self.actions += [
+            verify("15:10:07", "wang-fang", clear, {"reserved_phone": clear["phone"], "identity_number": clear["identity_number"]}),
+            disclose("15:11:07", "wang-fang", clear),
+            disclose("15:12:07", "li-qiang", clear, **unverified),  # who has not asked sees nothing
+            disclose("15:25:06", "wang-fang", clear),
+            disclose("15:25:07", "wang-fang", clear, **unverified),  # at the very instant at which it expires
+            verify("15:26:03", "li-qiang", guessed, wrong),
+            disclose("15:27:03", "li-qiang", guessed, **locked),
+            verify("15:56:02", "zhao-min", guessed, right[1], **locked),  # whoever asks
+            verify("15:56:03", "zhao-min", guessed, right[1]),
+            disclose("15:57:03", "zhao-min", guessed),
+            verify("15:28:09", "wang-fang", shared, {"reserved_phone": wrong["reserved_phone"]}),
+            verify("15:29:09", "li-qiang", shared, {"last_purchase": wrong["last_purchase"], "holdings": right[2]["holdings"]}),
+            verify("15:30:09", "zhao-min", shared, {**wrong, "holdings": right[2]["holdings"]}, **locked),  # the third wrong answer of all
+            verify("15:31:05", "wang-fang", half, {"holdings": right[3]["holdings"]}),
+            disclose("15:32:05", "wang-fang", half, **unverified),
+            verify("15:33:08", "shi-lei", watched, right[4]),
+            verify("15:34:08", "li-qiang", watched, wrong),
+            disclose("15:35:08", "shi-lei", watched),  # others' guesses do not end what has passed
+            verify("15:36:04", "zhao-min", papers, {"identity_number": other["identity_number"]}, expect="FACTOR_NOT_ON_FILE"),
+            verify("15:37:04", "cui-ying", other, right[5]),  # at whatever branch the client appears
+            disclose("15:38:04", "cui-ying", other),
+        ]
         self.actions.sort(key=lambda row: row["time"])
 
     @property

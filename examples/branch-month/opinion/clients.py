@@ -1,9 +1,12 @@
-"""Clients: classes, marks, coverage and service managers from two figures and the roster (L1, L2, L8, L9, L12)."""
+"""Clients: classes, marks, coverage and service managers from two figures and the roster (L1, L2, L8, L9, L12), and whose
+identity was verified before their data were shown (K11, L10).
+"""
 
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from .ground import BadInput, Refused, demand, plain_phone
@@ -17,6 +20,15 @@ COVERAGE = ((1_000_000, "branch_head"), (500_000, "manager"), (100_000, "team_le
 VIP_ASSETS, CORE_ASSETS = 1_000_000, 500_000
 MOST_ASSETS, MOST_TURNOVER = Decimal(10**13), Decimal(10_000)
 ACCOUNTS = 5
+FACTORS_NEEDED, FAILURES, VALID, LOCKED = 2, 3, timedelta(minutes=15), timedelta(minutes=30)  # K11
+FACTORS = ("reserved_phone", "identity_number", "holdings", "last_purchase")
+VERIFIERS = ("staff", "lead", "hq", "complaint_officer")
+
+
+@dataclass
+class Verification:
+    expires: datetime
+    matched: int = 0
 
 
 @dataclass(eq=False)
@@ -28,8 +40,20 @@ class Client:
     accounts: list
     assets: Decimal
     turnover: Decimal
+    holdings: set
+    last_purchase: str
     asked_for: str = ""  # the service manager that the file names
     manager: str = ""
+    verified_by: dict = field(default_factory=dict)  # employee -> their last verification
+    failures: int = 0  # since one passed or since the last lock
+    locked_until: datetime = None
+
+    def says(self, factor, answer):
+        """Whether the answer is the file's; None where the file has no such thing."""
+        known = {"reserved_phone": {plain_phone(self.phone)}, "identity_number": {self.identity_number},
+                 "holdings": self.holdings, "last_purchase": {self.last_purchase}}[factor] - {""}
+        answer = plain_phone(answer) if factor == "reserved_phone" else answer
+        return answer in known if known else None
 
     @property
     def client_class(self):
@@ -127,6 +151,40 @@ class Clients:
             raise Refused("POSITION_TOO_LOW")
         self.hand_over(client, a["employee"])
 
+    def on_verify(self, client, a):
+        """K11: begins anew and takes one answer after the other; those before a refused one count."""
+        self.has_role(a["by"], *VERIFIERS)
+        self.unlocked(client)
+        verification = client.verified_by[a["by"]] = Verification(self.now + VALID)
+        for said in a["said"]:
+            self.unlocked(client)
+            matches = client.says(said["factor"], said["answer"])
+            if matches is None:
+                raise Refused("FACTOR_NOT_ON_FILE")
+            if matches:
+                verification.matched += 1
+                self.count["verified"] += verification.matched == FACTORS_NEEDED
+                client.failures *= verification.matched < FACTORS_NEEDED
+                continue
+            self.count["wrong_answers"] += 1
+            client.failures += 1
+            if client.failures == FAILURES:
+                client.failures, client.locked_until = 0, self.now + LOCKED
+                self.count["verification_locks"] += 1
+
+    def on_disclose(self, client, a):
+        """L10: in full to who has verified the identity; a lock by others' guesses does not end that."""
+        self.has_role(a["by"], *VERIFIERS)
+        verification = client.verified_by.get(a["by"])
+        if not verification or self.now >= verification.expires or verification.matched < FACTORS_NEEDED:
+            self.unlocked(client)
+            raise Refused("IDENTITY_NOT_VERIFIED")
+        self.count["disclosures"] += 1
+
+    def unlocked(self, client):
+        if client.locked_until and self.now < client.locked_until:
+            raise Refused("VERIFICATION_LOCKED")
+
     # ------------------------------------------------------------ the report
 
     def report_clients(self):
@@ -141,7 +199,8 @@ class Clients:
             "coverage": {name: coverage[name] for name in POSITIONS[::-1]},
             "managers": {who: n for who, n in sorted(managers.items()) if who},
             "without_manager": managers[""],
-            "class_changes": self.count["class_changes"], "manager_changes": self.count["manager_changes"],
+            **{key: self.count[key] for key in ("class_changes", "manager_changes", "verified", "wrong_answers",
+                                                "verification_locks", "disclosures")},
         }
 
 
@@ -188,4 +247,4 @@ def read_client(row):
     demand(row["name"], "name: is empty")
     return Client(row["client"], row["branch"], row["phone"], number, read_accounts(row["accounts"]),
                   amount("assets", row["assets"], MOST_ASSETS), amount("turnover", row["turnover"], MOST_TURNOVER),
-                  row["service_manager"])
+                  set(filter(None, row["holdings"].split(";"))), row["last_purchase"], row["service_manager"])

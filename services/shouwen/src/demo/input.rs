@@ -4,6 +4,7 @@
 
 mod actions;
 mod cells;
+mod client_deed;
 mod clients;
 mod complaint;
 mod contacts;
@@ -23,8 +24,9 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub(super) use client_deed::ClientDeed;
 pub(super) use clients::Client;
-pub(super) use complaint::{ClientDeed, ComplaintDeed, Filing};
+pub(super) use complaint::{ComplaintDeed, Filing};
 pub(super) use model::{
     Account, Action, Answer, Branch, CallbackDeed, CallbackKind, CallbackRef, CaseDeed, Channel, Close,
     Contact, Deed, Employee, Identified, Line, LookUp, Met, Opinion, Place, Promise, Sheet,

@@ -12,6 +12,7 @@ use shouwen_serving::timestamps::from_proto;
 
 use super::{feeds::position, product::Product, simulation::SERVICES};
 
+mod clients;
 mod complaints;
 
 /// Everything that is broken.
@@ -31,6 +32,7 @@ pub(super) fn broken(product: &Product) -> Vec<String> {
     }
     leases(product, &mut broken);
     steps(product, &mut broken);
+    clients::broken(product, &mut broken);
     complaints::broken(product, &mut broken);
     for status in product.statuses.iter().filter(|status| status.parked > 0) {
         broken.push(format!(

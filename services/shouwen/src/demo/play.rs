@@ -5,6 +5,7 @@ mod action;
 mod client;
 mod complaint;
 mod contact;
+mod identity;
 
 use std::{
     collections::{HashMap, HashSet},

@@ -1,6 +1,7 @@
-//! The firm's clients as they stand after the month: classes, marks, who serves them, and what has changed of it.
+//! The firm's clients as they stand after the month: classes, marks, who serves them, what has changed of it, and whose identity was
+//! verified (K11).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
 use shouwen_proto::{
@@ -22,7 +23,7 @@ pub(super) fn figures(product: &Product) -> Value {
         *managers.entry(manager).or_default() += 1;
     }
     let without_manager = managers.remove("").unwrap_or_default();
-    let mut changes = Count::default();
+    let (mut changes, mut verified) = (Count::default(), HashSet::new());
     for (_, event) in product.of_clients() {
         match event {
             clients_event::Event::ClientClassified(classified) => {
@@ -31,6 +32,12 @@ pub(super) fn figures(product: &Product) -> Value {
             clients_event::Event::ServiceManagerAssigned(assigned) => {
                 changes.add("manager", !assigned.former.is_empty());
             }
+            clients_event::Event::VerificationAnswered(answered) => {
+                changes.add("wrong_answer", !answered.matched);
+                verified.extend(answered.passed.then_some(&answered.verification));
+            }
+            clients_event::Event::VerificationLocked(_) => changes.add("lock", true),
+            clients_event::Event::ClientDisclosed(_) => changes.add("disclosure", true),
             _ => {}
         }
     }
@@ -44,6 +51,10 @@ pub(super) fn figures(product: &Product) -> Value {
         "without_manager": without_manager,
         "class_changes": changes.get("class"),
         "manager_changes": changes.get("manager"),
+        "verified": verified.len(),
+        "wrong_answers": changes.get("wrong_answer"),
+        "verification_locks": changes.get("lock"),
+        "disclosures": changes.get("disclosure"),
     })
 }
 

@@ -15,7 +15,7 @@ use super::{
     Action, CallbackDeed, CallbackKind, CallbackRef, CaseDeed, Close, Deed, Input, InputProblem, Met,
     Opinion, Place,
     cells::{Bad, unknown},
-    complaint,
+    client_deed, complaint,
     fields::Fields,
     text::Form,
 };
@@ -153,10 +153,10 @@ fn deed(fields: &mut Fields<'_>, name: &str) -> Result<Deed, Bad> {
     if let Some(deed) = complaint::complaint_deed(fields, name)? {
         return Ok(Deed::OnComplaint { complaint: fields.filled("complaint")?, deed });
     }
-    if let Some(deed) = complaint::client_deed(fields, name)? {
+    if let Some(deed) = client_deed::client_deed(fields, name)? {
         return Ok(Deed::OnClient { client: fields.client("client")?, deed });
     }
-    let names = [&CASE_NAMES[..], &CALLBACK_NAMES, &complaint::NAMES].concat();
+    let names = [&CASE_NAMES[..], &CALLBACK_NAMES, &complaint::NAMES, &client_deed::NAMES].concat();
     Err(Bad::new("action", unknown(name), format!("write one of: {}", names.join(", "))))
 }
 

@@ -1,4 +1,4 @@
-//! Actions about complaints and clients: what they say, and how they are read from `actions.jsonl`.
+//! Actions about complaints: what they say, and how they are read from `actions.jsonl`.
 
 use chrono::{DateTime, Utc};
 use shouwen_proto::{
@@ -8,7 +8,7 @@ use shouwen_proto::{
 
 use super::{
     cells::{self, Bad},
-    clients, contacts,
+    contacts,
     fields::Fields,
 };
 
@@ -16,7 +16,7 @@ use super::{
 pub(super) const FILE: &str = "file_complaint";
 
 /// Names of the actions of this page.
-pub(super) const NAMES: [&str; 14] = [
+pub(super) const NAMES: [&str; 12] = [
     FILE,
     "accept_complaint",
     "decline_complaint",
@@ -29,8 +29,6 @@ pub(super) const NAMES: [&str; 14] = [
     "complete_handling",
     "reopen_complaint",
     "close_complaint",
-    "save_client",
-    "assign_manager",
 ];
 
 const KINDS: &[(&str, ComplaintKind)] = &[
@@ -125,22 +123,6 @@ pub(in crate::demo) struct ProposedMeasure {
     pub(in crate::demo) text: String,
 }
 
-#[derive(Debug)]
-pub(in crate::demo) enum ClientDeed {
-    /// The file as it was, with these figures changed.
-    Save {
-        assets_fen: Option<i64>,
-        turnover_percent: Option<i64>,
-        phone: Option<String>,
-        /// By what the phone was changed (L9).
-        evidence: String,
-    },
-    AssignManager {
-        employee: String,
-        reason: String,
-    },
-}
-
 pub(super) fn filing(fields: &mut Fields<'_>) -> Result<Filing, Bad> {
     let time = fields.time("time")?;
     let (occurred, received) = (fields.maybe_time("occur_time")?, fields.maybe_time("receive_time")?);
@@ -233,27 +215,4 @@ fn measure(fields: &mut Fields<'_>) -> Result<ComplaintDeed, Bad> {
     let (measure, done) = (number.ok_or_else(missing)?, fields.truth("done")?);
     let note = if done { fields.word("note")? } else { fields.filled("note")? };
     Ok(ComplaintDeed::Measure { measure, done, note })
-}
-
-pub(super) fn client_deed(fields: &mut Fields<'_>, name: &str) -> Result<Option<ClientDeed>, Bad> {
-    Ok(Some(match name {
-        "save_client" => {
-            let (assets, turnover) = (fields.maybe_word("assets")?, fields.maybe_word("turnover")?);
-            let phone = fields.maybe_word("phone")?;
-            if let Some(phone) = &phone {
-                shouwen_vault::Phone::parse(phone).map_err(|error| cells::remedied("phone", &error))?;
-            }
-            ClientDeed::Save {
-                assets_fen: assets.map(|text| clients::assets("assets", &text)).transpose()?,
-                turnover_percent: turnover.map(|text| clients::turnover("turnover", &text)).transpose()?,
-                phone,
-                evidence: fields.maybe_word("evidence")?.unwrap_or_default(),
-            }
-        }
-        "assign_manager" => ClientDeed::AssignManager {
-            employee: fields.employee("employee")?,
-            reason: fields.filled("reason")?,
-        },
-        _ => return Ok(None),
-    }))
 }

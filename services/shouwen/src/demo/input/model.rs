@@ -10,7 +10,10 @@ use shouwen_proto::{
     r#type::v1::{MeasuresFound, Position, Satisfaction},
 };
 
-use super::complaint::{ClientDeed, ComplaintDeed, Filing};
+use super::{
+    client_deed::ClientDeed,
+    complaint::{ComplaintDeed, Filing},
+};
 
 /// Where something was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

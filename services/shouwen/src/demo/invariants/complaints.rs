@@ -1,11 +1,11 @@
-//! What must hold of complaints, clients and escalation whatever the month was: numbers without gaps, nobody recused acts, no case ends before its
+//! What must hold of complaints and escalation whatever the month was: numbers without gaps, nobody recused acts, no case ends before its
 //! complaints, each level of an escalation is told once and in order.
 
 use std::collections::{HashMap, HashSet};
 
 use prost_types::Timestamp;
 use shouwen_proto::{
-    events::v1::{callbacks_event, clients_event, complaints_event, ownership_event},
+    events::v1::{callbacks_event, complaints_event, ownership_event},
     r#type::v1::EscalationLevel,
 };
 
@@ -17,7 +17,6 @@ pub(super) fn broken(product: &Product, broken: &mut Vec<String>) {
     verifications(product, broken);
     endings(product, broken);
     escalations(product, broken);
-    managers(product, broken);
 }
 
 /// C15: each unit's numbers of a month are 1, 2, 3, … in the order in which they were given.
@@ -140,29 +139,6 @@ fn escalations(product: &Product, broken: &mut Vec<String>) {
     for (event, body) in product.of_complaints() {
         if let complaints_event::Event::ComplaintEscalated(told) = body {
             step(&event.aggregate, told.limit, told.due, told.level());
-        }
-    }
-}
-
-/// L8: each client has exactly one service manager, the one who was assigned last.
-fn managers(product: &Product, broken: &mut Vec<String>) {
-    let mut assigned: HashMap<&str, &str> = HashMap::new();
-    for (event, body) in product.of_clients() {
-        if let clients_event::Event::ServiceManagerAssigned(assignment) = body {
-            let former = assigned.insert(&event.aggregate, &assignment.employee).unwrap_or_default();
-            if former != assignment.former {
-                let (client, says) = (&event.aggregate, &assignment.former);
-                broken.push(format!(
-                    "L8: {client} was handed over from `{says}`, but `{former}` served the client"
-                ));
-            }
-        }
-    }
-    for client in &product.clients {
-        let last = assigned.get(client.name.as_str()).copied().unwrap_or_default();
-        if last != client.service_manager {
-            let now = &client.service_manager;
-            broken.push(format!("L8: `{now}` serves {}, but `{last}` was assigned last", client.name));
         }
     }
 }

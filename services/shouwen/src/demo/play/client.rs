@@ -1,4 +1,4 @@
-//! The firm's clients: all of them through one stream before the month begins, and what employees change about one afterwards.
+//! The firm's clients: all of them through one stream before the month begins, and what employees do about one afterwards.
 
 use std::sync::{
     Arc,
@@ -137,6 +137,8 @@ impl<'a> Play<'a> {
                     .await;
                 assigned.map(|assigned| assigned.map(drop))
             }
+            ClientDeed::Verify { said } => self.verify(action, client, said).await,
+            ClientDeed::Disclose { purpose } => self.disclose(action, &file, purpose).await,
         };
         let answered = answered?;
         if answered.is_ok() {

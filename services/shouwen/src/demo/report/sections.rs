@@ -183,6 +183,19 @@ impl Report {
                     ("员工 anyone", "anyone"),
                 ],
             ),
+        )?;
+        heading(f, "身份核实", "Verified identities")?;
+        grid(
+            f,
+            &self.cells(
+                "clients.",
+                &[
+                    ("核实通过 verified", "verified"),
+                    ("答错 wrong answers", "wrong_answers"),
+                    ("锁定 locked", "verification_locks"),
+                    ("完整展示 shown in full", "disclosures"),
+                ],
+            ),
         )
     }
 

@@ -1,5 +1,7 @@
 //! Actions about complaints and clients.
 
+use shouwen_proto::events::v1::IdentityFactor;
+
 use super::*;
 
 const FILING: &str = r#"{"time": "2025-09-22T10:00:00+08:00", "action": "file_complaint", "by": "wang-fang", "contact": "c1", "complaint": "t1", "kind": "complaint", "channel": "letter", "category": "fee", "client_name": "魏艳红", "phone": "138 1234 5678", "subject": "费用", "course": "经过"}"#;
@@ -94,4 +96,19 @@ fn what_is_changed_of_a_client_is_checked_as_its_file_is() {
     assert_eq!(refused(&save.replace("500000.00", "-1")), pair("assets", "is negative"));
     let phone = save.replace("\"assets\": \"500000.00\"", "\"phone\": \"12\"");
     assert_eq!(refused(&phone).0, "phone");
+}
+
+#[test]
+fn k11_what_a_client_said_is_read_in_its_order_and_never_repeated() {
+    let verify = r#"{"time": "2025-09-22T11:00:00+08:00", "action": "verify", "by": "li-qiang", "client": "80010001", "said": [{"factor": "reserved_phone", "answer": "138 1234 5678"}, {"factor": "holdings", "answer": "990001"}]}"#;
+    let input = read_actions(&[FILING, ACCEPTING, verify]);
+    let Deed::OnClient { deed: ClientDeed::Verify { said }, .. } = &input.actions[2].deed else {
+        panic!("{input:?}")
+    };
+    let factors: Vec<_> = said.iter().map(|(factor, _)| *factor).collect();
+    assert_eq!(factors, [IdentityFactor::ReservedPhone, IdentityFactor::Holdings]);
+    assert_eq!(refused(&verify.replace("holdings", "birthday")), pair("said", "unknown `birthday`"));
+    assert_eq!(refused(&verify.replace("\"990001\"", "990001")), pair("said", "a factor has no answer"));
+    assert_eq!(refused(&verify.replace("\"factor\"", "\"what\"")), pair("said", "an answer has no factor"));
+    assert_eq!(refused(&verify.replace("\"said\"", "\"answers\"")), pair("said", "holds no answer"));
 }
