@@ -173,22 +173,22 @@ fn on_the_line(
     mut decision: Decision<Event>,
     context: &DecideContext<'_>,
     snapshot: &Snapshot,
-) -> Decision<Event> {
+) -> Result<Decision<Event>, Refusal<Rejection>> {
     if decision.events.is_empty() {
-        return decision;
+        return Ok(decision);
     }
     match command {
         ContactCommand::Claim(claim) => {
             decision.events.extend(routing::answered(world, claim, context));
             decision.events.extend(routing::left_ringing(world, claim, context, snapshot));
-            decision.events.extend(presence::engaged(world, claim));
+            decision.events.extend(presence::answers(world, claim));
         }
         ContactCommand::VoidTouch { contact, .. } => {
-            decision.events.extend(presence::released(world, contact));
+            decision.events.extend(routing::over(world, contact, context)?);
         }
         ContactCommand::Identify { .. } | ContactCommand::CompleteTouch { .. } => {}
     }
-    decision
+    Ok(decision)
 }
 
 impl Domain for OwnershipDomain {
@@ -253,18 +253,19 @@ impl Domain for OwnershipDomain {
             Command::Policy(command) => policies::decide(world, command, context, &snapshot),
             Command::Contact(command) => {
                 let decision = contact::decide(world, command, context, &snapshot)?;
-                Ok(on_the_line(world, command, decision, context, &snapshot))
+                on_the_line(world, command, decision, context, &snapshot)
             }
             Command::Case(command) => action::decide(world, command, context, &snapshot),
             Command::FollowUp(command) => {
                 let mut decision = follow_up::decide(world, command, context, &snapshot)?;
                 if let FollowUp::CallEnded { contact, .. } = command {
-                    decision.events.extend(presence::released(world, contact));
+                    decision.events.extend(routing::over(world, contact, context)?);
                 }
                 Ok(decision)
             }
             Command::Presence(command) => presence::decide(world, command, context, &snapshot),
             Command::Routing(command) => routing::decide(world, command, context, &snapshot),
+            Command::Transfer(command) => routing::decide_transfer(world, command, context, &snapshot),
             Command::Staffing(command) => Ok(staffing::decide(world, command)),
         }
     }

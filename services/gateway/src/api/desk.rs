@@ -169,6 +169,8 @@ fn item(row: Row) -> DeskItem {
         Some(Kind::Measure) => DeskItemKind::Measure,
         Some(Kind::Reservation) => DeskItemKind::Reservation,
         Some(Kind::Unstaffed) => DeskItemKind::Unstaffed,
+        Some(Kind::Transfer) => DeskItemKind::Transfer,
+        Some(Kind::Returned) => DeskItemKind::Returned,
         None => DeskItemKind::Unspecified,
     };
     DeskItem {

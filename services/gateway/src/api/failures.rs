@@ -1,6 +1,7 @@
 //! The domain's rejections as the contract tells them: code, reason, what to do next.
 
 mod attendance;
+mod transfer;
 
 use shouwen_access::Failure;
 use shouwen_engine::SubmitError;
@@ -206,13 +207,17 @@ impl From<Rejection> for Failure {
             Rejection::NoSuchReservation(routing) => Self::new(
                 Code::FailedPrecondition,
                 "NO_SUCH_RESERVATION",
-                format!("`{routing}` does not ring at your desk any more; there is nothing to decline."),
-                format!("`{routing}` 已不在您处振铃，无需拒接。"),
+                format!("`{routing}` does not ring at your desk any more; there is nothing to take or to decline."),
+                format!("`{routing}` 已不在您处振铃，无需接听或拒接。"),
             )
             .with("routing", routing),
             Rejection::RoutingIllegal { routing, phase, action } => {
                 Self::illegal_transition("routing", routing, phase, action)
             }
+            Rejection::NotOnCall { .. }
+            | Rejection::TransferPending { .. }
+            | Rejection::NoSuchTransfer(_)
+            | Rejection::TargetNotFree { .. } => transfer::failure(rejection),
             Rejection::CandidatesTaken => Self::contention(),
             Rejection::Policy(rejection) => policy(&rejection),
             Rejection::Attendance(rejection) => attendance::failure(rejection),

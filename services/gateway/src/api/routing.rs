@@ -1,6 +1,7 @@
 //! `RoutingService`.
 
 mod messages;
+mod transfers;
 
 use shouwen_access::{Caller, Failure};
 use shouwen_engine::AggregateId;
@@ -8,10 +9,10 @@ use shouwen_proto::{
     clients::v1::ResolveClientRequest,
     events::v1::PresenceState as Wanted,
     routing::v1::{
-        CancelRoutingRequest, DeclineReservationRequest, GetPresenceRequest, GetRoutingRequest,
+        AcceptTransferRequest, AnnounceTransferRequest, CancelRoutingRequest, DeclineReservationRequest, GetPresenceRequest, GetRoutingRequest,
         HeartbeatRequest, HeartbeatResponse, ListPresencesRequest, ListPresencesResponse, ListQueueRequest,
         ListQueueResponse, Presence, RequestCallbackRequest, RouteContactRequest, Routing,
-        SetPresenceRequest, routing_service_server,
+        SetPresenceRequest, WithdrawTransferRequest, routing_service_server,
     },
     r#type::v1::Channel,
 };
@@ -303,6 +304,27 @@ impl routing_service_server::RoutingService for RoutingServer {
         submission.branch.clone_from(&row.state.0.branch);
         let outcome = call.submit(&self.ownership.engine, submission).await?;
         self.answer(&name, outcome.version, outcome.state).await
+    }
+
+    async fn announce_transfer(
+        &self,
+        request: Request<AnnounceTransferRequest>,
+    ) -> Result<Response<Routing>, Status> {
+        self.announce(request).await
+    }
+
+    async fn accept_transfer(
+        &self,
+        request: Request<AcceptTransferRequest>,
+    ) -> Result<Response<Routing>, Status> {
+        self.accept(request).await
+    }
+
+    async fn withdraw_transfer(
+        &self,
+        request: Request<WithdrawTransferRequest>,
+    ) -> Result<Response<Routing>, Status> {
+        self.withdraw(request).await
     }
 
     async fn cancel_routing(

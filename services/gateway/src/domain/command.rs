@@ -24,6 +24,7 @@ pub enum Command {
     Reassign(Reassign),
     Presence(PresenceCommand),
     Routing(RoutingCommand),
+    Transfer(TransferCommand),
     Staffing(StaffingCommand),
 }
 
@@ -69,6 +70,24 @@ pub enum RoutingCommand {
     Dispatch {
         contact: AggregateId,
     },
+}
+
+/// The transfer of a running call (K5). `by` is the employee who acts.
+#[derive(Clone, Debug)]
+pub struct TransferCommand {
+    pub contact: AggregateId,
+    pub by: String,
+    pub action: TransferAction,
+}
+
+#[derive(Clone, Debug)]
+pub enum TransferAction {
+    /// Who is on the call announces it to a colleague.
+    Announce { to: String },
+    /// The colleague takes it.
+    Accept,
+    /// Who announced it goes on with the call.
+    Withdraw,
 }
 
 /// A contact to be routed.
@@ -336,6 +355,10 @@ pub struct Reach {
     pub on_the_line: HashSet<String>,
     /// What rings at the desks of those who answer.
     pub ringing: HashMap<String, String>,
+    /// Who took over the calls of routings.
+    pub on_call: HashMap<String, String>,
+    /// For whom transfers of routings ring.
+    pub targets: HashMap<String, String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -363,10 +386,12 @@ impl Reach {
     /// The routing of a contact and the presence of who answered or answers it, where they exist.
     fn on_the_line(&self, contact: &AggregateId, employee: Option<&str>) -> Vec<AggregateId> {
         let answered = self.employees_of_contacts.get(&contact.0).map(String::as_str);
+        let routing = routing::id(contact);
+        let on_call = self.on_call.get(&routing.0).map(|employee| presence::id(employee));
         let presences = [employee, answered].into_iter().flatten().map(presence::id);
         let ringing = employee.and_then(|employee| self.ringing.get(employee));
-        let known = presences.chain([routing::id(contact)]).filter(|id| self.on_the_line.contains(&id.0));
-        known.chain(ringing.map(|routing| AggregateId(routing.clone()))).collect()
+        let known = presences.chain([routing]).filter(|id| self.on_the_line.contains(&id.0));
+        known.chain(on_call).chain(ringing.map(|routing| AggregateId(routing.clone()))).collect()
     }
 
     /// Locks for a case that may be followed to its survivor and may be reopened.
@@ -407,7 +432,8 @@ impl Command {
                 | ContactCommand::CompleteTouch { contact, .. }
                 | ContactCommand::VoidTouch { contact, .. },
             )
-            | Self::FollowUp(FollowUp::CallEnded { contact, .. }) => Some(contact),
+            | Self::FollowUp(FollowUp::CallEnded { contact, .. })
+            | Self::Transfer(TransferCommand { contact, .. }) => Some(contact),
             _ => None,
         }
     }
@@ -470,7 +496,7 @@ impl Command {
             }
             // Known to `routing::plan` alone.
             Self::Presence(_) | Self::Routing(_) => return Footprint::default(),
-            Self::Case(_) | Self::FollowUp(_) | Self::Contact(_) => match (self.case(), self.contact()) {
+            Self::Case(_) | Self::FollowUp(_) | Self::Contact(_) | Self::Transfer(_) => match (self.case(), self.contact()) {
                 (Some(case), _) => reach.footprint(&case.0),
                 (None, Some(contact)) => {
                     let case = reach.cases_of_contacts.get(&contact.0);
@@ -494,6 +520,7 @@ impl Command {
                 let topic = topic.clone().or(case.map(|case| case.topic)).unwrap_or_default();
                 footprint.keys.extend(open_key(Some(client), &topic));
             }
+            Self::Transfer(command) => command.extend(&mut footprint, reach),
             _ => {}
         }
         footprint
@@ -514,6 +541,21 @@ impl Command {
         aggregates
             .extend(named.chain(found.cloned().map(AggregateId)).filter(|case| known.insert(case.clone())));
         Footprint { aggregates, ..Footprint::default() }
+    }
+}
+
+impl TransferCommand {
+    /// The routing, who acts, at whose desk it rings, and for whom it shall.
+    fn extend(&self, footprint: &mut Footprint, reach: &Reach) {
+        let routing = routing::id(&self.contact);
+        let mut people = vec![&self.by];
+        people.extend(reach.targets.get(&routing.0));
+        if let TransferAction::Announce { to } = &self.action {
+            people.push(to);
+            footprint.keys.push(presence::reserved_key(to));
+        }
+        footprint.aggregates.extend(people.into_iter().map(|employee| presence::id(employee)));
+        footprint.aggregates.push(routing);
     }
 }
 

@@ -106,10 +106,12 @@ pub enum Kind {
     Measure,
     Reservation,
     Unstaffed,
+    Transfer,
+    Returned,
 }
 
 impl Kind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Offer,
         Self::Overdue,
         Self::Escalation,
@@ -120,6 +122,8 @@ impl Kind {
         Self::Measure,
         Self::Reservation,
         Self::Unstaffed,
+        Self::Transfer,
+        Self::Returned,
     ];
 
     pub fn parse(name: &str) -> Option<Self> {
@@ -139,6 +143,8 @@ impl Kind {
             Self::Measure => "measure",
             Self::Reservation => "reservation",
             Self::Unstaffed => "unstaffed",
+            Self::Transfer => "transfer",
+            Self::Returned => "returned",
         }
     }
 }
@@ -164,7 +170,7 @@ pub struct Item {
 pub fn items(id: &str, state: &State) -> Vec<Item> {
     match state {
         State::Case(case) => of_case(id, case),
-        State::Routing(routing) => of_routing(id, routing).into_iter().collect(),
+        State::Routing(routing) => of_routing(id, routing),
         State::Staffing(staffing) => of_staffing(id, staffing).into_iter().collect(),
         State::Contact(_)
         | State::Roster(..)
@@ -175,19 +181,27 @@ pub fn items(id: &str, state: &State) -> Vec<Item> {
     }
 }
 
-/// K2: what rings at a desk.
-fn of_routing(id: &str, routing: &RoutingState) -> Option<Item> {
-    let routing::Phase::Reserved { employee, expires, .. } = &routing.phase else { return None };
-    Some(Item {
-        recipient: Recipient::Employee(employee.clone()),
-        kind: Kind::Reservation,
+/// K2, K5: what rings at a desk, and the call that is back from a transfer.
+fn of_routing(id: &str, routing: &RoutingState) -> Vec<Item> {
+    let item = |employee: &str, kind, due| Item {
+        recipient: Recipient::Employee(employee.to_owned()),
+        kind,
         subject: id.to_owned(),
         case: routing.case.clone().unwrap_or_default(),
         branch: routing.branch.clone(),
-        due: Some(*expires),
+        due,
         level: 0,
         barred: Vec::new(),
-    })
+    };
+    let mut items = Vec::new();
+    if let routing::Phase::Reserved { employee, expires, .. } = &routing.phase {
+        items.push(item(employee, Kind::Reservation, Some(*expires)));
+    }
+    if let Some(transfer) = &routing.transfer {
+        items.push(item(&transfer.to, Kind::Transfer, Some(transfer.expires)));
+    }
+    items.extend(routing.returned().map(|back| item(&back.from, Kind::Returned, None)));
+    items
 }
 
 /// K1: the alarm of a published line.

@@ -191,6 +191,14 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Who takes a call over assists, unless responsible anyway (K5, O6).
+    pub(super) fn helped_by(&mut self, employee: &str, contact: &AggregateId) {
+        if !self.needs_no_help_of(employee) {
+            let added = AssistantAdded { employee: employee.to_owned(), contact: contact.0.clone() };
+            self.then(Event::AssistantAdded(added));
+        }
+    }
+
     /// Closes the case.
     pub(super) fn close(&mut self, kind: CloseKind, reason: &str) {
         self.settle();

@@ -80,6 +80,10 @@ pub fn name(event: &Event) -> &'static str {
         Event::RoutingEnded(_) => "routing_ended",
         Event::LineUnstaffed(_) => "line_unstaffed",
         Event::LineStaffed(_) => "line_staffed",
+        Event::TransferAnnounced(_) => "transfer_announced",
+        Event::TransferAccepted(_) => "transfer_accepted",
+        Event::TransferReturned(_) => "transfer_returned",
+        Event::CallOver(_) => "call_over",
     }
 }
 

@@ -17,7 +17,6 @@ use shouwen_proto::{
 use super::{
     Snapshot, State,
     command::{Claim, PresenceCommand},
-    contact,
     rejection::Rejection,
     routing::{self, candidates::Standing},
 };
@@ -108,6 +107,10 @@ pub fn decide(
                 hq: *hq,
             };
             let mut events = vec![(id(employee), Event::PresenceChanged(changed))];
+            let was_on = known.filter(|known| *state == Wanted::Available && known.session == *session);
+            if let Some(contact) = was_on.and_then(|known| known.on.as_ref()) {
+                events.extend(routing::left(world, employee, contact, context));
+            }
             if *state != Wanted::Available {
                 events.extend(routing::given_back(
                     world,
@@ -180,21 +183,33 @@ pub(super) fn missed(
 }
 
 /// Who answers a call is on it.
-pub(super) fn engaged(world: &World<'_, State>, claim: &Claim) -> Option<(AggregateId, Event)> {
+pub(super) fn answers(world: &World<'_, State>, claim: &Claim) -> Option<(AggregateId, Event)> {
     let on_a_call = claim.channel == i32::from(Channel::Phone);
-    let known = find(world, &claim.employee).filter(|known| on_a_call && !known.is(Wanted::Offline))?;
-    (known.on.as_ref() != Some(&claim.contact.0)).then(|| {
-        let engaged = PresenceEngaged { contact: claim.contact.0.clone() };
-        (id(&claim.employee), Event::PresenceEngaged(engaged))
+    engaged(world, &claim.employee, &claim.contact).filter(|_| on_a_call)
+}
+
+/// Who is on the call from now on, if they are signed on.
+pub(super) fn engaged(
+    world: &World<'_, State>,
+    employee: &str,
+    contact: &AggregateId,
+) -> Option<(AggregateId, Event)> {
+    let known = find(world, employee).filter(|known| !known.is(Wanted::Offline))?;
+    (known.on.as_ref() != Some(&contact.0)).then(|| {
+        let engaged = PresenceEngaged { contact: contact.0.clone() };
+        (id(employee), Event::PresenceEngaged(engaged))
     })
 }
 
-/// A call that is over, or was never taken, leaves its employee free.
-pub(super) fn released(world: &World<'_, State>, contact: &AggregateId) -> Option<(AggregateId, Event)> {
-    let answered = contact::find(world, contact)?;
-    find(world, &answered.employee).filter(|known| known.on.as_ref() == Some(&contact.0))?;
+/// Who is on a call that is over, was never taken or is with another now, is free.
+pub(super) fn released(
+    world: &World<'_, State>,
+    employee: &str,
+    contact: &AggregateId,
+) -> Option<(AggregateId, Event)> {
+    find(world, employee).filter(|known| known.on.as_ref() == Some(&contact.0))?;
     let released = PresenceReleased { contact: contact.0.clone() };
-    Some((id(&answered.employee), Event::PresenceReleased(released)))
+    Some((id(employee), Event::PresenceReleased(released)))
 }
 
 /// A presence after one of its events.

@@ -70,6 +70,17 @@ pub enum Rejection {
     NoSuchReservation(String),
     #[error("ILLEGAL_TRANSITION {routing}: {action} while {phase}")]
     RoutingIllegal { routing: String, phase: &'static str, action: &'static str },
+    /// Another employee is on the call (K5).
+    #[error("NOT_ON_CALL {routing}")]
+    NotOnCall { routing: String, employee: String },
+    /// The call rings at a colleague's desk already.
+    #[error("TRANSFER_PENDING {routing}")]
+    TransferPending { routing: String, employee: String },
+    #[error("NO_SUCH_TRANSFER {0}")]
+    NoSuchTransfer(String),
+    /// The target cannot be given a call now.
+    #[error("TARGET_NOT_FREE {employee} {presence}")]
+    TargetNotFree { employee: String, presence: &'static str },
     /// Who looked free is taken by now.
     #[error("CANDIDATES_TAKEN")]
     CandidatesTaken,

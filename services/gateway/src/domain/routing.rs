@@ -8,6 +8,7 @@ mod evolve;
 pub mod plan;
 mod seek;
 mod state;
+mod transfer;
 
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
 use shouwen_proto::{
@@ -28,7 +29,9 @@ use super::{
 };
 
 pub(super) use evolve::after;
-pub use state::{Past, Phase, RoutingState, contact, deadlines, id};
+pub use state::{Past, PastTransfer, Phase, RoutingState, Transfer, contact, deadlines, id};
+pub use transfer::decide as decide_transfer;
+pub(super) use transfer::{left, over};
 
 use seek::Draft;
 
@@ -40,6 +43,8 @@ pub const STIRRING: &[&str] = &[
     "routing_queued",
     "routing_answered",
     "routing_ended",
+    "transfer_returned",
+    "call_over",
 ];
 
 pub fn decide(
@@ -52,6 +57,9 @@ pub fn decide(
         RoutingCommand::Route(route) => route_contact(world, route, context, snapshot),
         RoutingCommand::Decline { contact, by } => {
             let mut draft = Draft::of(world, contact)?;
+            if draft.turned_down(by, context.at) {
+                return Ok(draft.decided());
+            }
             match &draft.state.phase {
                 Phase::Reserved { employee, .. } if employee == by => {}
                 _ => return Err(Rejection::NoSuchReservation(id(contact).0).into()),
@@ -149,6 +157,12 @@ fn due(
     if settled_by_claim(world, contact, &mut draft, context) {
         return Ok(draft.decided());
     }
+    if draft.state.transfer.is_some() {
+        let counted = draft.rung_out(world, context, snapshot);
+        let mut decision = draft.decided();
+        decision.events.extend(counted);
+        return Ok(decision);
+    }
     let mut counted = Vec::new();
     if let Phase::Reserved { employee, .. } = &draft.state.phase {
         counted = presence::missed(world, employee, &contact.0, context.at, snapshot);
@@ -185,6 +199,10 @@ pub(super) fn given_back(
     let mut draft = Draft::of(world, &state::contact(routing))?;
     match &draft.state.phase {
         Phase::Reserved { employee: reserved, .. } if reserved == employee => {}
+        _ if draft.state.transfer.as_ref().is_some_and(|transfer| transfer.to == employee) => {
+            draft.returned(end, context.now);
+            return Ok(draft.decided().events);
+        }
         _ => return Ok(Vec::new()),
     }
     draft.end_reservation(end, context.now);
@@ -223,8 +241,12 @@ pub(super) fn left_ringing(
     else {
         return Vec::new();
     };
-    draft.end_reservation(ReservationEnd::Withdrawn, context.now);
-    draft.seek(world, context, snapshot);
+    if draft.state.transfer.is_some() {
+        draft.returned(ReservationEnd::Withdrawn, context.now);
+    } else {
+        draft.end_reservation(ReservationEnd::Withdrawn, context.now);
+        draft.seek(world, context, snapshot);
+    }
     draft.decided().events
 }
 

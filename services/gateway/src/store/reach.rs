@@ -31,10 +31,11 @@ pub(crate) async fn read(
             r#"with answered as (
                    select id, case_name, state ->> 'employee' as employee from contacts where id = any($1)
                )
-               select id as "id!", case_name, employee from answered
-               union all select id, null, null from routings where id = any($2)
-               union all select id, null, reserved from routings where reserved = any($4)
-               union all select id, null, null from presences
+               select id as "id!", case_name, employee, null as on_call, null as target from answered
+               union all select id, null, null, state ->> 'on_call', state -> 'transfer' ->> 'to'
+                         from routings where id = any($2)
+               union all select id, null, reserved, null, null from routings where reserved = any($4)
+               union all select id, null, null, null, null from presences
                          where id = any($3) or id in (select 'presences/' || substr(employee, 11) from answered)"#,
             &contacts,
             &routings,
@@ -54,6 +55,8 @@ pub(crate) async fn read(
                     reach.ringing.insert(employee, row.id);
                 }
                 (None, None) => {
+                    reach.on_call.extend(row.on_call.map(|employee| (row.id.clone(), employee)));
+                    reach.targets.extend(row.target.map(|employee| (row.id.clone(), employee)));
                     reach.on_the_line.insert(row.id);
                 }
             }

@@ -30,12 +30,18 @@ pub(crate) async fn plan(
     let wanted = plan::wanted(commands);
     let (routings, reserved): (Vec<String>, Vec<String>) =
         (wanted.routings.into_iter().collect(), wanted.reserved.into_iter().collect());
+    let presences: Vec<String> = reserved.iter().map(|employee| presence::id(employee).0).collect();
+    // What is named, what rings at desks, and the calls that their employees are on.
     let rows = sqlx::query!(
         r#"select id, state as "state: Json<RoutingState>" from routings where id = any($1)
            union all
-           select id, state from routings where reserved = any($2) and id <> all($1)"#,
+           select id, state from routings where reserved = any($2) and id <> all($1)
+           union all
+           select r.id, r.state from presences p
+               join routings r on r.id = 'routings/' || substr(p.state ->> 'on', 10) where p.id = any($3)"#,
         &routings,
-        &reserved
+        &reserved,
+        &presences
     )
     .fetch_all(&mut *connection)
     .await?;

@@ -40,5 +40,7 @@ mod routing_at_once;
 mod routing_lives;
 mod sequences;
 mod touching;
+mod transferring;
+mod transferring_at_once;
 mod waiting;
 mod watching;

@@ -4,10 +4,10 @@ use prost::Message;
 use shouwen_proto::{
     events::v1::PresenceState as Wanted,
     routing::v1::{
-        CancelRoutingRequest, DeclineReservationRequest, GetPresenceRequest, GetRoutingRequest,
+        AcceptTransferRequest, AnnounceTransferRequest, CancelRoutingRequest, DeclineReservationRequest, GetPresenceRequest, GetRoutingRequest,
         HeartbeatRequest, HeartbeatResponse, ListPresencesRequest, ListPresencesResponse, ListQueueRequest,
         ListQueueResponse, Presence, RequestCallbackRequest, RouteContactRequest, Routing,
-        SetPresenceRequest, routing::State, routing_service_client::RoutingServiceClient,
+        SetPresenceRequest, WithdrawTransferRequest, routing::State, routing_service_client::RoutingServiceClient,
     },
     r#type::v1::Channel,
 };
@@ -102,6 +102,30 @@ impl Desk {
         self.routings(request, async |mut it, request| it.request_callback(request).await).await
     }
 
+    /// Transfers the call that this employee is on.
+    pub(crate) async fn transfer(&self, contact: &str, to: &str) -> Answer<Routing> {
+        self.transfer_as(announcement(contact, to, &id())).await
+    }
+
+    pub(crate) async fn transfer_as(&self, request: AnnounceTransferRequest) -> Answer<Routing> {
+        self.routings(request, async |mut it, request| it.announce_transfer(request).await).await
+    }
+
+    /// Takes the call that is transferred to this employee.
+    pub(crate) async fn take(&self, contact: &str) -> Answer<Routing> {
+        self.take_as(contact, &id()).await
+    }
+
+    pub(crate) async fn take_as(&self, contact: &str, request_id: &str) -> Answer<Routing> {
+        let request = AcceptTransferRequest { name: name(contact), request_id: request_id.to_owned() };
+        self.routings(request, async |mut it, request| it.accept_transfer(request).await).await
+    }
+
+    pub(crate) async fn withdraw_transfer(&self, contact: &str) -> Answer<Routing> {
+        let request = WithdrawTransferRequest { name: name(contact), request_id: id() };
+        self.routings(request, async |mut it, request| it.withdraw_transfer(request).await).await
+    }
+
     pub(crate) async fn queue(&self, branch: &str) -> Answer<ListQueueResponse> {
         let request = ListQueueRequest { parent: format!("branches/{branch}") };
         self.routings(request, async |mut it, request| it.list_queue(request).await).await
@@ -130,6 +154,11 @@ impl Desk {
         let request = ListPresencesRequest { parent: format!("branches/{branch}") };
         self.routings(request, async |mut it, request| it.list_presences(request).await).await
     }
+}
+
+/// The transfer of a call.
+pub(crate) fn announcement(contact: &str, to: &str, request_id: &str) -> AnnounceTransferRequest {
+    AnnounceTransferRequest { name: name(contact), to: employee(to), request_id: request_id.to_owned() }
 }
 
 /// A presence to be set.

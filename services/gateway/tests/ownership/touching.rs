@@ -12,7 +12,7 @@ use crate::{
 
 const METHOD: &str = "/shouwen.calls.v1.CallService/AnswerCall";
 
-fn touch(contact: &str, name: &str, client: &str) -> Claim {
+pub(crate) fn touch(contact: &str, name: &str, client: &str) -> Claim {
     Claim {
         contact_id: contact.to_owned(),
         employee: employee(name),

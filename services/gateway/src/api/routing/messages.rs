@@ -6,7 +6,10 @@ use shouwen_access::Language;
 use shouwen_calendar::SHANGHAI;
 use shouwen_proto::{
     events::v1::{CandidateRank, PresenceState as Wanted, RoutingReason},
-    routing::v1::{AfterHours, PastReservation, Presence, QueuePlace, Reservation, Routing, routing::State},
+    routing::v1::{
+        AfterHours, PastReservation, PastTransfer, Presence, QueuePlace, Reservation, Routing, Transfer,
+        routing::State,
+    },
 };
 use shouwen_serving::timestamps::to_proto;
 
@@ -14,7 +17,9 @@ use crate::{
     domain::{
         PresenceState, Roster, RoutingState,
         roster::Employee,
-        routing::{self, Phase, candidates::Standing},
+        routing::{
+            self, PastTransfer as PastState, Phase, Transfer as TransferState, candidates::Standing,
+        },
     },
     store::routing::{Place, PresenceRow},
 };
@@ -97,6 +102,9 @@ pub(super) fn routing(
         for_colleague: false,
         create_time: Some(to_proto(state.begun)),
         end_time: None,
+        transfer: state.transfer.as_ref().map(|transfer| self::transfer(transfer, roster)),
+        past_transfers: state.transfers.iter().map(past_transfer).collect(),
+        on_call: state.on_call.clone().unwrap_or_default(),
     };
     match &state.phase {
         Phase::Reserved { employee, rank, since, expires } => {
@@ -145,6 +153,29 @@ pub(super) fn routing(
         }
     }
     message
+}
+
+fn transfer(transfer: &TransferState, roster: &Roster) -> Transfer {
+    let known = roster.employee(&transfer.to);
+    Transfer {
+        from: transfer.from.clone(),
+        to: transfer.to.clone(),
+        display_name: known.map(|known| known.display_name.clone()).unwrap_or_default(),
+        office_phone: known.map(|known| known.office_phone.clone()).unwrap_or_default(),
+        announce_time: Some(to_proto(transfer.since)),
+        expire_time: Some(to_proto(transfer.expires)),
+    }
+}
+
+fn past_transfer(past: &PastState) -> PastTransfer {
+    PastTransfer {
+        from: past.from.clone(),
+        to: past.to.clone(),
+        announce_time: Some(to_proto(past.since)),
+        end_time: Some(to_proto(past.at)),
+        accepted: past.end.is_none(),
+        end: past.end.unwrap_or_default(),
+    }
 }
 
 fn reason(phase: &Phase) -> RoutingReason {

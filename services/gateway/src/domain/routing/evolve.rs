@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
-use shouwen_proto::events::v1::{RoutingReason, ownership_event::Event};
+use shouwen_proto::events::v1::{ReservationEnd, RoutingReason, ownership_event::Event};
 use shouwen_serving::timestamps::from_proto;
 
 use super::{
     candidates::Considered,
-    state::{Past, Phase, RoutingState},
+    state::{Past, PastTransfer, Phase, RoutingState, Transfer},
 };
 
 /// A routing after one of its events.
@@ -35,6 +35,10 @@ pub(in crate::domain) fn after(
             queued: None,
             waited: None,
             policy: String::new(),
+            transfer: None,
+            transfers: Vec::new(),
+            on_call: None,
+            over: None,
         });
     }
     let mut routing = before?;
@@ -93,9 +97,39 @@ pub(in crate::domain) fn after(
                 Phase::Abandoned { at }
             };
         }
+        Event::TransferAnnounced(announced) => {
+            routing.case = Some(announced.case.clone());
+            routing.policy.clone_from(&announced.policy_version);
+            routing.over = None;
+            routing.transfer = Some(Transfer {
+                from: announced.from.clone(),
+                to: announced.to.clone(),
+                since: time(announced.announce_time.as_ref(), at),
+                expires: time(announced.expire_time.as_ref(), at),
+            });
+        }
+        Event::TransferAccepted(accepted) => {
+            routing.on_call = Some(accepted.to.clone());
+            transferred(&mut routing, at, None);
+        }
+        Event::TransferReturned(returned) => {
+            transferred(&mut routing, time(returned.end_time.as_ref(), at), Some(returned.end));
+        }
+        Event::CallOver(_) => {
+            transferred(&mut routing, at, Some(ReservationEnd::CallOver.into()));
+            routing.on_call = None;
+            routing.over = Some(at);
+        }
         _ => {}
     }
     Some(routing)
+}
+
+/// What rang is over.
+fn transferred(routing: &mut RoutingState, at: DateTime<Utc>, end: Option<i32>) {
+    let over = routing.transfer.take();
+    let past = |over: Transfer| PastTransfer { from: over.from, to: over.to, since: over.since, at, end };
+    routing.transfers.extend(over.map(past));
 }
 
 fn time(value: Option<&Timestamp>, otherwise: DateTime<Utc>) -> DateTime<Utc> {

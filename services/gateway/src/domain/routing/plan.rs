@@ -14,7 +14,7 @@ use super::{
     begun,
     candidates::{self, Inquiry, Person},
     evolve, seek,
-    state::{RoutingState, id},
+    state::{Phase, RoutingState, id},
 };
 use crate::domain::{
     CaseState, Command, Snapshot,
@@ -35,6 +35,19 @@ pub struct Found {
     pub cases: HashMap<String, CaseState>,
     /// Everybody who may be asked, and whether a contact rings there.
     pub presences: Vec<(PresenceState, bool)>,
+}
+
+impl Found {
+    /// The calls of which something is known by transfers, and that the employee is on or answered.
+    fn on_call(&self, employee: &str) -> impl Iterator<Item = AggregateId> {
+        let on_it = move |routing: &RoutingState| match (&routing.on_call, &routing.phase) {
+            (Some(on_call), _) => on_call == employee,
+            (None, Phase::Answered { employee: answered, .. }) => answered == employee,
+            _ => false,
+        };
+        let known = self.routings.iter().filter(move |(_, routing)| routing.is_transferred() && on_it(routing));
+        known.map(|(name, _)| AggregateId(name.clone()))
+    }
 }
 
 /// What has to be read for a batch.
@@ -97,8 +110,12 @@ pub fn footprints(commands: &[&Command], found: &Found, snapshot: &Snapshot) -> 
                 });
                 if let Some((name, routing)) = ringing {
                     footprint.aggregates.push(AggregateId(name.clone()));
-                    search.add(routing, &mut footprint);
+                    // A call that is transferred goes to nobody else.
+                    if routing.transfer.is_none() {
+                        search.add(routing, &mut footprint);
+                    }
                 }
+                footprint.aggregates.extend(found.on_call(employee));
                 Some(footprint)
             }
             Command::Routing(command) => Some(search.of_routing(command)),
@@ -174,7 +191,9 @@ impl<'a> Search<'a> {
                 footprint.aggregates.push(presence::id(&reserved.key));
                 footprint.keys.push(reserved);
             }
-            self.add(&state, &mut footprint);
+            if state.transfer.is_none() {
+                self.add(&state, &mut footprint);
+            }
         }
         footprint
     }

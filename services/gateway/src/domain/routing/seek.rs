@@ -29,7 +29,7 @@ const KEPT: usize = 24;
 
 /// A routing and what has been decided about it.
 pub(super) struct Draft {
-    routing: AggregateId,
+    pub(super) routing: AggregateId,
     pub(super) state: RoutingState,
     events: Vec<Event>,
 }

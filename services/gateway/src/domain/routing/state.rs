@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shouwen_engine::{AggregateId, Deadline, Key};
+use shouwen_proto::events::v1::ReservationEnd;
 
 use super::candidates::Considered;
 use crate::domain::presence;
@@ -37,6 +38,39 @@ pub struct RoutingState {
     pub waited: Option<i64>,
     /// Version of the policy behind the running limit.
     pub policy: String,
+    /// The transfer that rings at its target's desk (K5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Transfer>,
+    /// Transfers that are over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transfers: Vec<PastTransfer>,
+    /// Who took the call over and is on it; `None` where it is who answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_call: Option<String>,
+    /// When a call ended that was transferred, or was about to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<DateTime<Utc>>,
+}
+
+/// A running call that rings at a colleague's desk (转接, K5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Who is on the call.
+    pub from: String,
+    pub to: String,
+    pub since: DateTime<Utc>,
+    pub expires: DateTime<Utc>,
+}
+
+/// A transfer that is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastTransfer {
+    pub from: String,
+    pub to: String,
+    pub since: DateTime<Utc>,
+    pub at: DateTime<Utc>,
+    /// A number of `shouwen.events.v1.ReservationEnd`; `None` where it was accepted.
+    pub end: Option<i32>,
 }
 
 /// Where a contact is on its way.
@@ -116,12 +150,24 @@ impl Phase {
 }
 
 impl RoutingState {
-    /// The key that the routing holds: of whom it has reserved.
+    /// The key that the routing holds: of whom it has reserved, or rings for with a transfer.
     pub fn key(&self) -> Option<Key> {
         match &self.phase {
             Phase::Reserved { employee, .. } => Some(presence::reserved_key(employee)),
-            _ => None,
+            _ => self.transfer.as_ref().map(|transfer| presence::reserved_key(&transfer.to)),
         }
+    }
+
+    /// Something is known of transfers of a call that goes on.
+    pub fn is_transferred(&self) -> bool {
+        self.over.is_none() && (self.transfer.is_some() || !self.transfers.is_empty())
+    }
+
+    /// Who has the call back from a transfer that came to nothing, unless they took it back themselves.
+    pub fn returned(&self) -> Option<&PastTransfer> {
+        let last = self.transfers.last().filter(|_| self.is_transferred() && self.transfer.is_none())?;
+        let end = last.end.filter(|end| *end != i32::from(ReservationEnd::TakenBack));
+        end.map(|_| last)
     }
 }
 
@@ -131,6 +177,9 @@ pub fn deadlines(routing: &RoutingState) -> Vec<Deadline> {
         let policy = routing.policy.clone();
         vec![Deadline { step, due, policy, calendar: String::new(), provisional: false }]
     };
+    if let Some(transfer) = &routing.transfer {
+        return at("transfer", transfer.expires);
+    }
     match &routing.phase {
         Phase::Reserved { expires, .. } => at("reservation", *expires),
         Phase::Queued { check } => at("queue", *check),
