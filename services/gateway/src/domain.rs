@@ -17,6 +17,7 @@ pub mod evolve;
 pub mod follow_up;
 pub mod known;
 pub mod merge;
+pub mod message;
 pub mod policies;
 pub mod presence;
 pub mod reassign;

@@ -1,5 +1,7 @@
 //! `CaseService`.
 
+mod message;
+
 use std::collections::HashMap;
 
 use shouwen_access::{
@@ -15,8 +17,8 @@ use shouwen_proto::{
         ClaimRequest, ClaimResponse, CloseCaseRequest, ConfirmSatisfactionRequest, DeclineOfferRequest,
         EndOverrideRequest, FeedPosition, GetCaseRequest, GetReceiptRequest, GetTimelineRequest,
         GetTimelineResponse, IdentifyClientRequest, ListCasesRequest, ListCasesResponse,
-        OfferTransferRequest, Receipt, ReopenCaseRequest, ResolveCaseRequest, WithdrawOfferRequest,
-        case_service_server,
+        Message, OfferTransferRequest, PassMessageRequest, ReadMessageRequest, Receipt, ReopenCaseRequest,
+        ResolveCaseRequest, WithdrawOfferRequest, case_service_server,
     },
     r#type::v1::{Channel, Private},
 };
@@ -257,6 +259,16 @@ impl case_service_server::CaseService for CaseServer {
             explanation: self.seal(&case, "explanation", &explanation).await?,
         };
         self.act(&call, case, &message.etag, action).await
+    }
+
+    async fn pass_message(&self, request: Request<PassMessageRequest>) -> Result<Response<Case>, Status> {
+        let call = Call::mutation(&request, "PassMessage", &request.get_ref().request_id)?;
+        self.pass(&call, request.into_inner()).await
+    }
+
+    async fn read_message(&self, request: Request<ReadMessageRequest>) -> Result<Response<Message>, Status> {
+        let call = Call::mutation(&request, "ReadMessage", &request.get_ref().request_id)?;
+        self.read(&call, request.into_inner()).await
     }
 
     async fn accept_offer(&self, request: Request<AcceptOfferRequest>) -> Result<Response<Case>, Status> {

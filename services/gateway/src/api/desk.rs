@@ -171,6 +171,7 @@ fn item(row: Row) -> DeskItem {
         Some(Kind::Unstaffed) => DeskItemKind::Unstaffed,
         Some(Kind::Transfer) => DeskItemKind::Transfer,
         Some(Kind::Returned) => DeskItemKind::Returned,
+        Some(Kind::Message) => DeskItemKind::Message,
         None => DeskItemKind::Unspecified,
     };
     DeskItem {

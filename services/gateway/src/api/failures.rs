@@ -7,6 +7,7 @@ use shouwen_access::Failure;
 use shouwen_engine::SubmitError;
 use shouwen_policy::PolicyRejection;
 use shouwen_serving::refusal;
+use shouwen_vault::PhoneError;
 use tonic::Code;
 
 use crate::domain::{Rejection, rejection::Responsible};
@@ -63,6 +64,19 @@ pub(crate) fn client_not_found() -> Failure {
         "No client is found by this; check it with the client, or name the client by the CRM's id.",
         "未找到匹配的客户，请与客户核对，或直接填写客户编号。",
     )
+}
+
+/// `PHONE_INVALID`. The number itself is never repeated.
+pub(crate) fn phone_invalid(field: &'static str, error: PhoneError) -> Failure {
+    let problem = error.to_string();
+    Failure::new(
+        Code::InvalidArgument,
+        "PHONE_INVALID",
+        format!("Field `{field}` is no phone number: {problem}."),
+        format!("字段 `{field}` 不是有效的电话号码，请填写手机号码或带区号的固定电话。"),
+    )
+    .with("field", field)
+    .field(field, problem, "手机号码，或带区号的固定电话")
 }
 
 /// Several clients share it.
@@ -196,6 +210,7 @@ impl From<Rejection> for Failure {
                 "The first administrator was made already; ask an administrator for access.",
                 "首位管理员已存在，请联系管理员授权。",
             ),
+            Rejection::MessageNotFound(case) => Self::not_found("message", case),
             Rejection::RoutingNotFound(name) => Self::not_found("routing", name),
             Rejection::SessionElsewhere(employee) => Self::new(
                 Code::FailedPrecondition,

@@ -16,7 +16,11 @@ impl FeedEvents for OwnershipDomain {
     fn privates(event: &mut Event) -> Vec<&mut Option<Private>> {
         match event {
             Event::ContactClaimed(claimed) => vec![&mut claimed.touch_request],
-            Event::OfferMade(offer) => vec![&mut offer.explanation],
+            Event::OfferMade(offer) => {
+                let message = offer.message.as_mut();
+                let texts = message.map(|it| [&mut it.caller, &mut it.callback_number, &mut it.matter]);
+                std::iter::once(&mut offer.explanation).chain(texts.into_iter().flatten()).collect()
+            }
             Event::CaseResolved(resolved) => vec![&mut resolved.answer],
             _ => Vec::new(),
         }

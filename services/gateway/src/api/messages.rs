@@ -38,6 +38,8 @@ pub(crate) fn case(name: &str, version: i64, state: &CaseState, filed: bool) -> 
             to: offer.to.clone(),
             reason: offer.reason.clone(),
             expire_time: Some(to_proto(offer.expires)),
+            message: offer.message,
+            moves_nothing: offer.moves_nothing,
         }),
         r#override: state.overriding.as_ref().map(|running| Override {
             employee: running.employee.clone(),

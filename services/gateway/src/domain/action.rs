@@ -13,7 +13,7 @@ use super::{
     case::Phase,
     command::{Action, CaseCommand},
     draft::Draft,
-    merge,
+    merge, message,
     rejection::{AttendanceRejection, Rejection},
 };
 
@@ -49,8 +49,14 @@ pub fn decide(
                 reason: reason.clone(),
                 explanation: explanation.clone(),
                 expire_time: Some(to_proto(context.at + policy.value.offer_expiry())),
+                message: None,
+                moves_nothing: false,
             }));
         }
+        Action::Pass { offer, to, message } => {
+            message::pass(&mut case, by, (offer, to), message, context, snapshot)?;
+        }
+        Action::ReadMessage => message::read(&mut case, by)?,
         Action::Accept { offer } => {
             pending(&case, offer, Some(by))?;
             if snapshot.roster.employee(by).is_some()
@@ -58,12 +64,10 @@ pub fn decide(
             {
                 return Err(Rejection::ReceiverInvalid { employee: by.to_owned(), problem }.into());
             }
-            let epoch = case.epoch + 1;
-            case.then(Event::OfferAccepted(OfferAccepted {
-                offer: offer.clone(),
-                handler: by.to_owned(),
-                epoch,
-            }));
+            let moves = case.offer.as_ref().is_none_or(|pending| !pending.moves_nothing);
+            let (handler, epoch) =
+                if moves { (by.to_owned(), case.epoch + 1) } else { (case.handler.clone(), case.epoch) };
+            case.then(Event::OfferAccepted(OfferAccepted { offer: offer.clone(), handler, epoch }));
         }
         Action::Decline { offer, reason } => {
             pending(&case, offer, Some(by))?;
@@ -122,7 +126,7 @@ fn responsible(case: &Draft<'_>, by: &str) -> Result<(), Refusal<Rejection>> {
     if case.may_decide(by) { Ok(()) } else { Err(Rejection::NotResponsible(case.responsible()).into()) }
 }
 
-fn live(case: &Draft<'_>, action: &'static str) -> Result<(), Refusal<Rejection>> {
+pub(super) fn live(case: &Draft<'_>, action: &'static str) -> Result<(), Refusal<Rejection>> {
     if case.is_live() { Ok(()) } else { Err(case.illegal(action)) }
 }
 
@@ -166,14 +170,26 @@ fn begin_override(
 }
 
 /// A receiver must be a colleague at work, and another than who works on the case now.
-fn receiver(
+pub(super) fn receiver(
+    snapshot: &Snapshot,
+    case: &Draft<'_>,
+    to: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Refusal<Rejection>> {
+    if case.handler == to && unfit(snapshot, to).is_none() {
+        return Err(Rejection::ReceiverInvalid { employee: to.to_owned(), problem: "is the handler already" }.into());
+    }
+    fit(snapshot, case, to, now)
+}
+
+/// Who can be told of the case, and work on it.
+pub(super) fn fit(
     snapshot: &Snapshot,
     case: &Draft<'_>,
     to: &str,
     now: DateTime<Utc>,
 ) -> Result<(), Refusal<Rejection>> {
     let problem = match unfit(snapshot, to) {
-        None if case.handler == to => "is the handler already",
         None if case.is_recused(to) => "is complained about in this case (O12)",
         None => return Ok(at_work(snapshot, to, &case.id.0, now)?),
         Some(problem) => problem,

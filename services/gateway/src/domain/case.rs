@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use shouwen_calendar::AcceptanceDay;
 use shouwen_engine::{AggregateId, Key, Refusal, World};
 use shouwen_proto::r#type::v1::EscalationLevel;
+use shouwen_vault::Sealed;
 
 use super::{
     Snapshot, State,
@@ -53,6 +54,22 @@ pub struct CaseState {
     /// Who acts in place of an absent handler or accountable person (O9).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deputies: Vec<Deputy>,
+    /// The message that was passed on last (K13).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Message>,
+}
+
+/// A full message for a colleague whose phone was answered (代接留言, K13).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The offer by which it was passed on.
+    pub offer: String,
+    pub from: String,
+    pub to: String,
+    pub taken: DateTime<Utc>,
+    pub caller: Option<Sealed>,
+    pub callback_number: Option<Sealed>,
+    pub matter: Option<Sealed>,
 }
 
 /// Where a case is in its life.
@@ -85,6 +102,12 @@ pub struct Offer {
     pub to: String,
     pub reason: String,
     pub expires: DateTime<Utc>,
+    /// It passes a message on (K13).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub message: bool,
+    /// Its acceptance moves no work: the message is from somebody who assists (O6).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moves_nothing: bool,
 }
 
 /// An override by a lead or HQ (O7).

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use shouwen_engine::{AggregateId, Footprint, Key};
 use shouwen_policy::Propose;
 use shouwen_proto::{
-    events::v1::{CallOutcome, CloseKind, ComplaintEnd, PresenceState},
+    events::v1::{CallOutcome, CloseKind, ComplaintEnd, OfferMessage, PresenceState},
     r#type::v1::{CallbackKind, Private},
 };
 
@@ -167,6 +167,10 @@ pub struct CaseCommand {
 #[derive(Clone, Debug)]
 pub enum Action {
     Offer { offer: String, to: String, reason: String, explanation: Option<Private> },
+    /// A message for a colleague, whose phone was answered (K13).
+    Pass { offer: String, to: String, message: OfferMessage },
+    /// The message is shown to who acts.
+    ReadMessage,
     Accept { offer: String },
     Decline { offer: String, reason: String },
     Withdraw { offer: String },

@@ -108,10 +108,11 @@ pub enum Kind {
     Unstaffed,
     Transfer,
     Returned,
+    Message,
 }
 
 impl Kind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Offer,
         Self::Overdue,
         Self::Escalation,
@@ -124,6 +125,7 @@ impl Kind {
         Self::Unstaffed,
         Self::Transfer,
         Self::Returned,
+        Self::Message,
     ];
 
     pub fn parse(name: &str) -> Option<Self> {
@@ -145,6 +147,7 @@ impl Kind {
             Self::Unstaffed => "unstaffed",
             Self::Transfer => "transfer",
             Self::Returned => "returned",
+            Self::Message => "message",
         }
     }
 }
@@ -240,7 +243,8 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
     let mut items = Vec::new();
     if let Some(offer) = &case.offer {
         let subject = format!("{id}/offers/{}", offer.id);
-        items.push(item(Recipient::Employee(offer.to.clone()), Kind::Offer, &subject, offer.expires));
+        let kind = if offer.message { Kind::Message } else { Kind::Offer };
+        items.push(item(Recipient::Employee(offer.to.clone()), kind, &subject, offer.expires));
     }
     if let Some(clock) = case.running_clock().filter(|clock| clock.missed) {
         items.extend(working(case).map(|recipient| item(recipient, Kind::Overdue, id, clock.due)));

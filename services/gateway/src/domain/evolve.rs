@@ -12,7 +12,7 @@ use shouwen_serving::{private, timestamps::from_proto};
 
 use super::{
     LeftBehind, State, absence,
-    case::{CaseState, Clock, Complaint, Deputy, Offer, Override, Phase, Promise},
+    case::{CaseState, Clock, Complaint, Deputy, Message, Offer, Override, Phase, Promise},
     contact::{ContactState, Touch},
     presence, reassign, roster, routing, staffing,
 };
@@ -60,6 +60,7 @@ pub fn name(event: &Event) -> &'static str {
         Event::DeputyAppointed(_) => "deputy_appointed",
         Event::DeputyEnded(_) => "deputy_ended",
         Event::CaseReassigned(_) => "case_reassigned",
+        Event::MessageShown(_) => "message_shown",
         Event::AbsencePlanned(_) => "absence_planned",
         Event::AbsenceBegun(_) => "absence_begun",
         Event::AbsenceEnded(_) => "absence_ended",
@@ -193,6 +194,7 @@ pub(super) fn opened(opened: &CaseOpened, at: DateTime<Utc>) -> CaseState {
         reopenings: 0,
         complaints: Vec::new(),
         deputies: Vec::new(),
+        message: None,
     }
 }
 
@@ -257,7 +259,20 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
                 to: offer.to.clone(),
                 reason: offer.reason.clone(),
                 expires: time(offer.expire_time.as_ref(), at),
+                message: offer.message.is_some(),
+                moves_nothing: offer.moves_nothing,
             });
+            if let Some(message) = &offer.message {
+                case.message = Some(Message {
+                    offer: offer.offer.clone(),
+                    from: offer.from.clone(),
+                    to: offer.to.clone(),
+                    taken: at,
+                    caller: private::sealed(message.caller.as_ref()),
+                    callback_number: private::sealed(message.callback_number.as_ref()),
+                    matter: private::sealed(message.matter.as_ref()),
+                });
+            }
         }
         Event::OfferAccepted(accepted) => {
             case.handler.clone_from(&accepted.handler);

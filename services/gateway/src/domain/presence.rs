@@ -109,7 +109,7 @@ pub fn decide(
             let mut events = vec![(id(employee), Event::PresenceChanged(changed))];
             let was_on = known.filter(|known| *state == Wanted::Available && known.session == *session);
             if let Some(contact) = was_on.and_then(|known| known.on.as_ref()) {
-                events.extend(routing::left(world, employee, contact, context));
+                events.extend(routing::left(world, employee, contact, context)?);
             }
             if *state != Wanted::Available {
                 events.extend(routing::given_back(

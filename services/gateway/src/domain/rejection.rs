@@ -63,6 +63,9 @@ pub enum Rejection {
     /// The employee is signed on at another desk.
     #[error("SESSION_ELSEWHERE {0}")]
     SessionElsewhere(String),
+    /// No message was passed on with the case (K13).
+    #[error("MESSAGE_NOT_FOUND {0}")]
+    MessageNotFound(String),
     #[error("ROUTING_NOT_FOUND {0}")]
     RoutingNotFound(String),
     /// It does not ring at this employee's desk.

@@ -33,12 +33,12 @@ pub(crate) async fn plan(
     let presences: Vec<String> = reserved.iter().map(|employee| presence::id(employee).0).collect();
     // What is named, what rings at desks, and the calls that their employees are on.
     let rows = sqlx::query!(
-        r#"select id, state as "state: Json<RoutingState>" from routings where id = any($1)
+        r#"select id, state as "state: Json<RoutingState>", null as on_it from routings where id = any($1)
            union all
-           select id, state from routings where reserved = any($2) and id <> all($1)
+           select id, state, null from routings where reserved = any($2) and id <> all($1)
            union all
-           select r.id, r.state from presences p
-               join routings r on r.id = 'routings/' || substr(p.state ->> 'on', 10) where p.id = any($3)"#,
+           select 'routings/' || substr(p.state ->> 'on', 10), null, p.employee from presences p
+               where p.id = any($3) and p.state ->> 'on' is not null"#,
         &routings,
         &reserved,
         &presences
@@ -47,8 +47,14 @@ pub(crate) async fn plan(
     .await?;
     let mut found = Found { now: now(&mut *connection).await?, ..Found::default() };
     for row in rows {
-        if let (Some(id), Some(state)) = (row.id, row.state) {
-            found.routings.insert(id, state.0);
+        match (row.id, row.state, row.on_it) {
+            (Some(id), Some(state), _) => {
+                found.routings.insert(id, state.0);
+            }
+            (Some(id), None, Some(employee)) => {
+                found.lines.insert(employee, AggregateId(id));
+            }
+            _ => {}
         }
     }
     let seekers = plan::seekers(commands, &found);

@@ -9,6 +9,7 @@ mod telephone;
 
 mod absence;
 mod absent;
+mod answering;
 mod attending;
 mod binding;
 mod deputies;
@@ -25,6 +26,7 @@ mod leaving;
 mod mutants;
 mod offering;
 
+mod messaging;
 mod overriding;
 mod policies;
 mod presence;

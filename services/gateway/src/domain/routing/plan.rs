@@ -14,7 +14,7 @@ use super::{
     begun,
     candidates::{self, Inquiry, Person},
     evolve, seek,
-    state::{Phase, RoutingState, id},
+    state::{RoutingState, id},
 };
 use crate::domain::{
     CaseState, Command, Snapshot,
@@ -31,23 +31,12 @@ pub struct Found {
     pub now: DateTime<Utc>,
     /// By id.
     pub routings: HashMap<String, RoutingState>,
+    /// The routings, whether they exist or not, of the calls that employees are on.
+    pub lines: HashMap<String, AggregateId>,
     /// Cases of routings, by id.
     pub cases: HashMap<String, CaseState>,
     /// Everybody who may be asked, and whether a contact rings there.
     pub presences: Vec<(PresenceState, bool)>,
-}
-
-impl Found {
-    /// The calls of which something is known by transfers, and that the employee is on or answered.
-    fn on_call(&self, employee: &str) -> impl Iterator<Item = AggregateId> {
-        let on_it = move |routing: &RoutingState| match (&routing.on_call, &routing.phase) {
-            (Some(on_call), _) => on_call == employee,
-            (None, Phase::Answered { employee: answered, .. }) => answered == employee,
-            _ => false,
-        };
-        let known = self.routings.iter().filter(move |(_, routing)| routing.is_transferred() && on_it(routing));
-        known.map(|(name, _)| AggregateId(name.clone()))
-    }
 }
 
 /// What has to be read for a batch.
@@ -115,7 +104,7 @@ pub fn footprints(commands: &[&Command], found: &Found, snapshot: &Snapshot) -> 
                         search.add(routing, &mut footprint);
                     }
                 }
-                footprint.aggregates.extend(found.on_call(employee));
+                footprint.aggregates.extend(found.lines.get(employee).cloned());
                 Some(footprint)
             }
             Command::Routing(command) => Some(search.of_routing(command)),

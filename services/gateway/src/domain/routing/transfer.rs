@@ -242,12 +242,16 @@ pub(in crate::domain) fn left(
     employee: &str,
     contact: &str,
     context: &DecideContext<'_>,
-) -> Vec<(AggregateId, Event)> {
-    let Ok(mut draft) = Draft::of(world, &AggregateId(contact.to_owned())) else { return Vec::new() };
+) -> Result<Vec<(AggregateId, Event)>, Refusal<Rejection>> {
+    let contact = AggregateId(contact.to_owned());
+    if !world.holds(&id(&contact)) {
+        return Err(Refusal::Moved);
+    }
+    let Ok(mut draft) = Draft::of(world, &contact) else { return Ok(Vec::new()) };
     if draft.state.on_call.as_deref().is_none_or(|on_call| on_call == employee) {
         draft.over(employee, context.now);
     }
-    draft.decided().events
+    Ok(draft.decided().events)
 }
 
 impl Draft {

@@ -1,0 +1,66 @@
+//! A message for a colleague whose phone was answered (代接留言, K13): an offer of the case with the message in it. Until the colleague accepts, who
+//! answered stays responsible. Who only assists in the case passes messages on to those who are responsible, and moves nothing by it (O6).
+
+use shouwen_engine::{DecideContext, Refusal};
+use shouwen_proto::events::v1::{MessageShown, OfferMade, OfferMessage, ownership_event::Event};
+use shouwen_serving::timestamps::to_proto;
+
+use super::{
+    Snapshot,
+    action::{fit, live},
+    draft::Draft,
+    rejection::Rejection,
+};
+
+/// The reason of such an offer.
+pub const REASON: &str = "message";
+
+pub(super) fn pass(
+    case: &mut Draft<'_>,
+    by: &str,
+    (offer, to): (&str, &str),
+    message: &OfferMessage,
+    context: &DecideContext<'_>,
+    snapshot: &Snapshot,
+) -> Result<(), Refusal<Rejection>> {
+    let assisting = case.assistants.iter().any(|known| known == by);
+    let responsible = case.may_decide(by);
+    if !responsible && !(assisting && case.may_decide(to)) {
+        return Err(Rejection::NotResponsible(case.responsible()).into());
+    }
+    live(case, "pass a message on")?;
+    if to == by {
+        return Err(Rejection::ReceiverInvalid { employee: to.to_owned(), problem: "took the message" }.into());
+    }
+    fit(snapshot, case, to, context.now)?;
+    if case.offer.is_some() {
+        return Err(Rejection::OfferPending(case.id.0.clone()).into());
+    }
+    let policy = snapshot.policies.ownership(Some(&case.branch), context.now);
+    case.then(Event::OfferMade(OfferMade {
+        offer: offer.to_owned(),
+        from: by.to_owned(),
+        to: to.to_owned(),
+        reason: REASON.to_owned(),
+        explanation: None,
+        expire_time: Some(to_proto(context.at + policy.value.offer_expiry())),
+        message: Some(message.clone()),
+        moves_nothing: !responsible || case.handler == to,
+    }));
+    Ok(())
+}
+
+/// For its receiver, who took it, and who is responsible for the case, unless a complaint is about them (O12).
+pub(super) fn read(case: &mut Draft<'_>, by: &str) -> Result<(), Refusal<Rejection>> {
+    let Some(message) = &case.message else { return Err(Rejection::MessageNotFound(case.id.0.clone()).into()) };
+    if message.to != by && message.from != by && !case.may_decide(by) {
+        return Err(Rejection::NotResponsible(case.responsible()).into());
+    }
+    if let Some(complaint) = case.complaint_about(by) {
+        let complaint = complaint.name.clone();
+        return Err(Rejection::Recused { case: case.id.0.clone(), complaint }.into());
+    }
+    let shown = MessageShown { offer: message.offer.clone(), employee: by.to_owned() };
+    case.then(Event::MessageShown(shown));
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! K13: who answers a colleague's phone handles it or passes a full message on; until the colleague accepts, the answerer is responsible.
+
+use chrono::TimeDelta;
+use shouwen_gateway::desk as desks;
+use shouwen_proto::{
+    ownership::v1::{Case, Message, PassMessageRequest, ReadMessageRequest},
+    routing::v1::DeskItemKind as Kind,
+};
+use tonic::Code;
+
+use crate::{
+    desk::{Answer, Desk, employee, id, reason},
+    ground::{Ground, Office, at, tuesday},
+    telephone::{call, outcome},
+    watching::{Watch, waiting},
+};
+
+fn message(case: &str, to: &str) -> PassMessageRequest {
+    PassMessageRequest {
+        name: case.to_owned(),
+        to: employee(to),
+        caller: "陈先生".to_owned(),
+        callback_number: "138 1234 5678".to_owned(),
+        matter: "asks about the margin call of yesterday".to_owned(),
+        etag: String::new(),
+        request_id: id(),
+    }
+}
+
+impl Desk {
+    async fn pass(&self, request: PassMessageRequest) -> Answer<Case> {
+        self.cases(request, async |mut it, request| it.pass_message(request).await).await
+    }
+
+    async fn read(&self, case: &str) -> Answer<Message> {
+        let request = ReadMessageRequest { name: case.to_owned(), request_id: id() };
+        self.cases(request, async |mut it, request| it.read_message(request).await).await
+    }
+}
+
+/// Zhang's phone rings and Li answers it: a case of Li's.
+async fn answered_for_zhang(office: &Office) -> String {
+    office.at_their_desks(&["zhang"]).await;
+    assert_eq!(outcome(&office.telephony().route(call("c-1")).await.unwrap()), employee("zhang"));
+    let case = office.desk("li").open("c-1", "C-1").await;
+    assert!(office.telephony().routing("c-1").await.unwrap().for_colleague);
+    case
+}
+
+#[tokio::test]
+async fn k13_a_message_waits_for_the_colleague_and_the_answerer_is_responsible_until_it_is_accepted() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let case = answered_for_zhang(&office).await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    let mut watch = Watch::of(&office, "zhang").await;
+    let passed = li.pass(message(&case, "zhang")).await.unwrap();
+    let offer = passed.offer.clone().unwrap();
+    assert_eq!((&*offer.reason, offer.message, offer.moves_nothing), ("message", true, false));
+    assert_eq!((passed.handler, passed.epoch), (employee("li"), 1));
+    assert_eq!(at(offer.expire_time), tuesday() + TimeDelta::minutes(30), "as every offer (O4)");
+    let subject = format!("{case}/offers/{}", offer.offer);
+    watch.until(|watch| watch.waiting() == [(Kind::Message, &*subject)]).await;
+    let item = watch.items.values().next().unwrap();
+    assert_eq!((&item.case, item.due_time), (&case, offer.expire_time));
+    // Read before it is accepted, and the answerer goes on being responsible.
+    let read = zhang.read(&case).await.unwrap();
+    assert_eq!((&*read.from, &*read.to), ("employees/li", "employees/zhang"));
+    assert_eq!((&*read.caller, &*read.callback_number), ("陈先生", "+8613812345678"));
+    assert_eq!((&*read.matter, &read.offer), ("asks about the margin call of yesterday", &offer.offer));
+    assert_eq!(reason(zhang.resolve(&case).await), "NOT_RESPONSIBLE");
+
+    let accepted = zhang.accept(&case, &offer.offer).await.unwrap();
+    let li_is = employee("li");
+    assert_eq!((&accepted.handler, accepted.epoch), (&employee("zhang"), 2));
+    assert_eq!((&accepted.first_responder, &accepted.accountable), (&li_is, &li_is), "O1, O3");
+    watch.until(|watch| watch.items.is_empty()).await;
+    assert_eq!(zhang.read(&case).await.unwrap().matter, read.matter, "still there to work with");
+    zhang.resolve(&case).await.unwrap();
+    let events = ["case_opened", "offer_made", "message_shown", "offer_accepted", "message_shown", "case_resolved"];
+    assert_eq!(ground.events(&case).await, events);
+    assert_eq!(desks::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn k13_what_the_caller_said_is_sealed_and_shown_only_to_whom_it_concerns() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let case = answered_for_zhang(&office).await;
+    assert_eq!(reason(office.desk("li").read(&case).await), "MESSAGE_NOT_FOUND");
+    assert_eq!(reason(office.desk("li").read("cases/none").await), "CASE_NOT_FOUND");
+    office.desk("li").pass(message(&case, "zhang")).await.unwrap();
+    for text in ["陈先生", "13812345678", "margin call"] {
+        let rows = format!(
+            "select (select count(*) from ledger where position(convert_to('{text}', 'UTF8') in payload) > 0)
+                  + (select count(*) from cases where state::text like '%{text}%')"
+        );
+        assert_eq!(ground.number(&rows).await, 0, "{text}");
+    }
+    for who in ["zhang", "li"] {
+        office.desk(who).read(&case).await.unwrap();
+    }
+    for stranger in ["wang", "zhao", "sun", "chen"] {
+        let refused = office.desk(stranger).read(&case).await.unwrap_err();
+        assert_eq!((refused.code, &*refused.reason), (Code::PermissionDenied, "NOT_RESPONSIBLE"), "{stranger}");
+    }
+    assert_eq!(ground.count("message_shown").await, 2, "each showing is on record (L10)");
+    // Nor to whom a complaint about the case is about (O12).
+    office.complaints().filed(office.here().await, &format!("{case}/complaints/cp-1"), &["zhang"]);
+    office.followed().await;
+    assert_eq!(reason(office.desk("zhang").read(&case).await), "RECUSED");
+    assert_eq!(waiting(&office, "zhang").await, [], "the offer fell");
+}
+
+#[tokio::test]
+async fn k13_a_message_is_declined_withdrawn_or_expires_and_the_answerer_stays_responsible() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let case = answered_for_zhang(&office).await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    let offer = li.pass(message(&case, "zhang")).await.unwrap().offer.unwrap().offer;
+    assert_eq!(reason(li.pass(message(&case, "wang")).await), "OFFER_PENDING");
+    zhang.decline(&case, &offer).await.unwrap();
+    let offer = li.pass(message(&case, "wang")).await.unwrap().offer.unwrap().offer;
+    li.withdraw(&case, &offer).await.unwrap();
+    let offer = li.pass(message(&case, "zhang")).await.unwrap().offer.unwrap().offer;
+    office.pass(TimeDelta::minutes(30)).await;
+    assert_eq!(reason(zhang.accept(&case, &offer).await), "NO_SUCH_OFFER");
+    let case = li.get(&case).await.unwrap();
+    assert_eq!((case.offer, case.handler, case.epoch), (None, employee("li"), 1));
+    assert_eq!(waiting(&office, "zhang").await, []);
+    li.resolve(&case.name).await.unwrap();
+}
+
+#[tokio::test]
+async fn k13_who_only_assists_passes_a_message_to_the_responsible_and_moves_nothing() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    let case = zhang.open("earlier", "C-1").await;
+    // The client calls again about it, and Li answers Zhang's phone (O6).
+    assert_eq!(li.open("c-1", "C-1").await, case);
+    assert_eq!(reason(li.pass(message(&case, "wang")).await), "NOT_RESPONSIBLE");
+    assert_eq!(reason(office.desk("wang").pass(message(&case, "zhang")).await), "NOT_RESPONSIBLE");
+    let passed = li.pass(message(&case, "zhang")).await.unwrap().offer.unwrap();
+    assert!(passed.message && passed.moves_nothing);
+    assert!(matches!(&*waiting(&office, "zhang").await, [(Kind::Message, _)]));
+    assert_eq!(zhang.read(&case).await.unwrap().from, employee("li"));
+    let accepted = zhang.accept(&case, &passed.offer).await.unwrap();
+    assert_eq!((accepted.handler, accepted.epoch, accepted.offer), (employee("zhang"), 1, None));
+    // Nor where the receiver is accountable while another handles it.
+    let offer = zhang.offered(&case, "wang").await;
+    office.desk("wang").accept(&case, &offer).await.unwrap();
+    let passed = li.pass(message(&case, "zhang")).await.unwrap().offer.unwrap();
+    let accepted = zhang.accept(&case, &passed.offer).await.unwrap();
+    assert_eq!((accepted.handler, accepted.epoch), (employee("wang"), 2));
+}
+
+#[tokio::test]
+async fn k13_a_message_is_full_and_for_a_colleague_at_work() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let case = answered_for_zhang(&office).await;
+    let li = office.desk("li");
+    let of = || message(&case, "zhang");
+    for (request, field) in [
+        (PassMessageRequest { caller: " ".to_owned(), ..of() }, "caller"),
+        (PassMessageRequest { callback_number: String::new(), ..of() }, "callback_number"),
+        (PassMessageRequest { matter: String::new(), ..of() }, "matter"),
+        (PassMessageRequest { to: "zhang".to_owned(), ..of() }, "to"),
+        (PassMessageRequest { name: "contacts/c-1".to_owned(), ..of() }, "name"),
+    ] {
+        let refused = li.pass(request).await.unwrap_err();
+        assert_eq!((&*refused.reason, &*refused.fields), ("FIELD_INVALID", &[field.to_owned()][..]));
+    }
+    let number = PassMessageRequest { callback_number: "1381234".to_owned(), ..of() };
+    let refused = li.pass(number).await.unwrap_err();
+    assert_eq!((&*refused.reason, &*refused.fields), ("PHONE_INVALID", &["callback_number".to_owned()][..]));
+    assert!(!refused.text.contains("1381234"));
+    for (to, problem) in
+        [("li", "took the message"), ("nobody", "is not in the roster"), ("gone", "is not active")]
+    {
+        let refused = li.pass(message(&case, to)).await.unwrap_err();
+        assert_eq!((&*refused.reason, &*refused.metadata["problem"]), ("RECEIVER_INVALID", problem));
+    }
+    assert_eq!(reason(li.pass(message("cases/none", "zhang")).await), "CASE_NOT_FOUND");
+    let stale = PassMessageRequest { etag: "99".to_owned(), ..of() };
+    assert_eq!(reason(li.pass(stale).await), "ETAG_MISMATCH");
+    // Repeated, it is passed on once.
+    let request = of();
+    let passed = li.pass(request.clone()).await.unwrap();
+    assert_eq!(li.pass(request).await.unwrap(), passed);
+    // What is closed is not passed on.
+    li.confirm(&case, true).await.unwrap();
+    assert_eq!(reason(li.pass(of()).await), "ILLEGAL_TRANSITION");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn k13_acceptance_racing_expiry_leaves_one_of_them_responsible() {
+    let (ground, one) = Ground::at(tuesday()).await;
+    let other = ground.another().await;
+    let (li, zhang) = (one.desk("li"), other.desk("zhang"));
+    for round in 0..8 {
+        let case = li.open(&format!("c-{round}"), &format!("C-{round}")).await;
+        let offer = li.pass(message(&case, "zhang")).await.unwrap().offer.unwrap();
+        let swept = async {
+            one.unswept(at(offer.expire_time)).await;
+            one.engine.sweep_once().await
+        };
+        let (accepted, swept) = tokio::join!(zhang.accept(&case, &offer.offer), swept);
+        swept.unwrap();
+        let handler = li.get(&case).await.unwrap().handler;
+        let (end, expected) =
+            if accepted.is_ok() { ("offer_accepted", "zhang") } else { ("offer_expired", "li") };
+        assert_eq!(handler, employee(expected));
+        assert_eq!(ground.events(&case).await, ["case_opened", "offer_made", end]);
+    }
+}
