@@ -9,10 +9,10 @@ use shouwen_proto::{
     clients::v1::ResolveClientRequest,
     events::v1::PresenceState as Wanted,
     routing::v1::{
-        AcceptTransferRequest, AnnounceTransferRequest, CancelRoutingRequest, DeclineReservationRequest, GetPresenceRequest, GetRoutingRequest,
-        HeartbeatRequest, HeartbeatResponse, ListPresencesRequest, ListPresencesResponse, ListQueueRequest,
-        ListQueueResponse, Presence, RequestCallbackRequest, RouteContactRequest, Routing,
-        SetPresenceRequest, WithdrawTransferRequest, routing_service_server,
+        AcceptTransferRequest, AnnounceTransferRequest, CancelRoutingRequest, DeclineReservationRequest,
+        GetPresenceRequest, GetRoutingRequest, HeartbeatRequest, HeartbeatResponse, ListPresencesRequest,
+        ListPresencesResponse, ListQueueRequest, ListQueueResponse, Presence, RequestCallbackRequest,
+        RouteContactRequest, Routing, SetPresenceRequest, WithdrawTransferRequest, routing_service_server,
     },
     r#type::v1::Channel,
 };

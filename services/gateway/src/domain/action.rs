@@ -177,7 +177,11 @@ pub(super) fn receiver(
     now: DateTime<Utc>,
 ) -> Result<(), Refusal<Rejection>> {
     if case.handler == to && unfit(snapshot, to).is_none() {
-        return Err(Rejection::ReceiverInvalid { employee: to.to_owned(), problem: "is the handler already" }.into());
+        return Err(Rejection::ReceiverInvalid {
+            employee: to.to_owned(),
+            problem: "is the handler already",
+        }
+        .into());
     }
     fit(snapshot, case, to, now)
 }

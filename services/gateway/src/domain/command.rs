@@ -166,20 +166,48 @@ pub struct CaseCommand {
 
 #[derive(Clone, Debug)]
 pub enum Action {
-    Offer { offer: String, to: String, reason: String, explanation: Option<Private> },
+    Offer {
+        offer: String,
+        to: String,
+        reason: String,
+        explanation: Option<Private>,
+    },
     /// A message for a colleague, whose phone was answered (K13).
-    Pass { offer: String, to: String, message: OfferMessage },
+    Pass {
+        offer: String,
+        to: String,
+        message: OfferMessage,
+    },
     /// The message is shown to who acts.
     ReadMessage,
-    Accept { offer: String },
-    Decline { offer: String, reason: String },
-    Withdraw { offer: String },
-    BeginOverride { reason: String },
+    Accept {
+        offer: String,
+    },
+    Decline {
+        offer: String,
+        reason: String,
+    },
+    Withdraw {
+        offer: String,
+    },
+    BeginOverride {
+        reason: String,
+    },
     EndOverride,
-    Resolve { answer: Option<Private> },
-    Confirm { satisfied: bool, reason: String },
-    Close { kind: CloseKind, reason: String },
-    Reopen { reason: String },
+    Resolve {
+        answer: Option<Private>,
+    },
+    Confirm {
+        satisfied: bool,
+        reason: String,
+    },
+    Close {
+        kind: CloseKind,
+        reason: String,
+    },
+    Reopen {
+        reason: String,
+    },
 }
 
 /// What happens to an absence (O9).
@@ -387,15 +415,21 @@ impl Reach {
         chain
     }
 
-    /// The routing of a contact and the presence of who answered or answers it, where they exist.
+    /// The routing of a contact and the presence of who answered or answers it, where they exist; what rings at the desk of who answers; and who took the
+    /// call over. A call that ends may have a routing by then: who is on it can announce a transfer (K5).
     fn on_the_line(&self, contact: &AggregateId, employee: Option<&str>) -> Vec<AggregateId> {
         let answered = self.employees_of_contacts.get(&contact.0).map(String::as_str);
         let routing = routing::id(contact);
         let on_call = self.on_call.get(&routing.0).map(|employee| presence::id(employee));
         let presences = [employee, answered].into_iter().flatten().map(presence::id);
         let ringing = employee.and_then(|employee| self.ringing.get(employee));
-        let known = presences.chain([routing]).filter(|id| self.on_the_line.contains(&id.0));
-        known.chain(on_call).chain(ringing.map(|routing| AggregateId(routing.clone()))).collect()
+        let mut line: Vec<AggregateId> = presences.filter(|id| self.on_the_line.contains(&id.0)).collect();
+        if self.on_the_line.contains(&routing.0) || (employee.is_none() && !line.is_empty()) {
+            line.push(routing);
+        }
+        line.extend(on_call);
+        line.extend(ringing.map(|routing| AggregateId(routing.clone())));
+        line
     }
 
     /// Locks for a case that may be followed to its survivor and may be reopened.
@@ -500,17 +534,19 @@ impl Command {
             }
             // Known to `routing::plan` alone.
             Self::Presence(_) | Self::Routing(_) => return Footprint::default(),
-            Self::Case(_) | Self::FollowUp(_) | Self::Contact(_) | Self::Transfer(_) => match (self.case(), self.contact()) {
-                (Some(case), _) => reach.footprint(&case.0),
-                (None, Some(contact)) => {
-                    let case = reach.cases_of_contacts.get(&contact.0);
-                    let mut footprint = case.map(|case| reach.footprint(case)).unwrap_or_default();
-                    footprint.aggregates.push(contact.clone());
-                    footprint.aggregates.extend(reach.on_the_line(contact, self.answers()));
-                    footprint
+            Self::Case(_) | Self::FollowUp(_) | Self::Contact(_) | Self::Transfer(_) => {
+                match (self.case(), self.contact()) {
+                    (Some(case), _) => reach.footprint(&case.0),
+                    (None, Some(contact)) => {
+                        let case = reach.cases_of_contacts.get(&contact.0);
+                        let mut footprint = case.map(|case| reach.footprint(case)).unwrap_or_default();
+                        footprint.aggregates.push(contact.clone());
+                        footprint.aggregates.extend(reach.on_the_line(contact, self.answers()));
+                        footprint
+                    }
+                    (None, None) => Footprint::default(),
                 }
-                (None, None) => Footprint::default(),
-            },
+            }
         };
         match self {
             Self::Contact(ContactCommand::Claim(claim)) => {

@@ -30,7 +30,9 @@ pub(super) fn pass(
     }
     live(case, "pass a message on")?;
     if to == by {
-        return Err(Rejection::ReceiverInvalid { employee: to.to_owned(), problem: "took the message" }.into());
+        return Err(
+            Rejection::ReceiverInvalid { employee: to.to_owned(), problem: "took the message" }.into()
+        );
     }
     fit(snapshot, case, to, context.now)?;
     if case.offer.is_some() {
@@ -52,7 +54,9 @@ pub(super) fn pass(
 
 /// For its receiver, who took it, and who is responsible for the case, unless a complaint is about them (O12).
 pub(super) fn read(case: &mut Draft<'_>, by: &str) -> Result<(), Refusal<Rejection>> {
-    let Some(message) = &case.message else { return Err(Rejection::MessageNotFound(case.id.0.clone()).into()) };
+    let Some(message) = &case.message else {
+        return Err(Rejection::MessageNotFound(case.id.0.clone()).into());
+    };
     if message.to != by && message.from != by && !case.may_decide(by) {
         return Err(Rejection::NotResponsible(case.responsible()).into());
     }

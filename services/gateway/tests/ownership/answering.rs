@@ -10,7 +10,7 @@ use shouwen_proto::{
 use tonic::Code;
 
 use crate::{
-    desk::{employee, id, reason},
+    desk::{employee, id},
     ground::{Ground, at, local, tuesday},
     telephone::{call, outcome},
     watching::waiting,
@@ -20,7 +20,8 @@ use crate::{
 async fn o2_no_outcome_of_a_call_ends_a_concern_but_a_clear_answer() {
     let (_ground, office) = Ground::at(tuesday()).await;
     let zhang = office.desk("zhang");
-    let outcomes: Vec<CallOutcome> = (0..64).filter_map(|number| CallOutcome::try_from(number).ok()).collect();
+    let outcomes: Vec<CallOutcome> =
+        (0..64).filter_map(|number| CallOutcome::try_from(number).ok()).collect();
     assert!(outcomes.len() > 10, "every outcome that the contract knows: {outcomes:?}");
     for outcome in outcomes {
         let contact = outcome.as_str_name().to_ascii_lowercase();
@@ -31,7 +32,10 @@ async fn o2_no_outcome_of_a_call_ends_a_concern_but_a_clear_answer() {
         let expected = if outcome == CallOutcome::AnsweredClear { State::Closed } else { State::Open };
         assert_eq!(after.state(), expected, "{contact}");
         if expected == State::Open {
-            assert!(after.clocks.iter().all(|clock| clock.met_time.is_none()), "{contact}: the answer is owed");
+            assert!(
+                after.clocks.iter().all(|clock| clock.met_time.is_none()),
+                "{contact}: the answer is owed"
+            );
         }
     }
 }
@@ -41,8 +45,14 @@ async fn o2_who_owes_the_answer_cannot_close_the_case_without_one() {
     let (_ground, office) = Ground::at(tuesday()).await;
     let (zhang, lead) = (office.desk("zhang"), office.desk("zhao"));
     let case = zhang.open("c-1", "C-1").await;
-    let empty = ResolveCaseRequest { name: case.clone(), answer: " ".to_owned(), etag: String::new(), request_id: id() };
-    let refused = zhang.cases(empty, async |mut it, request| it.resolve_case(request).await).await.unwrap_err();
+    let empty = ResolveCaseRequest {
+        name: case.clone(),
+        answer: " ".to_owned(),
+        etag: String::new(),
+        request_id: id(),
+    };
+    let refused =
+        zhang.cases(empty, async |mut it, request| it.resolve_case(request).await).await.unwrap_err();
     assert_eq!(refused.fields, ["answer"]);
     // Not by a lead either, but for the two reasons of O8 and C10, and never in silence.
     for (kind, reason, field) in [
@@ -58,7 +68,8 @@ async fn o2_who_owes_the_answer_cannot_close_the_case_without_one() {
             etag: String::new(),
             request_id: id(),
         };
-        let refused = lead.cases(request, async |mut it, request| it.close_case(request).await).await.unwrap_err();
+        let refused =
+            lead.cases(request, async |mut it, request| it.close_case(request).await).await.unwrap_err();
         assert_eq!((refused.code, &*refused.fields), (Code::InvalidArgument, &[field.to_owned()][..]));
     }
     // The firm's own word ends nothing: the client is asked (O8), and who is not content is answered anew.
@@ -75,7 +86,11 @@ async fn o2_who_finds_a_colleague_that_can_answer_goes_on_seeing_to_it() {
     let due = at(zhang.get(&case).await.unwrap().clocks[0].due_time);
     li.accept(&case, &zhang.offered(&case, "li").await).await.unwrap();
     let handed = zhang.get(&case).await.unwrap();
-    assert_eq!((handed.accountable, at(handed.clocks[0].due_time)), (employee("zhang"), due), "the same limit");
+    assert_eq!(
+        (handed.accountable, at(handed.clocks[0].due_time)),
+        (employee("zhang"), due),
+        "the same limit"
+    );
     // The colleague forgets: the first responder is told, and may answer.
     office.until(due).await;
     for who in ["zhang", "li"] {
@@ -97,7 +112,10 @@ async fn o2_a_colleague_who_does_not_take_it_leaves_the_client_with_the_first_re
     zhang.transfer("c-1", "li").await.unwrap();
     li.decline_ringing("c-1").await.unwrap();
     let left = zhang.get(&case).await.unwrap();
-    assert_eq!((left.state(), left.handler, left.accountable), (State::Open, employee("zhang"), employee("zhang")));
+    assert_eq!(
+        (left.state(), left.handler, left.accountable),
+        (State::Open, employee("zhang"), employee("zhang"))
+    );
     assert_eq!(office.telephony().presence_of("zhang").await.unwrap().contact, "contacts/c-1");
     assert!(left.clocks[0].met_time.is_none());
 }

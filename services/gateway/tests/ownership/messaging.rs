@@ -76,7 +76,8 @@ async fn k13_a_message_waits_for_the_colleague_and_the_answerer_is_responsible_u
     watch.until(|watch| watch.items.is_empty()).await;
     assert_eq!(zhang.read(&case).await.unwrap().matter, read.matter, "still there to work with");
     zhang.resolve(&case).await.unwrap();
-    let events = ["case_opened", "offer_made", "message_shown", "offer_accepted", "message_shown", "case_resolved"];
+    let events =
+        ["case_opened", "offer_made", "message_shown", "offer_accepted", "message_shown", "case_resolved"];
     assert_eq!(ground.events(&case).await, events);
     assert_eq!(desks::mend(&office.engine).await.unwrap(), 0);
 }
@@ -100,7 +101,11 @@ async fn k13_what_the_caller_said_is_sealed_and_shown_only_to_whom_it_concerns()
     }
     for stranger in ["wang", "zhao", "sun", "chen"] {
         let refused = office.desk(stranger).read(&case).await.unwrap_err();
-        assert_eq!((refused.code, &*refused.reason), (Code::PermissionDenied, "NOT_RESPONSIBLE"), "{stranger}");
+        assert_eq!(
+            (refused.code, &*refused.reason),
+            (Code::PermissionDenied, "NOT_RESPONSIBLE"),
+            "{stranger}"
+        );
     }
     assert_eq!(ground.count("message_shown").await, 2, "each showing is on record (L10)");
     // Nor to whom a complaint about the case is about (O12).

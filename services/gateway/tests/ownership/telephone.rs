@@ -4,10 +4,11 @@ use prost::Message;
 use shouwen_proto::{
     events::v1::PresenceState as Wanted,
     routing::v1::{
-        AcceptTransferRequest, AnnounceTransferRequest, CancelRoutingRequest, DeclineReservationRequest, GetPresenceRequest, GetRoutingRequest,
-        HeartbeatRequest, HeartbeatResponse, ListPresencesRequest, ListPresencesResponse, ListQueueRequest,
-        ListQueueResponse, Presence, RequestCallbackRequest, RouteContactRequest, Routing,
-        SetPresenceRequest, WithdrawTransferRequest, routing::State, routing_service_client::RoutingServiceClient,
+        AcceptTransferRequest, AnnounceTransferRequest, CancelRoutingRequest, DeclineReservationRequest,
+        GetPresenceRequest, GetRoutingRequest, HeartbeatRequest, HeartbeatResponse, ListPresencesRequest,
+        ListPresencesResponse, ListQueueRequest, ListQueueResponse, Presence, RequestCallbackRequest,
+        RouteContactRequest, Routing, SetPresenceRequest, WithdrawTransferRequest, routing::State,
+        routing_service_client::RoutingServiceClient,
     },
     r#type::v1::Channel,
 };

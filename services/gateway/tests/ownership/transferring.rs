@@ -46,7 +46,10 @@ async fn k5_an_announced_transfer_rings_three_times_and_the_giver_stays_on_the_c
     let announced = office.desk("zhang").transfer("c-1", "li").await.unwrap();
     let transfer = announced.transfer.clone().unwrap();
     assert_eq!(announced.state(), State::Answered);
-    assert_eq!((transfer.from, transfer.to, &*transfer.display_name), (employee("zhang"), employee("li"), "LI"));
+    assert_eq!(
+        (transfer.from, transfer.to, &*transfer.display_name),
+        (employee("zhang"), employee("li"), "LI")
+    );
     let begun = office.here().await;
     assert_eq!(at(transfer.announce_time), begun);
     assert_eq!(at(transfer.expire_time), begun + TimeDelta::seconds(15), "three rings (K2)");
@@ -171,7 +174,10 @@ async fn k5_who_is_gone_busy_or_answers_another_call_gives_the_transfer_back() {
     office.desk("wang").is(Wanted::Offline).await.unwrap();
     let past = office.telephony().routing("c-1").await.unwrap().past_transfers;
     assert!(past.iter().all(|past| past.end() == ReservationEnd::Withdrawn && !past.accepted), "{past:?}");
-    assert_eq!(past.iter().map(|past| &*past.to).collect::<Vec<_>>(), ["employees/li", "employees/li", "employees/wang"]);
+    assert_eq!(
+        past.iter().map(|past| &*past.to).collect::<Vec<_>>(),
+        ["employees/li", "employees/li", "employees/wang"]
+    );
 }
 
 #[tokio::test]
@@ -232,7 +238,8 @@ async fn k5_only_who_is_on_a_running_telephone_call_announces() {
     office.calls().ended(office.here().await, "c-1", "zhang", CallOutcome::AnswerOwed);
     office.followed().await;
     assert_eq!(reason(office.desk("zhang").transfer("c-1", "wang").await), "ILLEGAL_TRANSITION");
-    let mail = shouwen_proto::ownership::v1::ClaimRequest { channel: Channel::Email.into(), ..claim("m-1", "") };
+    let mail =
+        shouwen_proto::ownership::v1::ClaimRequest { channel: Channel::Email.into(), ..claim("m-1", "") };
     office.desk("zhang").claim_as(mail).await.unwrap();
     assert_eq!(reason(office.desk("zhang").transfer("m-1", "wang").await), "ILLEGAL_TRANSITION");
 }
@@ -266,6 +273,9 @@ async fn k5_the_target_is_a_free_colleague_of_the_branch_or_hq_and_need_not_be_q
     // HQ takes calls of every branch.
     zhang.transfer("c-1", "chen").await.unwrap();
     assert_eq!(office.desk("chen").take("c-1").await.unwrap().on_call, employee("chen"));
+    // And passes on to every branch.
+    office.desk("chen").transfer("c-1", "sun").await.unwrap();
+    assert_eq!(office.desk("sun").decline_ringing("c-1").await.unwrap().past_transfers.len(), 2);
     // Another contact rings there.
     office.at_their_desks(&["wang"]).await;
     let routed = office.telephony().route(call("c-3")).await.unwrap();
@@ -297,7 +307,10 @@ async fn k5_a_call_that_nobody_routed_can_be_transferred_too() {
     office.at_their_desks(&["zhang", "li"]).await;
     let case = office.desk("zhang").open("c-1", "C-1").await;
     let announced = office.desk("zhang").transfer("c-1", "li").await.unwrap();
-    assert_eq!((announced.state(), &announced.case, &*announced.employee), (State::Answered, &case, "employees/zhang"));
+    assert_eq!(
+        (announced.state(), &announced.case, &*announced.employee),
+        (State::Answered, &case, "employees/zhang")
+    );
     let events = ["routing_begun", "routing_answered", "transfer_announced"];
     assert_eq!(ground.events("routings/c-1").await, events);
     office.desk("li").take("c-1").await.unwrap();

@@ -38,6 +38,9 @@ async fn k5_acceptance_racing_expiry_has_one_winner() {
     for round in 0..ROUNDS {
         let contact = format!("c-{round}");
         at_work(&one).await;
+        for who in ["zhang", "li", "wang"] {
+            one.desk(who).beat("desk-1").await.unwrap();
+        }
         one.desk("zhang").claim(&contact).await.unwrap();
         let announced = one.desk("zhang").transfer(&contact, "li").await.unwrap();
         let expires = at(announced.transfer.unwrap().expire_time);
@@ -49,7 +52,8 @@ async fn k5_acceptance_racing_expiry_has_one_winner() {
         let (accepted, swept) = tokio::join!(li.take(&contact), swept);
         assert!(swept.0.is_ok() && swept.1.is_ok());
         let ends: Vec<String> = ground.events(&format!("routings/{contact}")).await;
-        let ends: Vec<&str> = ends.iter().map(String::as_str).filter(|event| event.starts_with("transfer_")).collect();
+        let ends: Vec<&str> =
+            ends.iter().map(String::as_str).filter(|event| event.starts_with("transfer_")).collect();
         let (expected, on_call, free) = match word(&accepted) {
             "OK" => ("transfer_accepted", "li", "zhang"),
             "NO_SUCH_RESERVATION" => ("transfer_returned", "zhang", "li"),
@@ -114,7 +118,8 @@ async fn k5_a_target_whom_another_contact_wants_at_the_same_time_gets_one_of_the
         one.at_their_desks(&["zhang", "li"]).await;
         one.desk("zhang").claim(&transferred).await.unwrap();
         let (zhang, telephony) = (one.desk("zhang"), other.telephony());
-        let (transfer, route) = tokio::join!(zhang.transfer(&transferred, "li"), telephony.route(call(&routed)));
+        let (transfer, route) =
+            tokio::join!(zhang.transfer(&transferred, "li"), telephony.route(call(&routed)));
         let route = outcome(&route.unwrap());
         match word(&transfer) {
             "OK" => assert_eq!(route, "queued"),

@@ -17,9 +17,7 @@ use crate::{
     domain::{
         PresenceState, Roster, RoutingState,
         roster::Employee,
-        routing::{
-            self, PastTransfer as PastState, Phase, Transfer as TransferState, candidates::Standing,
-        },
+        routing::{self, PastTransfer as PastState, Phase, Transfer as TransferState, candidates::Standing},
     },
     store::routing::{Place, PresenceRow},
 };

@@ -152,7 +152,10 @@ fn target(
     now: DateTime<Utc>,
     snapshot: &Snapshot,
 ) -> Result<(), Refusal<Rejection>> {
-    let near = snapshot.roster.employee(to).is_some_and(|known| known.branch == branch || known.is_hq());
+    // HQ helps out in every branch, and passes on to every branch.
+    let is_hq = |employee| snapshot.roster.employee(employee).is_some_and(|known| known.is_hq());
+    let here = snapshot.roster.employee(to).is_some_and(|known| known.branch == branch);
+    let near = here || is_hq(to) || is_hq(by);
     let problem = match unfit(snapshot, to) {
         Some(problem) => Some(problem),
         None if to == by => Some("is on the call already"),
@@ -186,8 +189,7 @@ fn accept(
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     let TransferCommand { contact, by, .. } = command;
     let mut draft = Draft::of(world, contact)?;
-    let Some(Transfer { from, .. }) =
-        draft.rings(context.at).filter(|transfer| transfer.to == *by).cloned()
+    let Some(Transfer { from, .. }) = draft.rings(context.at).filter(|transfer| transfer.to == *by).cloned()
     else {
         return Err(Rejection::NoSuchReservation(id(contact).0).into());
     };
@@ -195,8 +197,7 @@ fn accept(
         return Err(Refusal::Moved);
     }
     let known = claimed(world, contact)?;
-    let mut case =
-        draft::Draft::of(world, &merge::case_of(world, &known.case)?, context, snapshot)?;
+    let mut case = draft::Draft::of(world, &merge::case_of(world, &known.case)?, context, snapshot)?;
     if let Some(complaint) = case.complaint_about(by) {
         let complaint = complaint.name.clone();
         return Err(Rejection::Recused { case: case.id.0.clone(), complaint }.into());
@@ -232,7 +233,12 @@ pub(in crate::domain) fn over(
         draft.over(&employee, context.now);
         events.extend(draft.decided().events);
     }
-    events.extend(presence::released(world, &employee, contact));
+    let released = presence::released(world, &employee, contact);
+    // Who is on it may have announced its transfer since the footprint was read.
+    if released.is_some() && !world.holds(&id(contact)) {
+        return Err(Refusal::Moved);
+    }
+    events.extend(released);
     Ok(events)
 }
 
