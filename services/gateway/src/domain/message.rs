@@ -25,7 +25,8 @@ pub(super) fn pass(
 ) -> Result<(), Refusal<Rejection>> {
     let assisting = case.assistants.iter().any(|known| known == by);
     let responsible = case.may_decide(by);
-    if !responsible && !(assisting && case.may_decide(to)) {
+    let informs = assisting && case.may_decide(to);
+    if !(responsible || informs) {
         return Err(Rejection::NotResponsible(case.responsible()).into());
     }
     live(case, "pass a message on")?;
