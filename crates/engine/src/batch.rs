@@ -219,8 +219,7 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
 
     let commands: Vec<&D::Command> = members.iter().map(|member| &member.command).collect();
     let footprints = domain.footprints(tx, &commands).await?;
-    let (locked, mut parked) =
-        locks::take(setting, tx, members, &footprints, feed.as_deref()).await?;
+    let (locked, mut parked) = locks::take(setting, tx, members, &footprints, feed.as_deref()).await?;
     probe(Step::Locked)?;
 
     let mut verdicts: Vec<Option<Verdict<D>>> = members.iter().map(|_| None).collect();

@@ -11,9 +11,7 @@ use sqlx::Executor as _;
 use crate::{
     bank::{Command, Refused},
     gate::Gate,
-    ground::{
-        Answer, Found, Ground, calm, demand, deposit, mutated, open, probed, red, rename, submission,
-    },
+    ground::{Answer, Found, Ground, calm, demand, deposit, mutated, open, probed, red, rename, submission},
 };
 
 fn held_by(answer: &Answer) -> Option<&AggregateId> {
