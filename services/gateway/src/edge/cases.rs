@@ -35,7 +35,7 @@ impl Standing {
 pub(super) enum Verdict {
     Admitted(Standing),
     /// The caller is not what the rule demands; an earlier call may still be repeated.
-    Refused(Failure, Arc<CaseView>),
+    Refused(Box<Failure>, Arc<CaseView>),
 }
 
 /// How many readings are remembered at most.
@@ -84,7 +84,7 @@ impl<O: Owners> Judge<O> {
         self.readings.insert(name.to_owned(), Arc::clone(&view));
         Ok(match capacity(condition, &view, identity) {
             Some(capacity) => Verdict::Admitted(Standing { capacity, view: Some(view) }),
-            None => Verdict::Refused(refuse(condition, &view, identity), view),
+            None => Verdict::Refused(Box::new(refuse(condition, &view, identity)), view),
         })
     }
 

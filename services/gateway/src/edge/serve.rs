@@ -164,9 +164,9 @@ impl<O: Owners> Edge<O> {
             Verdict::Admitted(standing) => call.send(&standing, &framed.bytes).await,
             Verdict::Refused(refusal, view) if call.method.access.mutation => {
                 let response = call.send(&Standing::replay(view), &framed.bytes).await?;
-                if refused_as(&response, "NOT_A_REPLAY") { Err(refusal) } else { Ok(response) }
+                if refused_as(&response, "NOT_A_REPLAY") { Err(*refusal) } else { Ok(response) }
             }
-            Verdict::Refused(refusal, _) => Err(refusal),
+            Verdict::Refused(refusal, _) => Err(*refusal),
         }
     }
 
@@ -240,7 +240,7 @@ impl<O: Owners> Edge<O> {
             if let Some(condition) = &access.case {
                 standing = match self.0.judge.judge(condition, fields.case, identity, false).await? {
                     Verdict::Admitted(standing) => standing,
-                    Verdict::Refused(refusal, _) => return Err(refusal),
+                    Verdict::Refused(refusal, _) => return Err(*refusal),
                 };
             }
         }
