@@ -21,10 +21,6 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use cli::{Cli, Command};
 
-/// Every call allocates some hundred times, most of it freed on another thread: the C library's allocator is slow at that.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What a command ends with.
 type CommandResult = Result<ExitCode, Box<dyn std::error::Error + Send + Sync>>;
 
