@@ -19,6 +19,8 @@ use crate::{
 pub(crate) struct Bell {
     /// By recipient.
     listeners: Mutex<HashMap<String, Vec<Arc<Notify>>>>,
+    /// Somebody listens.
+    heard: Notify,
 }
 
 /// Hears of changes of one desk until it is dropped. What happened since the last hearing is not missed.
@@ -35,7 +37,20 @@ impl Bell {
         for recipient in &reader.recipients {
             listeners.entry(recipient.clone()).or_default().push(Arc::clone(&rung));
         }
+        self.heard.notify_one();
         Ear { bell: Arc::clone(self), recipients: reader.recipients.clone(), rung }
+    }
+
+    /// Waits until somebody listens; answers whether nobody did.
+    async fn listened(&self) -> bool {
+        let silent = || self.listeners.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        if !silent() {
+            return false;
+        }
+        while silent() {
+            self.heard.notified().await;
+        }
+        true
     }
 
     fn ring(&self, recipients: &[String]) {
@@ -73,7 +88,7 @@ impl Drop for Ear {
     }
 }
 
-/// Rings whenever desks change: at once for what this process wrote, after a poll for what others did. Where it cannot look, all look for themselves.
+/// Rings whenever desks change, as long as somebody listens: at once for what this process wrote, after a poll for what others did. Where it cannot look, all look for themselves.
 pub(crate) async fn ring(engine: Engine<OwnershipDomain>, bell: Arc<Bell>, stop: CancellationToken) {
     let options = engine.options();
     let mut woken = engine.head_watch();
@@ -81,6 +96,9 @@ pub(crate) async fn ring(engine: Engine<OwnershipDomain>, bell: Arc<Bell>, stop:
     let mut after = None;
     let work = async {
         loop {
+            if bell.listened().await {
+                after = None;
+            }
             match look(&engine, after).await {
                 Ok((position, recipients)) => {
                     match after.replace(position) {
