@@ -28,11 +28,8 @@ pub(super) async fn take<D: Domain, P>(
     feed: Option<&FeedStep<'_, P>>,
 ) -> Result<(LockedRows, HashSet<String>), BatchError> {
     let mutants = setting.options.mutants;
-    let sources = |step: &FeedStep<'_, P>| -> Vec<String> {
-        let sources: BTreeSet<&String> = step.sources.iter().map(|source| &source.aggregate).collect();
-        sources.into_iter().cloned().collect()
-    };
-    let sources = feed.map(sources).unwrap_or_default();
+    let sources: BTreeSet<&str> =
+        feed.iter().flat_map(|step| &step.sources).map(|source| &*source.aggregate).collect();
     let requests = members.iter().filter_map(|member| member.request.as_ref());
     let fences: BTreeSet<&str> =
         members.iter().filter_map(|member| member.fence.as_ref()).map(|fence| &*fence.case).collect();
@@ -45,7 +42,7 @@ pub(super) async fn take<D: Domain, P>(
         feed: feed.map(|step| Feed {
             name: step.feed,
             from: step.from,
-            sources: sources.iter().map(String::as_str).collect(),
+            sources: sources.into_iter().collect(),
         }),
         requests: if mutants.dedupe_off { Vec::new() } else { requests.collect() },
         fences: if mutants.fence_off { Vec::new() } else { fences.into_iter().collect() },
