@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::service_fn;
 
+use crate::cores::Cores;
 use crate::health::Readiness;
 use crate::server::{ServerOptions, serve};
 use crate::telemetry::Metrics;
@@ -33,7 +34,7 @@ pub async fn serve_admin(
         let page = page(request.method(), request.uri().path(), &metrics, &readiness);
         async move { Ok::<_, Infallible>(page) }
     });
-    serve(listener, None, service, options, shutdown).await
+    serve(Cores::default(), listener, None, service, options, shutdown).await
 }
 
 fn page(method: &Method, path: &str, metrics: &Metrics, readiness: &Readiness) -> Response<String> {

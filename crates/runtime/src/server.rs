@@ -39,29 +39,10 @@ pub struct PeerInfo {
     pub certificate: Option<Arc<PeerCertificate>>,
 }
 
-/// Serves connections of `listener` until `shutdown`, then drains: running calls may end within
+/// Serves connections of `listener`, each on one of the threads, until `shutdown`, then drains: running calls may end within
 /// [`ServerOptions::drain`]. Returns when the last connection is gone. Fails only if the listener is unusable.
 pub async fn serve<S, B>(
-    listener: TcpListener,
-    tls: Option<TlsReloader>,
-    service: S,
-    options: ServerOptions,
-    shutdown: CancellationToken,
-) -> io::Result<()>
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    serve_on(&Cores::default(), listener, tls, service, options, shutdown).await
-}
-
-/// As [`serve`], with each connection on one of the threads.
-pub async fn serve_on<S, B>(
-    cores: &Cores,
+    cores: Cores,
     listener: TcpListener,
     tls: Option<TlsReloader>,
     service: S,
@@ -111,9 +92,9 @@ where
                 connections.spawn(run(stream));
             }
             Some(core) => {
-                let stream = stream.into_std()?;
+                let stream = stream.into_std();
                 let moved = async move {
-                    match TcpStream::from_std(stream) {
+                    match stream.and_then(TcpStream::from_std) {
                         Ok(stream) => run(stream).await,
                         Err(error) => tracing::warn!(error = %error, "a connection could not be taken on"),
                     }

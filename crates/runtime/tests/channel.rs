@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use shouwen_runtime::channel::{Channel, ChannelOptions, connect};
 use shouwen_runtime::config::Period;
+use shouwen_runtime::cores::Cores;
 use shouwen_runtime::server::{ServerOptions, serve};
 use shouwen_runtime::tls::{ClientTls, ServerTls, TlsReloader};
 use shouwen_testkit::TestCa;
@@ -43,7 +44,8 @@ impl Server {
             }
             Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(name))))
         });
-        let running = tokio::spawn(serve(listener, tls, service, options, shutdown.clone()));
+        let running =
+            tokio::spawn(serve(Cores::default(), listener, tls, service, options, shutdown.clone()));
         Self { addr, shutdown, running }
     }
 
@@ -157,7 +159,14 @@ async fn generated_clients_use_the_channel_and_get_its_status() {
     reporter.set_service_status("a", tonic_health::ServingStatus::Serving).await;
     let routes = tonic::service::Routes::new(health);
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(serve(listener, None, routes, ServerOptions::default(), shutdown.clone()));
+    let running = tokio::spawn(serve(
+        Cores::default(),
+        listener,
+        None,
+        routes,
+        ServerOptions::default(),
+        shutdown.clone(),
+    ));
     let options = ChannelOptions { connect_timeout: Period::millis(200), ..ChannelOptions::default() };
     let mut client = HealthClient::new(connect(&[addr.to_string()], &options).unwrap());
     let ask = || HealthCheckRequest { service: "a".to_owned() };

@@ -11,6 +11,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use shouwen_runtime::admin::serve_admin;
 use shouwen_runtime::channel::{ChannelOptions, connect};
+use shouwen_runtime::cores::Cores;
 use shouwen_runtime::health::Readiness;
 use shouwen_runtime::server::{ServerOptions, serve};
 use shouwen_runtime::shutdown;
@@ -61,7 +62,14 @@ async fn the_health_service_follows_readiness() {
         tonic::service::Routes::new(readiness.health_service(&["shouwen.calls.v1.CallService"]).await);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, None, routes, ServerOptions::default(), CancellationToken::new()));
+    tokio::spawn(serve(
+        Cores::default(),
+        listener,
+        None,
+        routes,
+        ServerOptions::default(),
+        CancellationToken::new(),
+    ));
     let mut client = HealthClient::new(connect(&[addr.to_string()], &ChannelOptions::default()).unwrap());
     for service in ["", "shouwen.calls.v1.CallService"] {
         schema.not_ready("schema calls is at 3, needs 5");
@@ -97,7 +105,14 @@ async fn traces_reach_the_collector_before_the_process_ends() {
             Ok::<_, Infallible>(answer.body(Full::new(Bytes::from_static(&[0; 5]))).unwrap())
         }
     });
-    tokio::spawn(serve(listener, None, collector, ServerOptions::default(), CancellationToken::new()));
+    tokio::spawn(serve(
+        Cores::default(),
+        listener,
+        None,
+        collector,
+        ServerOptions::default(),
+        CancellationToken::new(),
+    ));
     let config =
         TelemetryConfig { otlp_endpoint: Some(format!("http://{addr}")), ..TelemetryConfig::default() };
     let telemetry = Telemetry::start(&config, "shouwen-calls").unwrap();

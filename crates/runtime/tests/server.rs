@@ -13,6 +13,7 @@ use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
 use shouwen_runtime::config::Period;
+use shouwen_runtime::cores::Cores;
 use shouwen_runtime::server::{PeerInfo, ServerOptions, serve};
 use shouwen_runtime::tls::{ClientTls, ServerTls, TlsReloader, client_config};
 use shouwen_testkit::{TestCa, TestCertificate};
@@ -53,7 +54,7 @@ async fn start(options: ServerOptions, tls: Option<TlsReloader>) -> Server {
         }
     });
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(serve(listener, tls, service, options, shutdown.clone()));
+    let running = tokio::spawn(serve(Cores::default(), listener, tls, service, options, shutdown.clone()));
     Server { addr, shutdown, running, held, let_go }
 }
 

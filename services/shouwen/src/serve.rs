@@ -411,7 +411,9 @@ impl Prepared<'_> {
         let options = server::ServerOptions { max_concurrent_streams: 10_000, ..self.config.server.clone() };
         let tls = self.materials.tls.clone();
         let stop = self.parts.stop.clone();
-        tasks.spawn(async move { Ok(server::serve(listener, tls, stack, options, stop).await?) });
+        tasks.spawn(async move {
+            Ok(server::serve(Cores::default(), listener, tls, stack, options, stop).await?)
+        });
         Ok(())
     }
 
@@ -443,7 +445,7 @@ impl Prepared<'_> {
             ServiceBuilder::new().layer(RpcMetrics::new(&self.parts.metrics.meter("shouwen"))).service(edge);
         let (tls, options, stop) =
             (self.materials.tls.clone(), self.config.server.clone(), self.parts.stop.clone());
-        tasks.spawn(async move { Ok(server::serve_on(&cores, listener, tls, stack, options, stop).await?) });
+        tasks.spawn(async move { Ok(server::serve(cores, listener, tls, stack, options, stop).await?) });
         Ok(())
     }
 }

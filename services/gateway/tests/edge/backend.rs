@@ -15,6 +15,7 @@ use shouwen_access::context::{ContextKey, ContextVerifier};
 use shouwen_access::layer::MAX_MESSAGE_BYTES;
 use shouwen_access::{Caller, RequireContext};
 use shouwen_runtime::clock::MachineClock;
+use shouwen_runtime::cores::Cores;
 use shouwen_runtime::server::{ServerOptions, serve};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -103,7 +104,7 @@ impl Echo {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let options = ServerOptions { max_concurrent_streams: 1000, ..ServerOptions::default() };
-        tokio::spawn(serve(listener, None, layer.layer(self), options, shutdown.clone()));
+        tokio::spawn(serve(Cores::default(), listener, None, layer.layer(self), options, shutdown.clone()));
         (address, shutdown.drop_guard())
     }
 

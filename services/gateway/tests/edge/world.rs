@@ -118,7 +118,14 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        tokio::spawn(serve(listener, None, service, ServerOptions::default(), shutdown.clone()));
+        tokio::spawn(serve(
+            Cores::default(),
+            listener,
+            None,
+            service,
+            ServerOptions::default(),
+            shutdown.clone(),
+        ));
         running.push(shutdown.drop_guard());
         let channel = connect(&[address.to_string()], &ChannelOptions::default()).unwrap();
         Self {

@@ -23,6 +23,7 @@ use shouwen_runtime::{
     channel::{ChannelOptions, connect},
     clock::MachineClock,
     config::Period,
+    cores::Cores,
     server::{ServerOptions, serve},
 };
 use tokio::net::TcpListener;
@@ -64,6 +65,7 @@ pub(crate) async fn listening(script: Script) -> (Clients, Directory, DropGuard)
     let address = listener.local_addr().unwrap().to_string();
     let shutdown = CancellationToken::new();
     tokio::spawn(serve(
+        Cores::default(),
         listener,
         None,
         layer.layer(clients.clone()),
