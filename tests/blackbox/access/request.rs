@@ -199,7 +199,7 @@ fn given(target: &Target<'_>, name: Option<&str>) -> Vec<(u32, String)> {
 /// A text that a field of this name takes.
 fn text(field: &str) -> String {
     match field {
-        "phone" => "13800138000",
+        "phone" | "callback_number" => "13800138000",
         "gender" => "male",
         "category" => "service-attitude",
         "client" => "C-filled",
