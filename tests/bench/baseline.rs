@@ -130,7 +130,7 @@ impl Baseline {
             .arg(format!("--define=employees={EMPLOYEES}"))
             .arg(format!("--file={}", self.scripts.join(script.file()).display()))
             .current_dir(&self.scripts)
-            .env("PGHOST", self.server.get_host())
+            .env("PGHOST", self.host())
             .env("PGPORT", self.server.get_port().to_string())
             .env("PGUSER", self.server.get_username())
             .env("PGPASSWORD", &self.password)
@@ -163,6 +163,11 @@ impl Baseline {
         }
         let latencies = if log { self.latencies()? } else { Vec::new() };
         Ok(Transactions { count, per_second: figure("tps =")?, latencies })
+    }
+
+    /// The way that the product takes too: the directory of the server's socket, or a name.
+    fn host(&self) -> PathBuf {
+        self.server.get_socket().cloned().unwrap_or_else(|| self.server.get_host().into())
     }
 
     /// Writes all dirty pages out, so that a slice pays only for its own.

@@ -27,6 +27,9 @@ pub const SUPERUSER: &str = "postgres";
 /// Attempts to start when the port that was free a moment ago no longer is.
 const ATTEMPTS: u32 = 5;
 
+/// The path of a socket has at most 107 bytes, of which the file's own name takes up to 16.
+const LONGEST_SOCKET_DIR: usize = 90;
+
 /// How to run a private cluster.
 #[derive(Clone, Debug)]
 pub struct ClusterOptions {
@@ -147,7 +150,7 @@ impl Cluster {
         let mut attempt = 1;
         loop {
             let port = options.port.map_or_else(free_port, Ok)?;
-            let command = server_command(&binaries, &pgdata, port, &options);
+            let command = server_command(&binaries, &data_dir, port, &options);
             match Supervisor::start(&command, &pgdata, &log, account, cleanup).await {
                 Ok(supervisor) => return Ok(Self { supervisor, port, password, data_dir }),
                 Err(StartFailure::Busy(log)) if attempt == ATTEMPTS => {
@@ -180,9 +183,14 @@ impl Cluster {
         self.role_url(SUPERUSER, &self.password, database)
     }
 
-    /// The URL of a database for a role whose name and password need no escaping.
+    /// The URL of a database for a role whose name and password need no escaping. It leads over the socket in the data directory, which is
+    /// faster than TCP, or over TCP where that directory cannot be the path of a socket.
     pub fn role_url(&self, role: &str, password: &str, database: &str) -> String {
-        format!("postgres://{role}:{password}@127.0.0.1:{}/{database}", self.port)
+        let url = format!("postgres://{role}:{password}@127.0.0.1:{}/{database}", self.port);
+        match socket_dir(&self.data_dir) {
+            Some(dir) => format!("{url}?host={dir}"),
+            None => url,
+        }
     }
 
     /// Fast shutdown: ends all sessions, writes a checkpoint, returns when the server is gone.
@@ -241,12 +249,18 @@ fn write_password(path: &Path) -> Result<(), ClusterError> {
         .map_err(|error| ClusterError::io(path, error))
 }
 
-fn server_command(binaries: &Binaries, pgdata: &Path, port: u16, options: &ClusterOptions) -> Vec<OsString> {
+fn server_command(
+    binaries: &Binaries,
+    data_dir: &Path,
+    port: u16,
+    options: &ClusterOptions,
+) -> Vec<OsString> {
+    let pgdata = data_dir.join("pgdata");
     let mut command: Vec<OsString> = vec![binaries.program("postgres").into(), "-D".into(), pgdata.into()];
     let mut set = |name: &str, value: &str| command.extend(["-c".into(), format!("{name}={value}").into()]);
     set("listen_addresses", "127.0.0.1");
     set("port", &port.to_string());
-    set("unix_socket_directories", "");
+    set("unix_socket_directories", &socket_dir(data_dir).unwrap_or_default());
     set("logging_collector", "off");
     set("log_destination", "stderr");
     set("timezone", "UTC");
@@ -259,6 +273,13 @@ fn server_command(binaries: &Binaries, pgdata: &Path, port: u16, options: &Clust
         set(name, value);
     }
     command
+}
+
+/// The directory of the server's socket, if its name is short and plain enough for one, and for a URL.
+fn socket_dir(data_dir: &Path) -> Option<String> {
+    let name = data_dir.to_str().filter(|name| name.len() <= LONGEST_SOCKET_DIR)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    name.bytes().all(plain).then(|| name.to_owned())
 }
 
 fn free_port() -> Result<u16, ClusterError> {

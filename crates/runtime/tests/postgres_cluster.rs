@@ -74,6 +74,21 @@ async fn a_password_is_demanded_and_a_wrong_one_is_final() {
 }
 
 #[tokio::test]
+async fn the_way_leads_over_the_socket_or_over_tcp_where_the_directory_can_hold_none() {
+    let dir = reachable_dir();
+    for (name, over_socket) in
+        [("postgres", true), ("a name with spaces", false), (&*"long".repeat(30), false)]
+    {
+        let cluster = Cluster::start(options(&dir.path().join(name))).await.unwrap();
+        let mut connection = PgConnection::connect(&cluster.admin_url()).await.unwrap();
+        let local: bool =
+            sqlx::query_scalar("SELECT inet_client_addr() IS NULL").fetch_one(&mut connection).await.unwrap();
+        assert_eq!(local, over_socket, "{name}");
+        cluster.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_unclean_stop_is_recovered_from() {
     let dir = reachable_dir();
     let data = dir.path().join("postgres");

@@ -12,10 +12,10 @@ use shouwen_runtime::postgres_cluster::{Binaries, Cluster, ClusterOptions, SUPER
 use sqlx::{Connection, Executor, PgConnection};
 
 /// Raised when what a template holds changes.
-const TEMPLATE_FORMAT: u32 = 1;
+const TEMPLATE_FORMAT: u32 = 2;
 
-/// Loopback connections need no password, so that a test can be any role.
-const ACCESS: &str = "host all all 127.0.0.1/32 trust\n";
+/// Connections from this machine need no password, so that a test can be any role.
+const ACCESS: &str = "local all all trust\nhost all all 127.0.0.1/32 trust\n";
 
 const SETTINGS: [(&str, &str); 8] = [
     ("max_connections", "400"),
