@@ -9,7 +9,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use shouwen_runtime::clock::MachineClock;
+use shouwen_runtime::{clock::MachineClock, postgres::BY_INDEX};
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::sync::{Notify, RwLock, RwLockReadGuard, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -152,7 +152,7 @@ impl<D: Domain> Engine<D> {
             SubmitError::Unavailable
         };
         let request = &self.0.options.fingerprint_key.sealed(request.clone());
-        let mut tx = self.0.pool.begin_with(store::BEGIN).await.map_err(unavailable)?;
+        let mut tx = self.0.pool.begin().await.map_err(unavailable)?;
         if store::insert_request(&mut tx, request).await.map_err(unavailable)? {
             tx.rollback().await.map_err(unavailable)?;
             return Err(SubmitError::NotAReplay);
@@ -238,7 +238,7 @@ impl<D: Domain> Engine<D> {
         let timeout = self.0.options.write_timeout;
         let connecting = async {
             let mut connection = PgConnection::connect_with(&self.0.connect).await?;
-            connection.execute(store::SETTINGS).await?;
+            connection.execute(BY_INDEX).await?;
             Ok(connection)
         };
         tokio::time::timeout(timeout.max(Duration::from_secs(1)), connecting)

@@ -12,16 +12,6 @@ pub(crate) use self::{
 };
 use crate::{domain::AggregateId, ledger::Head, submission::RequestKey};
 
-/// Settings of a connection of the write path, whose statements find every row by its key. A prepared statement keeps the plan that it got while its
-/// tables were small, and for those reading a table as a whole is cheapest: with millions of rows it would still be read so until the next `analyze`.
-/// Where there is no other way, as for the one row of the head, the penalty must not have the statement compiled.
-pub(crate) const SETTINGS: &str =
-    "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off";
-
-/// Begins a transaction with the settings of the write path on a connection of the pool.
-pub(crate) const BEGIN: &str = "begin;
-    set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off";
-
 /// The columns of requests.
 struct RequestColumns<'a> {
     principals: Vec<&'a str>,

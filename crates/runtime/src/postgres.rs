@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, Executor};
 use tokio::time::sleep;
 
 use crate::config::{Period, Secret};
@@ -21,6 +21,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// A connection that was used this recently is taken as alive; one that rested longer is asked first.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// Settings of every connection of a service. Its statements find all rows by their keys; but a prepared statement keeps the plan that it got while its
+/// tables were small, and for those reading a table as a whole, or a hash of it, is cheapest: with millions of rows it would still be read so until the
+/// next `analyze`. Where there is no other way, as for a table of one row, the penalty must not have the statement compiled.
+pub const BY_INDEX: &str = "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;
+    set enable_memoize = off; set jit = off";
 
 /// How to reach one schema's database.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -100,6 +106,9 @@ pub fn pool(config: &DatabaseConfig) -> Result<PgPool, DatabaseError> {
     Ok(PgPoolOptions::new()
         .max_connections(config.max_connections)
         .acquire_timeout(config.acquire_timeout.get())
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(BY_INDEX).await.map(|_| ()) })
+        })
         .test_before_acquire(false)
         .before_acquire(|connection, meta| {
             Box::pin(async move {
