@@ -70,6 +70,11 @@ pub(crate) async fn run(machine: Machine, options: &Options) -> Result<ExitCode,
             log: Log::of(deployment.postgres_log()),
             indexes: &indexes,
         };
+        // At the first size too there is a little of everything, and the planner knows of it.
+        for operation in Operation::ALL {
+            looking.times(operation, TIMED).await?;
+        }
+        looking.filling.rest().await?;
         for (operation, grown) in Operation::ALL.into_iter().zip(&mut grown) {
             let measured =
                 looking.at(operation).await.map_err(|error| format!("{}: {error}", operation.name()))?;

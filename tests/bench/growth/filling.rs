@@ -51,7 +51,7 @@ impl Filling {
         Ok(Self { connection, filled: 0 })
     }
 
-    /// Adds cases until there are so many; then as if the server had been at rest for long.
+    /// Adds cases until there are so many.
     pub(super) async fn up_to(&mut self, cases: i64) -> Result<(), Failure> {
         while self.filled < cases {
             let next = cases.min(self.filled + AT_ONCE);
@@ -63,6 +63,11 @@ impl Filling {
             self.filled = next;
             eprintln!("bench: {} of {cases} cases", self.filled);
         }
+        self.rest().await
+    }
+
+    /// As if the server had been at rest for long.
+    pub(super) async fn rest(&mut self) -> Result<(), Failure> {
         self.connection.execute("vacuum (freeze, analyze)").await?;
         self.connection.execute("checkpoint").await?;
         Ok(())
