@@ -7,6 +7,7 @@ mod load;
 
 use std::collections::HashMap;
 
+use http::Uri;
 use shouwen_proto::access::v1::CaseRule;
 
 use crate::identity::Roles;
@@ -25,6 +26,8 @@ pub struct Contract {
 pub struct Method {
     /// The gRPC path, e.g. `/shouwen.calls.v1.CallService/EndCall`.
     pub path: String,
+    /// The same for a request.
+    pub uri: Uri,
     /// `shouwen.calls.v1`
     pub package: String,
     /// `CallService`
@@ -196,6 +199,9 @@ pub enum Defect {
     /// There is none.
     #[error("the method has no access option")]
     Missing,
+    /// What names it has make no path of a request.
+    #[error("the method's names make no path")]
+    NoPath,
     /// Neither roles nor public.
     #[error("the option names no role and is not public")]
     NoRoles,

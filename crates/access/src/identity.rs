@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use shouwen_proto::access::v1::Role;
 
@@ -17,14 +18,14 @@ macro_rules! resource_name {
     ($(#[$docs:meta])* $name:ident, $collection:literal) => {
         $(#[$docs])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Parses the full name; the id has 1-40 of `a-z 0-9 -`.
             pub fn parse(name: &str) -> Result<Self, InvalidName> {
                 name.strip_prefix(concat!($collection, "/"))
                     .filter(|id| is_id(id))
-                    .map(|_| Self(name.to_owned()))
+                    .map(|_| Self(name.into()))
                     .ok_or(InvalidName { collection: $collection })
             }
 
@@ -55,7 +56,7 @@ macro_rules! resource_name {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.as_str().to_owned()
             }
         }
     };

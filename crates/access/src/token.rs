@@ -18,8 +18,7 @@ use chrono::{DateTime, Utc};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use jsonwebtoken::Algorithm;
-use moka::Expiry;
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use ring::digest;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -53,7 +52,7 @@ pub struct TokenSettings {
     /// How soon after the last attempt an unknown key may cause another. Default 10 s.
     pub min_refresh_interval: Duration,
     /// How many verified tokens are remembered. Default 10,000.
-    pub cached_tokens: u64,
+    pub cached_tokens: usize,
 }
 
 impl TokenSettings {
@@ -89,7 +88,7 @@ struct Inner {
     keyring: Keyring,
     clock: MachineClock,
     /// By generation of the key set and SHA-256 of the token: a new key set ends every entry.
-    verified: Cache<(u64, [u8; 32]), Remembered>,
+    verified: Cache<(u64, [u8; 32]), VerifiedToken>,
 }
 
 impl TokenVerifier {
@@ -100,8 +99,7 @@ impl TokenVerifier {
         clock: MachineClock,
     ) -> Result<Self, KeysUnavailable> {
         let keyring = Keyring::open(source, settings.min_refresh_interval, clock.clone()).await?;
-        let verified =
-            Cache::builder().max_capacity(settings.cached_tokens).expire_after(UntilExpiry).build();
+        let verified = Cache::new(settings.cached_tokens);
         Ok(Self(Arc::new(Inner { settings, keyring, clock, verified })))
     }
 
@@ -141,15 +139,12 @@ impl TokenVerifier {
         let now = self.0.clock.unix_seconds();
         let mut key = (keys.generation, [0; 32]);
         key.1.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
-        if let Some(Remembered { token, .. }) = self.0.verified.get(&key) {
+        if let Some(token) = self.0.verified.get(&key) {
             return if now < token.expires_at.timestamp() { Ok(token) } else { Err(Refusal::Expired) };
         }
         let claims = signed_claims(token, keys)?;
         let token = self.accept(&claims, now)?;
-        let remaining = u64::try_from(token.expires_at.timestamp() - now).unwrap_or_default();
-        self.0
-            .verified
-            .insert(key, Remembered { token: token.clone(), remaining: Duration::from_secs(remaining) });
+        self.0.verified.insert(key, token.clone());
         Ok(token)
     }
 
@@ -277,26 +272,5 @@ impl TryFrom<serde_json::Number> for NumericDate {
         )]
         let seconds = number.as_i64().or_else(|| number.as_f64().map(|seconds| seconds as i64));
         seconds.filter(|seconds| *seconds >= 0).map(Self).ok_or("not a time")
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Remembered {
-    token: VerifiedToken,
-    /// From the moment it was remembered.
-    remaining: Duration,
-}
-
-/// Frees the memory of expired tokens; that they are refused to the second is checked when they are read.
-struct UntilExpiry;
-
-impl Expiry<(u64, [u8; 32]), Remembered> for UntilExpiry {
-    fn expire_after_create(
-        &self,
-        _: &(u64, [u8; 32]),
-        remembered: &Remembered,
-        _: std::time::Instant,
-    ) -> Option<Duration> {
-        Some(remembered.remaining)
     }
 }

@@ -1,9 +1,10 @@
 //! The way to a backend: HTTP/2 connections to every address behind its name, each request sent over the next of
-//! them. Built on hyper instead of `tonic::transport::Channel`, whose balancer keeps handing requests to an address
+//! them. Built on h2 instead of `tonic::transport::Channel`, whose balancer keeps handing requests to an address
 //! that cannot be reached; here only live connections are offered requests, and a request that a closing connection
 //! did not take goes to the next one. It repeats nothing that may have arrived.
 
 mod connection;
+mod exchange;
 mod links;
 mod target;
 
@@ -12,9 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
-use http::uri::Scheme;
-use http::{Request, Response, Uri};
-use hyper::body::Incoming;
+use http::{Request, Response};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -22,6 +21,8 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::Service;
 
+use exchange::Failed;
+pub use exchange::ResponseBody;
 use links::{Link, Links};
 pub use target::InvalidTarget;
 use target::Target;
@@ -157,20 +158,18 @@ impl Channel {
     }
 
     /// Sends a request: path and headers as they are, scheme and authority of the address it goes to.
-    pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, ChannelError> {
+    pub async fn send(&self, mut request: Request<Body>) -> Result<Response<ResponseBody>, ChannelError> {
         for _ in 0..OFFERS {
             let link = self.link().await?;
-            *request.uri_mut() = link.uri(request.uri());
-            match link.send(request).await {
+            request = match link.send(request).await {
                 Ok(response) => return Ok(response),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => {
-                        self.links().remove(link.id());
-                        request = unsent;
-                    }
-                    None => return Err(ChannelError::broken(error.into_error())),
-                },
-            }
+                Err(Failed::Unsent(unsent)) => unsent,
+                Err(Failed::Request(status)) => {
+                    return Err(ChannelError { status, may_have_arrived: false });
+                }
+                Err(Failed::Broken(error)) => return Err(ChannelError::broken(error)),
+            };
+            self.links().remove(link.id());
         }
         Err(ChannelError::unreachable("connections closed before they took the request"))
     }
@@ -195,9 +194,9 @@ impl fmt::Debug for Channel {
 }
 
 impl Service<Request<Body>> for Channel {
-    type Response = Response<Incoming>;
+    type Response = Response<ResponseBody>;
     type Error = ChannelError;
-    type Future = BoxFuture<'static, Result<Response<Incoming>, ChannelError>>;
+    type Future = BoxFuture<'static, Result<Response<ResponseBody>, ChannelError>>;
 
     fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), ChannelError>> {
         Poll::Ready(Ok(()))
@@ -221,9 +220,8 @@ impl ChannelError {
         Self { status: Status::unavailable(message), may_have_arrived: false }
     }
 
-    fn broken(error: hyper::Error) -> Self {
-        let refused = source::<h2::Error>(&error)
-            .is_some_and(|error| error.reason() == Some(h2::Reason::REFUSED_STREAM));
+    fn broken(error: h2::Error) -> Self {
+        let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
         let mut status = Status::from_error(Box::new(error));
         if status.code() == Code::Unknown {
             status = Status::unavailable("the connection to the backend was lost");
@@ -253,25 +251,4 @@ impl std::error::Error for ChannelError {
         // tonic's generated clients find the status here.
         Some(&self.status)
     }
-}
-
-fn source<'e, E: std::error::Error + 'static>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
-}
-
-/// Scheme and authority of an address, with the path of a request.
-fn rebase(uri: &Uri, scheme: &Scheme, authority: &http::uri::Authority) -> Uri {
-    let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(scheme.clone());
-    parts.authority = Some(authority.clone());
-    parts.path_and_query =
-        uri.path_and_query().cloned().or_else(|| Some(http::uri::PathAndQuery::from_static("/")));
-    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }

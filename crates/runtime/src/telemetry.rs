@@ -1,6 +1,7 @@
 //! Logs, traces and metrics of a process. Log lines are constant messages with fields, traces are exported when there
 //! is somewhere to send them, metrics wait to be fetched. No personal data belongs in any of them.
 
+mod fields;
 mod metrics;
 mod propagation;
 mod rpc;
@@ -16,6 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use fields::JsonFields;
 pub use metrics::{Metrics, MetricsError};
 pub use propagation::{continue_trace, inject};
 pub use rpc::{Measured, MeasuredBody, RpcMetrics};
@@ -97,7 +99,11 @@ impl Telemetry {
             LogFormat::Json => true,
         };
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-        let lines = if json { lines.json().flatten_event(true).boxed() } else { lines.boxed() };
+        let lines = if json {
+            lines.json().flatten_event(true).fmt_fields(JsonFields).boxed()
+        } else {
+            lines.boxed()
+        };
         let tracer_provider = match &config.otlp_endpoint {
             None => None,
             Some(endpoint) => Some(exporter(endpoint, config.sample_ratio, service)?),

@@ -60,6 +60,7 @@ fn method(
     let backend = request.backend(&written, service.package_name()).map_err(unsound)?;
     Ok(Method {
         path: path.to_owned(),
+        uri: path.parse().map_err(|_| unsound(Defect::NoPath))?,
         package: service.package_name().to_owned(),
         service: service.name().to_owned(),
         name: descriptor.name().to_owned(),

@@ -1,21 +1,22 @@
 //! Dialling one address, and keeping it dialled.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use h2::client;
+use h2::{Ping, PingPong};
 use http::uri::{Authority, Scheme};
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
-use tonic::body::Body;
 
 use super::ChannelOptions;
 use super::links::{Link, Links};
@@ -25,6 +26,10 @@ use crate::server::BoxError;
 /// Pauses between attempts to reach an address: doubled from the first to the longest, each shortened by chance.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Calls at once until the other side has said how many it takes.
+const STREAMS_AT_FIRST: usize = 100;
+/// Bytes of all headers of an answer.
+const MAX_HEADER_LIST: u32 = 16 * 1024;
 /// A connection that lived this long is dialled again without a pause.
 const LONG_LIFE: Duration = Duration::from_secs(5);
 
@@ -34,20 +39,21 @@ pub(super) struct Dialer {
     scheme: Scheme,
     authority: Authority,
     tls: Option<(TlsConnector, String)>,
-    http2: http2::Builder<TokioExecutor>,
+    http2: client::Builder,
+    keepalive: Duration,
+    keepalive_timeout: Duration,
     connect_timeout: Duration,
 }
 
 impl Dialer {
     /// With `tls`, connections are encrypted whatever the target's scheme says.
     pub(super) fn new(target: &Target, options: &ChannelOptions, tls: Option<Arc<ClientConfig>>) -> Self {
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let mut http2 = client::Builder::new();
         http2
-            .timer(TokioTimer::new())
-            .keep_alive_interval(options.keepalive.get())
-            .keep_alive_timeout(options.keepalive_timeout.get())
-            .keep_alive_while_idle(true)
-            .initial_stream_window_size(options.stream_window)
+            .enable_push(false)
+            .initial_max_send_streams(STREAMS_AT_FIRST)
+            .max_header_list_size(MAX_HEADER_LIST)
+            .initial_window_size(options.stream_window)
             .initial_connection_window_size(options.connection_window);
         let name = options.tls.as_ref().and_then(|tls| tls.server_name.clone());
         let name = name.unwrap_or_else(|| target.host.clone());
@@ -56,6 +62,8 @@ impl Dialer {
             authority: target.authority.clone(),
             tls: tls.map(|config| (TlsConnector::from(config), name)),
             http2,
+            keepalive: options.keepalive.get(),
+            keepalive_timeout: options.keepalive_timeout.get(),
             connect_timeout: options.connect_timeout.get(),
         }
     }
@@ -76,16 +84,41 @@ impl Dialer {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (sender, connection) = self.http2.handshake::<_, Body>(TokioIo::new(io)).await?;
-        let link = Arc::new(Link::new(self.scheme.clone(), self.authority.clone(), sender));
-        Ok(Dialled { link, ended: tokio::spawn(connection) })
+        let (sender, mut connection) = self.http2.handshake::<_, Bytes>(io).await?;
+        let spent = CancellationToken::new();
+        let link = Link::new(self.scheme.clone(), self.authority.clone(), sender, spent.clone());
+        let pings = connection.ping_pong();
+        let (keepalive, patience) = (self.keepalive, self.keepalive_timeout);
+        let ended = spent.clone().drop_guard();
+        tokio::spawn(async move {
+            tokio::select! {
+                closed = connection => tracing::debug!(?closed, "a connection to a backend closed"),
+                () = silence(pings, keepalive, patience) => tracing::debug!("a backend answers no pings"),
+            }
+            drop(ended);
+        });
+        Ok(Dialled { link: Arc::new(link), spent })
+    }
+}
+
+/// Pings, and ends when one is not answered.
+async fn silence(pings: Option<PingPong>, interval: Duration, patience: Duration) {
+    let Some(mut pings) = pings else { return std::future::pending().await };
+    loop {
+        sleep(interval).await;
+        if pings.send_ping(Ping::opaque()).is_err() {
+            return;
+        }
+        if !matches!(timeout(patience, poll_fn(|context| pings.poll_pong(context))).await, Ok(Ok(_))) {
+            return;
+        }
     }
 }
 
 struct Dialled {
     link: Arc<Link>,
-    /// Ends when the connection takes no more requests; those on their way still finish.
-    ended: tokio::task::JoinHandle<hyper::Result<()>>,
+    /// Cancelled when the connection takes no more requests; those on their way still finish.
+    spent: CancellationToken,
 }
 
 /// Keeps one connection to `address` among the channel's links until `stop`.
@@ -98,12 +131,12 @@ pub(super) async fn keep(dialer: Dialer, address: SocketAddr, links: Arc<Links>,
         };
         let began = Instant::now();
         match dialled.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into())) {
-            Ok(Dialled { link, ended }) => {
+            Ok(Dialled { link, spent }) => {
                 tracing::debug!(backend = %dialer.authority, %address, "connected");
                 links.add(&link);
                 let stopped = tokio::select! {
                     () = stop.cancelled() => true,
-                    _ = ended => false,
+                    () = spent.cancelled() => false,
                 };
                 links.remove(link.id());
                 if stopped {

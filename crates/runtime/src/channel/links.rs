@@ -4,46 +4,62 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use http::uri::{Authority, Scheme};
+use bytes::Bytes;
+use h2::client::SendRequest;
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
-use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use hyper::client::conn::http2::SendRequest;
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
+
+use super::exchange::{Failed, ResponseBody, exchange};
 
 /// One live connection.
 pub(super) struct Link {
     id: u64,
     scheme: Scheme,
     authority: Authority,
-    sender: SendRequest<Body>,
+    sender: SendRequest<Bytes>,
+    /// It takes no more calls; those on their way still finish.
+    spent: CancellationToken,
     /// Requests that have no response head yet.
     waiting: AtomicUsize,
 }
 
 impl Link {
-    pub(super) fn new(scheme: Scheme, authority: Authority, sender: SendRequest<Body>) -> Self {
+    pub(super) fn new(
+        scheme: Scheme,
+        authority: Authority,
+        sender: SendRequest<Bytes>,
+        spent: CancellationToken,
+    ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { id, scheme, authority, sender, waiting: AtomicUsize::new(0) }
+        Self { id, scheme, authority, sender, spent, waiting: AtomicUsize::new(0) }
     }
 
     pub(super) fn id(&self) -> u64 {
         self.id
     }
 
-    pub(super) fn uri(&self, uri: &Uri) -> Uri {
-        super::rebase(uri, &self.scheme, &self.authority)
+    /// Sends to the address of this connection, with the request's own path.
+    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<ResponseBody>, Failed> {
+        let _waiting = Waiting::begin(&self.waiting);
+        let uri = self.uri(request.uri());
+        let answered = exchange(&self.sender, request, uri).await;
+        if matches!(answered, Err(Failed::Unsent(_))) {
+            self.spent.cancel();
+        }
+        answered
     }
 
-    pub(super) async fn send(
-        &self,
-        request: Request<Body>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
-        let _waiting = Waiting::begin(&self.waiting);
-        let mut sender = self.sender.clone();
-        sender.try_send_request(request).await
+    fn uri(&self, uri: &Uri) -> Uri {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        let path = uri.path_and_query().cloned();
+        parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
     }
 }
 

@@ -7,8 +7,14 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+/// Without it there is no trace to continue.
+const TRACEPARENT: &str = "traceparent";
+
 /// Makes `span`, not entered yet, part of the trace that the request's headers name, if they name one.
 pub fn continue_trace(span: &Span, headers: &HeaderMap) {
+    if !headers.contains_key(TRACEPARENT) {
+        return;
+    }
     let context = TraceContextPropagator::new().extract(&Headers(headers));
     if context.span().span_context().is_valid() {
         // A span that traces do not record has no parent to set.

@@ -85,8 +85,10 @@ impl Attendance {
                 .employees()
                 .filter(|employee| employee.active && employee.role_set().contains(role))
                 .filter(|employee| branch.is_none_or(|branch| employee.branch == branch))
-                .find(|employee| fits(&employee.name))
-                .map(|employee| employee.name.clone())
+                .map(|employee| &*employee.name)
+                .filter(|name| fits(name))
+                .min()
+                .map(str::to_owned)
         };
         first(Role::Lead, Some(&case.branch))
             .or_else(|| first(Role::Hq, None))

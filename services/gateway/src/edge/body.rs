@@ -10,9 +10,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame};
-use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use shouwen_access::{Failure, Language};
+use shouwen_runtime::channel::ResponseBody;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
@@ -25,7 +25,7 @@ use super::refusal;
 /// What a backend answers.
 pub(super) enum Answer {
     /// Over the network.
-    Remote(Incoming),
+    Remote(ResponseBody),
     /// In this process.
     Local(tonic::body::Body),
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use shouwen_access::contract::{CaseCondition, RequestField};
 use shouwen_access::{BranchName, Failure, Reach};
 use shouwen_proto::access::v1::{Capacity, CaseRule};
@@ -38,8 +38,8 @@ pub(super) enum Verdict {
     Refused(Box<Failure>, Arc<CaseView>),
 }
 
-/// How many readings are remembered at most.
-const REMEMBERED: u64 = 100_000;
+/// How many readings are remembered at most, those that are too old to admit included.
+const REMEMBERED: usize = 20_000;
 
 /// Judges callers by ownership, of which it remembers readings for a moment.
 pub(super) struct Judge<O> {
@@ -53,8 +53,7 @@ pub(super) struct Judge<O> {
 
 impl<O: Owners> Judge<O> {
     pub(super) fn new(owners: Arc<O>, clock: MachineClock, max_age: Duration) -> Self {
-        let readings = Cache::builder().max_capacity(REMEMBERED).time_to_live(max_age).build();
-        Self { owners, clock, readings, max_age }
+        Self { owners, clock, readings: Cache::new(REMEMBERED), max_age }
     }
 
     /// Applies the rule to the case that `name` leads to. A remembered reading may admit; before a refusal, and if `fresh`, ownership

@@ -65,7 +65,7 @@ pub struct TokenConfig {
     /// How soon after the last attempt an unknown key may cause another.
     pub min_refresh_interval: Period,
     /// How many verified tokens are remembered.
-    pub cached_tokens: u64,
+    pub cached_tokens: usize,
 }
 
 impl Default for TokenConfig {

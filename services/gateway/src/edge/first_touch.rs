@@ -16,7 +16,7 @@ use super::deadline::within;
 use super::fields::Fields;
 use super::forward::{Call, own_headers, refused, refused_as};
 use super::frames::Framed;
-use super::identify::{Acting, Identity};
+use super::identify::Identity;
 use super::owners::Owners;
 use super::refusal;
 use crate::ownership::{CaseView, Claim, PendingTouch};
@@ -42,15 +42,15 @@ impl<O: Owners> Edge<O> {
         framed: &Framed,
     ) -> Result<Response<Answer>, Failure> {
         let contact_id = contact_id(contact, fields.contact)?;
-        let Some(Acting { employee, branch }) = &identity.acting else {
+        let Some(employee) = &identity.acting else {
             // No role that a service account has by itself is among those of a first touch.
             return Err(Failure::role_required(&call.method.path, call.method.access.roles));
         };
         let message = framed.message();
         let claim = Claim {
             contact_id: contact_id.to_owned(),
-            employee: employee.to_string(),
-            branch: branch.to_string(),
+            employee: employee.name.clone(),
+            branch: employee.branch.clone(),
             topic: fields.topic.to_owned(),
             client: fields.client.to_owned(),
             channel: fields.channel,

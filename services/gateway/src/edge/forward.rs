@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use chrono::TimeDelta;
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TE, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use shouwen_access::context::HEADER;
 use shouwen_access::contract::Method;
@@ -29,6 +29,9 @@ const OWN_METADATA: &str = "x-shouwen-";
 /// Headers that end here: the token, and what belongs to the connection.
 const STRIPPED: [HeaderName; 6] =
     [AUTHORIZATION, HOST, CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING, deadline::HEADER];
+
+/// How many headers the edge adds: context, deadline, two of the trace.
+const ADDED: usize = 4;
 
 /// What stays the same however often a call is sent.
 pub(super) struct Call<'a> {
@@ -64,7 +67,7 @@ impl Call<'_> {
     ) -> Result<Response<Answer>, Failure> {
         let mut request = Request::new(body);
         *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = Uri::try_from(self.method.path.as_str()).map_err(|_| Failure::internal())?;
+        *request.uri_mut() = self.method.uri.clone();
         request.headers_mut().clone_from(self.headers);
         if let Some(deadline) = self.deadline {
             request.headers_mut().insert(deadline::HEADER, deadline::remaining(deadline));
@@ -117,8 +120,8 @@ impl Call<'_> {
             method: self.method.path.clone(),
             body_digest: self.digest.map(Vec::from).unwrap_or_default(),
             principal: identity.principal.to_string(),
-            employee: acting.map(|acting| acting.employee.to_string()).unwrap_or_default(),
-            branch: acting.map(|acting| acting.branch.to_string()).unwrap_or_default(),
+            employee: acting.map(|employee| employee.name.clone()).unwrap_or_default(),
+            branch: acting.map(|employee| employee.branch.clone()).unwrap_or_default(),
             roles: identity.roles.to_numbers(),
             branches,
             all_branches: identity.reach == Reach::All,
@@ -138,16 +141,13 @@ impl Call<'_> {
 }
 
 /// The headers that a backend gets to see, but for the context and the deadline.
-pub(super) fn passed_on(mut headers: HeaderMap) -> HeaderMap {
-    for name in &STRIPPED {
-        headers.remove(name);
+pub(super) fn passed_on(headers: &HeaderMap) -> HeaderMap {
+    let ends_here = |name: &HeaderName| STRIPPED.contains(name) || name.as_str().starts_with(OWN_METADATA);
+    let mut passed = HeaderMap::with_capacity(headers.keys_len() + ADDED);
+    for (name, value) in headers.iter().filter(|(name, _)| !ends_here(name)) {
+        passed.append(name.clone(), value.clone());
     }
-    let own: Vec<_> =
-        headers.keys().filter(|name| name.as_str().starts_with(OWN_METADATA)).cloned().collect();
-    for name in own {
-        headers.remove(name);
-    }
-    headers
+    passed
 }
 
 /// The headers of a call that the edge makes by itself.

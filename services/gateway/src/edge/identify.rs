@@ -1,9 +1,9 @@
 //! Who calls and for whom: the token's subject, looked up in the roster, and for service accounts the employee they act for.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use http::{HeaderMap, HeaderName};
-use shouwen_access::{BranchName, EmployeeName, Failure, Principal, Reach, Roles};
+use shouwen_access::{BranchName, Failure, Principal, Reach, Roles};
 use shouwen_proto::access::v1::Role;
 
 use super::refusal;
@@ -23,16 +23,9 @@ pub(super) struct Identity {
     /// Who authenticated.
     pub(super) principal: Principal,
     /// Who acts; nobody for a service account in its own name.
-    pub(super) acting: Option<Acting>,
+    pub(super) acting: Option<Arc<Employee>>,
     pub(super) roles: Roles,
     pub(super) reach: Reach,
-}
-
-/// The employee who acts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Acting {
-    pub(super) employee: EmployeeName,
-    pub(super) branch: BranchName,
 }
 
 impl Identity {
@@ -70,16 +63,15 @@ impl Identity {
     }
 
     /// An employee, active or not: what was begun is brought to its end, also for who has become inactive since.
-    pub(super) fn of_employee(principal: Principal, employee: &Employee) -> Result<Self, Failure> {
-        let name = EmployeeName::parse(&employee.name).map_err(|_| unreadable())?;
-        let branch = BranchName::parse(&employee.branch).map_err(|_| unreadable())?;
+    pub(super) fn of_employee(principal: Principal, employee: &Arc<Employee>) -> Result<Self, Failure> {
         let roles = employee.role_set();
         let reach = if roles.intersects(EVERYWHERE) {
             Reach::All
         } else {
-            Reach::Branches(BTreeSet::from([branch.clone()]))
+            let branch = BranchName::parse(&employee.branch).map_err(|_| unreadable())?;
+            Reach::Branches(BTreeSet::from([branch]))
         };
-        Ok(Self { principal, acting: Some(Acting { employee: name, branch }), roles, reach })
+        Ok(Self { principal, acting: Some(Arc::clone(employee)), roles, reach })
     }
 
     /// A service account in its own name: telephony, a reader of feeds.
@@ -111,7 +103,7 @@ impl Identity {
 
     /// Whether `name` (`employees/{employee}`) is who acts.
     pub(super) fn is(&self, name: &str) -> bool {
-        self.acting.as_ref().is_some_and(|acting| acting.employee.as_str() == name)
+        self.acting.as_ref().is_some_and(|acting| acting.name == name)
     }
 }
 
@@ -139,7 +131,7 @@ fn named_employee(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
     }
 }
 
-fn find<'a>(roster: &'a Roster, named: &str) -> Option<&'a Employee> {
+fn find<'a>(roster: &'a Roster, named: &str) -> Option<&'a Arc<Employee>> {
     if named.starts_with("employees/") {
         roster.employee(named)
     } else {
@@ -147,10 +139,10 @@ fn find<'a>(roster: &'a Roster, named: &str) -> Option<&'a Employee> {
     }
 }
 
-fn known<'a>(employee: Option<&'a Employee>, named: &str) -> Result<&'a Employee, Failure> {
+fn known<'a>(employee: Option<&'a Arc<Employee>>, named: &str) -> Result<&'a Arc<Employee>, Failure> {
     employee.ok_or_else(|| refusal::employee_unknown(named))
 }
 
-fn active(employee: &Employee) -> Result<&Employee, Failure> {
+fn active(employee: &Arc<Employee>) -> Result<&Arc<Employee>, Failure> {
     if employee.active { Ok(employee) } else { Err(refusal::employee_inactive(&employee.name)) }
 }

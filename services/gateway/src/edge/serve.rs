@@ -1,5 +1,6 @@
 //! The way of one call through the edge: who calls, what the method demands, where it goes, and what its answer is held to.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,8 +81,9 @@ impl<O: Owners> Edge<O> {
         let soon = Instant::now() + asked.map_or(patience, |asked| asked.min(patience));
         if method.is_unary() {
             let mutation = method.access.mutation;
-            let unary = self.unary(method, parts.headers, body, language, soon);
-            within(soon, mutation, unary.instrument(span)).await
+            // Pinned where it is made: it is large, and every wrapper would move it.
+            let unary = pin!(self.unary(method, &parts.headers, body, language, soon).instrument(span));
+            within(soon, mutation, unary).await
         } else {
             let latest = asked.map(|asked| Instant::now() + asked);
             // Boxed, so that the unary calls, which are many, do not move about what only streams need.
@@ -92,7 +94,7 @@ impl<O: Owners> Edge<O> {
     async fn unary<B>(
         &self,
         method: &Method,
-        headers: HeaderMap,
+        headers: &HeaderMap,
         body: B,
         language: Language,
         deadline: Instant,
@@ -101,7 +103,7 @@ impl<O: Owners> Edge<O> {
         B: http_body::Body<Data = Bytes>,
         B::Error: Into<BoxError>,
     {
-        let caller = self.admit(method, &headers).await?;
+        let caller = self.admit(method, headers).await?;
         let place = self.0.limits.call().await?;
         let framed = Framed::read(body, self.0.config.limits.max_message_bytes).await?;
         let message = framed.message();
@@ -245,7 +247,7 @@ impl<O: Owners> Edge<O> {
             }
         }
         let (inbound, leash) = Inbound::new(opening.bytes, body, max_message_bytes);
-        let headers = passed_on(headers);
+        let headers = passed_on(&headers);
         Ok(Opened { caller, headers, route, standing, body: Body::new(inbound), leash, place })
     }
 

@@ -15,7 +15,7 @@ use prost::Message;
 use serde_json::{Value, json};
 use shouwen_access::status::reason_of;
 use shouwen_gateway::edge::{BackendConfig, Edge, EdgeConfig, EdgeParts, TokenConfig};
-use shouwen_runtime::channel::{Channel, ChannelOptions, connect};
+use shouwen_runtime::channel::{Channel, ChannelOptions, ResponseBody, connect};
 use shouwen_runtime::clock::MachineClock;
 use shouwen_runtime::config::Period;
 use shouwen_runtime::cores::Cores;
@@ -253,7 +253,7 @@ impl Ask {
     }
 
     /// Sends a body as it is, framed or not.
-    pub(crate) async fn raw(&self, body: impl Into<Bytes>) -> http::Response<hyper::body::Incoming> {
+    pub(crate) async fn raw(&self, body: impl Into<Bytes>) -> http::Response<ResponseBody> {
         let body = tonic::body::Body::new(http_body_util::Full::new(body.into()));
         let mut request = http::Request::post(&self.path).body(body).unwrap();
         *request.headers_mut() = self.headers.clone();

@@ -11,9 +11,9 @@ use super::{Branch, Employee, Line, RosterState, ServiceAccount};
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     branches: Arc<BTreeMap<String, Branch>>,
-    employees: Arc<BTreeMap<String, Employee>>,
+    employees: Arc<HashMap<String, Arc<Employee>>>,
     external_ids: Arc<HashMap<String, String>>,
-    service_accounts: Arc<BTreeMap<String, ServiceAccount>>,
+    service_accounts: Arc<HashMap<String, ServiceAccount>>,
     lines: Arc<BTreeMap<String, Line>>,
     /// How many employees have each skill.
     skills: Arc<BTreeMap<String, usize>>,
@@ -40,9 +40,10 @@ impl Roster {
                 for skill in &employee.skills {
                     *skills.entry(skill.clone()).or_default() += 1;
                 }
-                let before = Arc::make_mut(&mut roster.employees).insert(employee.name.clone(), employee);
-                for skill in before.into_iter().flat_map(|before| before.skills) {
-                    if let Some(count) = skills.get_mut(&skill) {
+                let before =
+                    Arc::make_mut(&mut roster.employees).insert(employee.name.clone(), Arc::new(employee));
+                for skill in before.iter().flat_map(|before| &before.skills) {
+                    if let Some(count) = skills.get_mut(skill) {
                         *count -= 1;
                     }
                 }
@@ -65,11 +66,11 @@ impl Roster {
         self.branches.values()
     }
 
-    pub fn employee(&self, name: &str) -> Option<&Employee> {
+    pub fn employee(&self, name: &str) -> Option<&Arc<Employee>> {
         self.employees.get(name)
     }
 
-    pub fn employee_by_external_id(&self, external_id: &str) -> Option<&Employee> {
+    pub fn employee_by_external_id(&self, external_id: &str) -> Option<&Arc<Employee>> {
         let employee = self.employee(self.external_ids.get(external_id)?)?;
         (employee.external_id == external_id).then_some(employee)
     }
@@ -87,12 +88,9 @@ impl Roster {
         self.skills.get(skill).is_some_and(|count| *count > 0)
     }
 
+    /// In no order.
     pub fn employees(&self) -> impl Iterator<Item = &Employee> {
-        self.employees.values()
-    }
-
-    pub fn service_accounts(&self) -> impl Iterator<Item = &ServiceAccount> {
-        self.service_accounts.values()
+        self.employees.values().map(AsRef::as_ref)
     }
 
     pub fn service_account(&self, name: &str) -> Option<&ServiceAccount> {

@@ -27,7 +27,6 @@ use crate::domain::{
     draft, merge,
     presence::{self, PresenceState},
     rejection::Rejection,
-    roster::Employee,
 };
 
 /// Decides what becomes of a transfer.
@@ -154,7 +153,7 @@ fn target(
     snapshot: &Snapshot,
 ) -> Result<(), Refusal<Rejection>> {
     // HQ helps out in every branch, and passes on to every branch.
-    let is_hq = |employee| snapshot.roster.employee(employee).is_some_and(Employee::is_hq);
+    let is_hq = |employee| snapshot.roster.employee(employee).is_some_and(|known| known.is_hq());
     let here = snapshot.roster.employee(to).is_some_and(|known| known.branch == branch);
     let near = here || is_hq(to) || is_hq(by);
     let problem = match unfit(snapshot, to) {
