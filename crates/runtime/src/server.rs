@@ -22,22 +22,13 @@ use tower::Service;
 pub use options::ServerOptions;
 
 use crate::cores::Cores;
-use crate::tls::{PeerCertificate, TlsReloader};
+use crate::tls::TlsReloader;
 
 /// Pause after an accept that failed, typically for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Any error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// Who sent a request; in the extensions of every request that [`serve`] passes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerInfo {
-    /// The other side's address.
-    pub addr: SocketAddr,
-    /// The other side's verified certificate, if it showed one.
-    pub certificate: Option<Arc<PeerCertificate>>,
-}
 
 /// Serves connections of `listener`, each on one of the threads, until `shutdown`, then drains: running calls may end within
 /// [`ServerOptions::drain`]. Returns when the last connection is gone. Fails only if the listener is unusable.

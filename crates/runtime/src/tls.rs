@@ -1,16 +1,14 @@
 //! TLS for listeners and for outgoing channels, from PEM files that may change while we run. It decides nothing about
-//! who may do what: a client certificate is checked against its authority and passed on as a name.
+//! who may do what: a client certificate is checked against its authority.
 
 mod client;
 mod files;
-mod peer;
 mod reloader;
 
 use std::sync::Once;
 
 pub use client::{ClientTls, client_config};
 pub use files::{ServerTls, TlsError};
-pub use peer::PeerCertificate;
 pub use reloader::TlsReloader;
 
 /// Makes ring the process's crypto provider. Harmless to repeat.

@@ -10,14 +10,14 @@ use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tower::{Service, ServiceExt};
+use tower::Service;
 
-use super::{BoxError, PeerInfo, ServerOptions};
-use crate::tls::PeerCertificate;
+use super::{BoxError, ServerOptions};
 
 /// What one connection needs to run.
 pub(super) struct Connection<S> {
@@ -43,7 +43,7 @@ where
         // A socket that is gone already shows itself at the first read.
         let _ = stream.set_nodelay(true);
         let Some(tls) = tls else {
-            return self.drive(TokioIo::new(stream), PeerInfo { addr, certificate: None }).await;
+            return self.drive(TokioIo::new(stream), addr).await;
         };
         let handshake = timeout(self.options.handshake_timeout.get(), tls.accept(stream));
         let accepted = tokio::select! {
@@ -51,23 +51,17 @@ where
             accepted = handshake => accepted,
         };
         match accepted {
-            Ok(Ok(stream)) => {
-                let certificates = stream.get_ref().1.peer_certificates();
-                let certificate =
-                    certificates.and_then(<[_]>::first).map(|der| Arc::new(PeerCertificate::new(der)));
-                self.drive(TokioIo::new(stream), PeerInfo { addr, certificate }).await;
-            }
+            Ok(Ok(stream)) => self.drive(TokioIo::new(stream), addr).await,
             Ok(Err(error)) => tracing::debug!(peer = %addr, error = %error, "TLS handshake failed"),
             Err(_) => tracing::debug!(peer = %addr, "TLS handshake timed out"),
         }
     }
 
-    async fn drive<I>(self, io: I, peer: PeerInfo)
+    async fn drive<I>(self, io: I, addr: SocketAddr)
     where
         I: Read + Write + Unpin + Send + 'static,
     {
-        let addr = peer.addr;
-        let service = WithPeer { service: self.service, peer };
+        let service = TowerToHyperService::new(self.service);
         let mut connection = pin!(self.builder.serve_connection(io, service));
         let started = Instant::now();
         let age = jittered(self.options.connection_age.get());
@@ -102,26 +96,6 @@ where
 /// `length` give or take a tenth, so that connections opened together do not end together.
 fn jittered(length: Duration) -> Duration {
     length.mul_f64(rand::random_range(0.9..1.1))
-}
-
-/// Puts [`PeerInfo`] into each request's extensions.
-struct WithPeer<S> {
-    service: S,
-    peer: PeerInfo,
-}
-
-impl<S> hyper::service::Service<Request<Incoming>> for WithPeer<S>
-where
-    S: Service<Request<Incoming>> + Clone,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = tower::util::Oneshot<S, Request<Incoming>>;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(self.peer.clone());
-        self.service.clone().oneshot(request)
-    }
 }
 
 #[cfg(test)]

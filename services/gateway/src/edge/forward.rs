@@ -39,7 +39,7 @@ pub(super) struct Call<'a> {
     pub(super) route: &'a Route,
     /// Nobody, for public methods.
     pub(super) identity: Option<&'a Identity>,
-    /// As [`passed_on`] left them.
+    /// As the caller sent them.
     pub(super) headers: &'a HeaderMap,
     /// Of the request message; `None` for streams.
     pub(super) digest: Option<[u8; 32]>,
@@ -68,7 +68,7 @@ impl Call<'_> {
         let mut request = Request::new(body);
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = self.method.uri.clone();
-        request.headers_mut().clone_from(self.headers);
+        *request.headers_mut() = passed_on(self.headers);
         if let Some(deadline) = self.deadline {
             request.headers_mut().insert(deadline::HEADER, deadline::remaining(deadline));
         }
@@ -141,7 +141,7 @@ impl Call<'_> {
 }
 
 /// The headers that a backend gets to see, but for the context and the deadline.
-pub(super) fn passed_on(headers: &HeaderMap) -> HeaderMap {
+fn passed_on(headers: &HeaderMap) -> HeaderMap {
     let ends_here = |name: &HeaderName| STRIPPED.contains(name) || name.as_str().starts_with(OWN_METADATA);
     let mut passed = HeaderMap::with_capacity(headers.keys_len() + ADDED);
     for (name, value) in headers.iter().filter(|(name, _)| !ends_here(name)) {

@@ -22,7 +22,7 @@ use super::body::{Answer, Bounded, Bounds, End, Inbound, Leash};
 use super::cases::{Standing, Verdict, check_branch};
 use super::deadline::within;
 use super::fields::Fields;
-use super::forward::{Call, passed_on, refused_as};
+use super::forward::{Call, refused_as};
 use super::frames::{Framed, Opening};
 use super::identify::Identity;
 use super::limits::Place;
@@ -108,12 +108,11 @@ impl<O: Owners> Edge<O> {
         let framed = Framed::read(body, self.0.config.limits.max_message_bytes).await?;
         let message = framed.message();
         let fields = Fields::read(method, &message)?;
-        let headers = passed_on(headers);
         let identity = caller.as_ref().map(|caller| &caller.identity);
         let call = Call {
             digest: Some(body_digest(&message)),
             deadline: Some(deadline),
-            ..self.call(method, self.0.backends.route(method, fields.service)?, identity, &headers, language)
+            ..self.call(method, self.0.backends.route(method, fields.service)?, identity, headers, language)
         };
         let answered = match identity {
             Some(identity) => self.conditionally(&call, identity, &fields, &framed).await?,
@@ -247,7 +246,6 @@ impl<O: Owners> Edge<O> {
             }
         }
         let (inbound, leash) = Inbound::new(opening.bytes, body, max_message_bytes);
-        let headers = passed_on(&headers);
         Ok(Opened { caller, headers, route, standing, body: Body::new(inbound), leash, place })
     }
 
