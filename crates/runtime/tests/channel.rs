@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Incoming;
-use shouwen_runtime::channel::{Channel, ChannelOptions, connect};
+use shouwen_runtime::channel::{Channel, ChannelOptions, ResponseBody, connect};
 use shouwen_runtime::config::Period;
 use shouwen_runtime::cores::Cores;
 use shouwen_runtime::server::{ServerOptions, serve};
@@ -17,8 +19,8 @@ use shouwen_testkit::TestCa;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tonic::Code;
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tower::service_fn;
@@ -42,6 +44,10 @@ impl Server {
             if request.uri().path() == "/never" {
                 std::future::pending::<()>().await;
             }
+            if request.uri().path() == "/length" {
+                let length = request.into_body().collect().await.unwrap().to_bytes().len();
+                return Ok(Response::new(Full::new(Bytes::from(length.to_string()))));
+            }
             Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(name))))
         });
         let running =
@@ -60,7 +66,10 @@ fn request(path: &str) -> Request<Body> {
 }
 
 async fn ask(channel: &Channel) -> String {
-    let response = channel.send(request("/")).await.unwrap();
+    text(channel.send(request("/")).await.unwrap()).await
+}
+
+async fn text(response: Response<ResponseBody>) -> String {
     String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
@@ -136,6 +145,43 @@ async fn a_call_on_a_connection_that_breaks_may_have_arrived() {
     let error = channel.send(request("/never")).await.unwrap_err();
     assert!(error.may_have_arrived());
     assert_eq!(error.into_status().code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_windows_arrives_whether_it_is_there_at_once_or_comes_in_pieces() {
+    const PIECE: usize = 50_000;
+    const PIECES: usize = 20;
+    let options =
+        ServerOptions { stream_window: 65_535, connection_window: 65_535, ..ServerOptions::default() };
+    let server = Server::with("one", "127.0.0.1:0", options, None).await;
+    let channel = connect(&[server.addr.to_string()], &ChannelOptions::default()).unwrap();
+    let (pieces, coming) = tokio::sync::mpsc::channel::<Result<Frame<Bytes>, Status>>(1);
+    let at_once = Body::new(Full::new(Bytes::from(vec![7; PIECE * PIECES])));
+    let in_pieces = stream::unfold(coming, async |mut coming| Some((coming.recv().await?, coming)));
+    let in_pieces = Body::new(StreamBody::new(in_pieces));
+    let giving = tokio::spawn(async move {
+        for _ in 0..PIECES {
+            pieces.send(Ok(Frame::data(Bytes::from(vec![7; PIECE])))).await.unwrap();
+        }
+    });
+    for body in [at_once, in_pieces] {
+        let request = Request::builder().uri("/length").body(body).unwrap();
+        let length = text(channel.send(request).await.unwrap()).await;
+        assert_eq!(length, (PIECE * PIECES).to_string());
+    }
+    giving.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_on_which_pings_are_not_answered_is_dialled_anew() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (keepalive, keepalive_timeout) = (Period::millis(20), Period::millis(20));
+    let options = ChannelOptions { keepalive, keepalive_timeout, ..ChannelOptions::default() };
+    let _channel = connect(&[listener.local_addr().unwrap().to_string()], &options).unwrap();
+    let (first, _) = listener.accept().await.unwrap();
+    // It takes the connection and is silent from then on.
+    let _silent = h2::server::handshake(first).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), listener.accept()).await.unwrap().unwrap();
 }
 
 #[tokio::test]
