@@ -1,10 +1,8 @@
 //! gRPC's framing: one byte of compression, four of length, the message. The edge checks frames and passes the bytes on as they came.
 
-use std::pin::pin;
-
 use bytes::{Buf as _, Bytes, BytesMut};
 use http_body::Body;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use shouwen_access::Failure;
 use tower::BoxError;
 
@@ -26,27 +24,13 @@ impl Framed {
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
     {
-        let mut body = pin!(body);
-        // Nearly always all of it comes at once, and is not copied then.
-        let (mut bytes, mut joined) = (Bytes::new(), BytesMut::new());
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| refusal::interrupted())?;
-            let Ok(data) = frame.into_data() else { continue };
-            if bytes.len().max(joined.len()) + data.len() > max_message_bytes.saturating_add(HEADER) {
+        let bytes = match Limited::new(body, max_message_bytes.saturating_add(HEADER)).collect().await {
+            Ok(collected) => collected.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
                 return Err(Failure::message_too_large(max_message_bytes));
             }
-            if bytes.is_empty() {
-                bytes = data;
-                continue;
-            }
-            if joined.is_empty() {
-                joined.extend_from_slice(&bytes);
-            }
-            joined.extend_from_slice(&data);
-        }
-        if !joined.is_empty() {
-            bytes = joined.freeze();
-        }
+            Err(_) => return Err(refusal::interrupted()),
+        };
         match header(&bytes)? {
             Some(length) if bytes.len() == HEADER + length => Ok(Self { bytes }),
             _ => Err(Failure::message_malformed()),
