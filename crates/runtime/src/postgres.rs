@@ -3,7 +3,8 @@
 //!
 //! Behind `PgBouncer` in transaction mode set `statement_cache = 0` (before `PgBouncer` 1.21 or without
 //! `max_prepared_statements`) and `statement_timeout = "0s"`, and give the role its limit with
-//! `ALTER ROLE … SET statement_timeout`: a pooled session must not carry settings of its own.
+//! `ALTER ROLE … SET statement_timeout`: a pooled session must not carry settings of its own. Give it [`BY_INDEX`] in the same
+//! way: what a connection sets of these reaches one session of the server.
 
 use std::str::FromStr;
 use std::time::Duration;
