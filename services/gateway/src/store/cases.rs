@@ -107,8 +107,9 @@ async fn part(
     Ok(listed.collect())
 }
 
-/// One statement per shape of filter, since absent terms would hide the indexes; `None` where nothing can match. A branch is compared with `=`, for only
-/// then does an index hold its cases in the order asked for; of several branches each gives its first.
+/// One statement per shape of filter, since absent terms would hide the indexes; `None` where nothing can match. Of several branches each gives its
+/// first. The newest of a branch are asked for in the order of the branch's index, its one branch as a range: with `=` that order would be the one of
+/// everybody's cases too, and walking through those looks cheap while a few branches have them all.
 fn listing(
     filter: &CaseFilter,
     after: &After,
@@ -125,16 +126,25 @@ fn listing(
     if !states_fit || !overdue_open {
         return None;
     }
+    let of_person = filter.handler.is_some() || filter.accountable.is_some();
+    let of_branches = !owed && !of_person && filter.client.is_none() && filter.branches.is_some();
     let order = if owed { "c.answer_due, c.id" } else { "c.id desc" };
     let mut query =
         QueryBuilder::new("select c.id, c.version, c.state, f.client is not null, c.answer_due from ");
+    let several = filter.branches.as_ref().is_some_and(|branches| branches.len() > 1);
+    let branch = if of_branches { "c.branch between b.name and b.name" } else { "c.branch = b.name" };
     match filter.branches.as_deref() {
         None => query.push("(select * from cases c where true"),
+        Some([branch]) if of_branches => query
+            .push("(select * from cases c where c.branch >= ")
+            .push_bind(branch.clone())
+            .push(" and c.branch <= $1"),
         Some([branch]) => query.push("(select * from cases c where c.branch = ").push_bind(branch.clone()),
         Some(branches) => query
             .push("unnest(")
             .push_bind(branches.to_vec())
-            .push(") as b (name) cross join lateral (select * from cases c where c.branch = b.name"),
+            .push(") as b (name) cross join lateral (select * from cases c where ")
+            .push(branch),
     };
     for (column, value) in
         [("handler", &filter.handler), ("accountable", &filter.accountable), ("client", &filter.client)]
@@ -145,7 +155,6 @@ fn listing(
     }
     // Literal, so that the partial indexes are known to hold what is asked for. Exactly open cases owe an answer: saying both where one suffices would
     // make the planner expect hardly any.
-    let of_person = filter.handler.is_some() || filter.accountable.is_some();
     let phase = match after {
         After::Due(_) => of_person.then_some(OPEN),
         _ if filter.overdue == Some(true) => Some(OPEN),
@@ -181,8 +190,11 @@ fn listing(
             }
         }
     }
-    query.push(" order by ").push(order).push(" limit ").push_bind(limit).push(") c");
-    query.push(" left join client_file f on f.client = c.client order by ").push(order);
+    let by_branch = if of_branches { "c.branch, " } else { "" };
+    query.push(" order by ").push(by_branch).push(order).push(" limit ").push_bind(limit).push(") c");
+    // The first of several branches are merged; those of one are in order already.
+    let by_branch = if several { "" } else { by_branch };
+    query.push(" left join client_file f on f.client = c.client order by ").push(by_branch).push(order);
     query.push(" limit ").push_bind(limit);
     Some(query)
 }
