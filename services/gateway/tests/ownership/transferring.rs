@@ -410,3 +410,25 @@ async fn k5_the_timeline_tells_of_every_transfer() {
     ];
     assert!(told.ends_with(&expected), "{told:?}");
 }
+
+#[tokio::test]
+async fn o12_a_call_goes_to_nobody_who_is_complained_about_in_its_case() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let case = on_a_call(&office, "c-1").await;
+    let complaint = format!("{case}/complaints/cp-1");
+    office.desk("zhang").transfer("c-1", "li").await.unwrap();
+    // While it rings there.
+    office.complaints().filed(office.here().await, &complaint, &["li"]);
+    office.followed().await;
+    let refused = office.desk("li").take("c-1").await.unwrap_err();
+    assert_eq!((refused.code, &*refused.reason), (Code::PermissionDenied, "RECUSED"));
+    assert_eq!(refused.metadata["complaint"], complaint);
+    assert_eq!(presence(&office, "zhang").await, (Wanted::Busy, ON.to_owned()));
+    office.desk("zhang").withdraw_transfer("c-1").await.unwrap();
+    let refused = office.desk("zhang").transfer("c-1", "li").await.unwrap_err();
+    assert_eq!((refused.code, &*refused.reason), (Code::InvalidArgument, "RECEIVER_INVALID"));
+    assert!(refused.metadata["problem"].contains("O12"), "{refused:?}");
+    office.desk("zhang").transfer("c-1", "wang").await.unwrap();
+    office.desk("wang").take("c-1").await.unwrap();
+    assert_eq!(office.desk("zhang").get(&case).await.unwrap().assistants, [employee("wang")]);
+}
