@@ -1,222 +1,286 @@
--- The two halves of a batch, each in one round trip: everything that is locked before the commands are decided, and everything that is written after.
+-- The two halves of a batch, each one call with one document: everything that is locked before the commands are decided, and everything that is written
+-- after.
 --
 -- Both are volatile, so that each of their statements sees what was committed up to its own beginning, as if the client had sent it by itself: a
 -- statement that waited for a lock is followed by one that sees what was waited for. They run with the caller's rights.
 
 -- Takes the locks of a batch, always in this order, each by a statement of its own with sorted keys: the follower's cursor, requests, fences, keys,
--- aggregates, counters, the head. Then reads business time.
-create function lock_batch(
-    -- The followed feed, or '', the position from which its events come, and the aggregates that they are about.
-    the_feed text, feed_from bigint, feed_sources text[],
-    -- Requests.
-    principals text[], methods text[], ids text[], fingerprints bytea[],
-    -- Cases whose fences are shared.
-    cases text[],
-    -- Unique keys.
-    kinds text[], keys text[],
-    -- Aggregates and counters by name.
-    aggregates text[], counters text[],
-    -- False: something is not as it was read, or was gone before it could be locked; the batch starts again.
-    out settled boolean,
-    -- Where the cursor stands, and which of the feed's aggregates have parked events.
-    out cursor_incarnation text, out cursor_position bigint, out parked text[],
-    -- The requests that were there before, with their results.
-    out former_principals text[], out former_methods text[], out former_ids text[], out former_fingerprints bytea[],
-    out former_aggregates text[], out former_versions bigint[],
-    -- The fences that exist, and their epochs.
-    out fence_cases text[], out fence_epochs bigint[],
-    -- The keys that others hold.
-    out held_kinds text[], out held_keys text[], out holders text[],
-    -- The locked aggregates, holders of keys included, with their versions; which of them have only got a row now.
-    out locked_ids text[], out locked_versions bigint[], out fresh_ids text[],
-    out counter_names text[], out counter_values bigint[],
-    out head_incarnation uuid, out head_position bigint, out head_hash bytea, out head_time timestamptz,
-    -- Business time: simulated where the clock is, otherwise the machine's.
-    out business_time timestamptz
-)
+-- aggregates, counters, the head. Then reads business time. What is wanted, each where there is any:
+--   feed        {name, from, sources}: the followed feed, the position from which its events come, the aggregates that they are about
+--   requests    [{principal, method, id, fingerprint}]
+--   fences      [case]: cases whose fences are shared
+--   keys        [{kind, key}]
+--   aggregates  [id]
+--   counters    [name]
+-- What was found:
+--   cursor      {incarnation, position}: where the feed's cursor stands
+--   parked      [aggregate]: which of the feed's aggregates have parked events
+--   rows        missing where something is not as it was read, or was gone before it could be locked: the batch starts again
+--     former    [{principal, method, id, fingerprint, aggregate, version}]: the requests that were there before, with their results
+--     fences    {case: epoch}: the fences that exist
+--     held      [{kind, key, holder}]: the keys that others hold
+--     versions  {id: version} of the locked aggregates, holders of keys included
+--     fresh     [id]: which of them have only got a row now
+--     counters  {name: value}
+--     head      {incarnation, position, hash, time}
+--     now       business time: simulated where the clock is, otherwise the machine's
+create function lock_batch(wanted jsonb) returns jsonb
 language plpgsql volatile as $$
 declare
+    answer jsonb := '{}';
+    rows jsonb := '{}';
+    part jsonb;
+    ids text[];
+    fresh text[];
+    cursor_incarnation text;
+    cursor_position bigint;
     inserted bigint;
     again bigint;
 begin
-    settled := false;
-    if the_feed <> '' then
+    if wanted ? 'feed' then
         loop
             select incarnation, position into cursor_incarnation, cursor_position
-                from feed_cursor where feed = the_feed for no key update;
+                from feed_cursor where feed = wanted #>> '{feed,name}' for no key update;
             exit when found;
-            insert into feed_cursor (feed) values (the_feed) on conflict do nothing;
+            insert into feed_cursor (feed) values (wanted #>> '{feed,name}') on conflict do nothing;
         end loop;
+        answer := answer || jsonb_build_object('cursor',
+            jsonb_build_object('incarnation', cursor_incarnation, 'position', cursor_position));
         -- Another replica was faster.
-        if cursor_position <> feed_from then
-            return;
+        if cursor_position <> (wanted #> '{feed,from}')::bigint then
+            return answer;
         end if;
         -- Under the cursor's lock: an operator who empties the queue of an aggregate holds it too.
-        select array_agg(distinct aggregate) into parked
-            from parked_event where feed = the_feed and aggregate = any (feed_sources);
+        select jsonb_agg(distinct aggregate) into part
+            from parked_event
+            where feed = wanted #>> '{feed,name}' and aggregate in (select jsonb_array_elements_text(wanted #> '{feed,sources}'));
+        answer := answer || jsonb_build_object('parked', coalesce(part, '[]'));
     end if;
 
-    if cardinality(ids) > 0 then
+    if wanted ? 'requests' then
         insert into request (principal, method, id, fingerprint)
-            select p, m, i, f from unnest(principals, methods, ids, fingerprints) as u (p, m, i, f) order by p, m, i
+            select principal, method, id, fingerprint
+            from jsonb_to_recordset(wanted -> 'requests') as u (principal text, method text, id text, fingerprint bytea)
+            order by principal, method, id
             on conflict do nothing;
         get diagnostics inserted = row_count;
-        if inserted < cardinality(ids) then
+        if inserted < jsonb_array_length(wanted -> 'requests') then
             -- What this transaction inserted has no result yet.
-            select array_agg(principal), array_agg(method), array_agg(id), array_agg(fingerprint), array_agg(aggregate),
-                   array_agg(version)
-                into former_principals, former_methods, former_ids, former_fingerprints, former_aggregates, former_versions
-                from request
-                where (principal, method, id) in (select * from unnest(principals, methods, ids)) and aggregate <> '';
-            if inserted + coalesce(cardinality(former_ids), 0) <> cardinality(ids) then
-                return;
+            select jsonb_agg(jsonb_build_object('principal', r.principal, 'method', r.method, 'id', r.id,
+                       'fingerprint', encode(r.fingerprint, 'hex'), 'aggregate', r.aggregate, 'version', r.version))
+                into part
+                from jsonb_to_recordset(wanted -> 'requests') as u (principal text, method text, id text)
+                join request r using (principal, method, id) where r.aggregate <> '';
+            if inserted + coalesce(jsonb_array_length(part), 0) <> jsonb_array_length(wanted -> 'requests') then
+                return answer;
             end if;
+            rows := rows || jsonb_build_object('former', part);
         end if;
     end if;
 
-    if cardinality(cases) > 0 then
-        select array_agg(case_name), array_agg(epoch) into fence_cases, fence_epochs
-            from (select case_name, epoch from fence where case_name = any (cases) order by case_name for share) as shared;
+    if wanted ? 'fences' then
+        select jsonb_object_agg(case_name, epoch), count(*) into part, again
+            from (select f.case_name, f.epoch
+                  from jsonb_array_elements_text(wanted -> 'fences') as u (case_name) join fence f using (case_name)
+                  order by f.case_name for share of f) as shared;
         -- A missing row locks nothing: raising comes first, so it must be there.
-        if coalesce(cardinality(fence_cases), 0) <> cardinality(cases) then
-            return;
+        if again <> jsonb_array_length(wanted -> 'fences') then
+            return answer;
         end if;
+        rows := rows || jsonb_build_object('fences', part);
     end if;
 
-    if cardinality(keys) > 0 then
+    if wanted ? 'keys' then
         insert into unique_key (kind, key, holder)
-            select k, n, '' from unnest(kinds, keys) as u (k, n) order by k, n
+            select kind, key, '' from jsonb_to_recordset(wanted -> 'keys') as u (kind text, key text) order by kind, key
             on conflict do nothing;
         get diagnostics inserted = row_count;
-        if inserted < cardinality(keys) then
-            select array_agg(kind), array_agg(key), array_agg(holder) into held_kinds, held_keys, holders
-                from unique_key where (kind, key) in (select * from unnest(kinds, keys)) and holder <> '';
-            if inserted + coalesce(cardinality(holders), 0) <> cardinality(keys) then
-                return;
+        if inserted < jsonb_array_length(wanted -> 'keys') then
+            select jsonb_agg(jsonb_build_object('kind', kind, 'key', key, 'holder', holder)), array_agg(holder) into part, ids
+                from jsonb_to_recordset(wanted -> 'keys') as u (kind text, key text)
+                join unique_key using (kind, key) where holder <> '';
+            if inserted + coalesce(jsonb_array_length(part), 0) <> jsonb_array_length(wanted -> 'keys') then
+                return answer;
             end if;
+            rows := rows || jsonb_build_object('held', part);
         end if;
     end if;
 
-    if cardinality(aggregates) > 0 then
-        with fresh as (
-            insert into aggregate (id, version) select i, 0 from unnest(aggregates) as u (i) order by i
-            on conflict do nothing returning id
+    -- So far the holders of keys.
+    if wanted ? 'aggregates' then
+        with inserted as (
+            insert into aggregate (id, version)
+                select id, 0 from jsonb_array_elements_text(wanted -> 'aggregates') as u (id) order by id
+                on conflict do nothing returning id
         )
-        select array_agg(id) into fresh_ids from fresh;
+        select array_agg(id) into fresh from inserted;
+        ids := ids || array(select jsonb_array_elements_text(wanted -> 'aggregates'));
+        rows := rows || jsonb_build_object('fresh', coalesce(to_jsonb(fresh), '[]'));
     end if;
-    if holders is null and coalesce(cardinality(fresh_ids), 0) = cardinality(aggregates) then
+    if cardinality(fresh) = cardinality(ids) then
         -- Nobody else sees rows that this transaction has inserted.
-        locked_ids := fresh_ids;
-        locked_versions := array_fill(0::bigint, array[cardinality(aggregates)]);
+        select jsonb_object_agg(id, 0) into part from unnest(fresh) as u (id);
     else
-        select array_agg(id), array_agg(version) into locked_ids, locked_versions
-            from (select id, version from aggregate
-                  where id = any (aggregates || holders) order by id for no key update) as locked;
-        select count(distinct id) into again from unnest(aggregates || holders) as u (id);
-        if coalesce(cardinality(locked_ids), 0) <> again then
-            return;
+        select jsonb_object_agg(id, version), count(*) into part, again
+            from (select a.id, a.version from (select distinct unnest(ids) as id) as u join aggregate a using (id)
+                  order by a.id for no key update of a) as locked;
+        if again <> (select count(distinct id) from unnest(ids) as u (id)) then
+            return answer;
         end if;
     end if;
-    if holders is not null then
+    rows := rows || jsonb_build_object('versions', coalesce(part, '{}'));
+    if rows ? 'held' then
         select count(*) into again
-            from unnest(held_kinds, held_keys, holders) as u (k, n, h)
-            join unique_key on kind = k and key = n and holder = h;
-        if again <> cardinality(holders) then
-            return;
+            from jsonb_to_recordset(rows -> 'held') as u (kind text, key text, holder text)
+            join unique_key using (kind, key, holder);
+        if again <> jsonb_array_length(rows -> 'held') then
+            return answer;
         end if;
     end if;
 
-    if cardinality(counters) > 0 then
-        insert into counter (name, value) select n, 0 from unnest(counters) as u (n) order by n on conflict do nothing;
-        select array_agg(name), array_agg(value) into counter_names, counter_values
-            from (select name, value from counter where name = any (counters) order by name for no key update) as locked;
+    if wanted ? 'counters' then
+        insert into counter (name, value)
+            select name, 0 from jsonb_array_elements_text(wanted -> 'counters') as u (name) order by name
+            on conflict do nothing;
+        select jsonb_object_agg(name, value) into part
+            from (select c.name, c.value from jsonb_array_elements_text(wanted -> 'counters') as u (name) join counter c using (name)
+                  order by c.name for no key update of c) as locked;
+        rows := rows || jsonb_build_object('counters', part);
     end if;
 
-    select incarnation, position, hash, nullif(time, '-infinity')
-        into head_incarnation, head_position, head_hash, head_time
+    select jsonb_build_object('incarnation', incarnation, 'position', position, 'hash', encode(hash, 'hex'),
+                              'time', nullif(time, '-infinity'))
+        into part
         from ledger_head for no key update;
-    business_time := coalesce((select simulated_at from clock), clock_timestamp());
-    settled := true;
+    return answer || jsonb_build_object('rows', rows || jsonb_build_object('head', part,
+        'now', coalesce((select simulated_at from clock), clock_timestamp())));
 end
 $$;
 
--- Writes what a batch decided beside the states, which the service has saved before: requests, keys, counters, versions, deadlines, the ledger's rows and
--- the head, the follower's cursor. Answers how many aggregates still had the version from which they were changed.
-create function write_batch(
-    -- Requests that were rejected, and those that were accepted with their results.
-    rejected_principals text[], rejected_methods text[], rejected_ids text[],
-    done_principals text[], done_methods text[], done_ids text[], done_aggregates text[], done_versions bigint[],
-    -- Keys with their new holders, and keys that are free.
-    held_kinds text[], held_keys text[], holders text[],
-    free_kinds text[], free_keys text[],
-    counter_names text[], counter_values bigint[],
-    -- Aggregates that got a row to lock and did not come to be.
-    unused_ids text[],
-    changed_ids text[], versions_before bigint[], versions_after bigint[],
-    -- Aggregates whose former deadlines go, and the deadlines that come.
-    moved_ids text[],
-    due_ids text[], due_steps text[], due_times timestamptz[], due_policies text[], due_calendars text[],
-    due_provisional boolean[],
-    -- The ledger's rows, in order.
-    positions bigint[], types text[], row_aggregates text[], row_versions bigint[], payloads bytea[], actors text[],
-    behalves text[], capacities text[], cases text[], branches text[], request_ids text[], causes text[],
-    times timestamptz[], hashes bytea[],
-    -- Where the head stands now; null where it does not move.
-    head_to bigint, head_hash bytea, head_time timestamptz,
-    -- The followed feed, or '', and where its cursor stands now.
-    the_feed text, feed_incarnation text, feed_to bigint
-) returns bigint
+-- Defines save_states for the tables in which a service keeps its states, each with the columns id, version and state. A service's migrations call it,
+-- with all tables again when one joins them.
+--
+-- save_states writes the states of fresh aggregates, {table: [{id, after, state}]}, and of others if they still have the version from which they were
+-- changed, {table: [{id, before, after, state}]}. It answers how many it wrote.
+create function keep_states_in(variadic tables text[]) returns void
+language plpgsql as $define$
+declare
+    name text;
+    body text := '';
+begin
+    foreach name in array tables loop
+        body := body || format($part$
+    if fresh ? %1$L then
+        insert into %1$I (id, version, state)
+            select id, after, coalesce(state, 'null') from jsonb_to_recordset(fresh -> %1$L) as u (id text, after bigint, state jsonb)
+            on conflict do nothing;
+        get diagnostics written = row_count;
+        saved := saved + written;
+    end if;
+    if changed ? %1$L then
+        update %1$I t set version = u.after, state = coalesce(u.state, 'null')
+            from jsonb_to_recordset(changed -> %1$L) as u (id text, before bigint, after bigint, state jsonb)
+            where t.id = u.id and t.version = u.before;
+        get diagnostics written = row_count;
+        saved := saved + written;
+    end if;$part$, name);
+    end loop;
+    execute format($function$
+create or replace function save_states(fresh jsonb, changed jsonb) returns bigint
+language plpgsql volatile as $body$
+declare
+    saved bigint := 0;
+    written bigint;
+begin%s
+    return saved;
+end
+$body$
+$function$, body);
+end
+$define$;
+
+-- Writes what a batch decided. What is written, each where there is any:
+--   rejected    [{principal, method, id}]: requests that were rejected
+--   done        [{principal, method, id, aggregate, version}]: those that were accepted, with their results
+--   held        [{kind, key, holder}]: keys with their new holders
+--   free        [{kind, key}]
+--   counters    [{name, value}]
+--   unused      [id]: aggregates that got a row to lock and did not come to be
+--   versions    [{id, before, after}] of the changed aggregates
+--   fresh, changed: their states, see save_states
+--   moved       [aggregate]: aggregates whose former deadlines go
+--   deadlines   [{aggregate, step, due, policy, calendar, provisional}] that come
+--   rows        [{position, type, …}]: the ledger's, in order
+--   head        {position, hash, time}: where the head stands now
+--   cursor      {feed, incarnation, position}: where the feed's cursor stands now
+create function write_batch(batch jsonb) returns void
 language plpgsql volatile as $$
 declare
-    advanced bigint := 0;
+    advanced bigint;
+    saved bigint;
 begin
-    if cardinality(rejected_ids) > 0 then
-        delete from request where (principal, method, id) in
-            (select * from unnest(rejected_principals, rejected_methods, rejected_ids));
+    if batch ? 'rejected' then
+        delete from request r
+            using jsonb_to_recordset(batch -> 'rejected') as u (principal text, method text, id text)
+            where r.principal = u.principal and r.method = u.method and r.id = u.id;
     end if;
-    if cardinality(done_ids) > 0 then
-        update request r set aggregate = u.a, version = u.v
-            from unnest(done_principals, done_methods, done_ids, done_aggregates, done_versions) as u (p, m, i, a, v)
-            where r.principal = u.p and r.method = u.m and r.id = u.i;
+    if batch ? 'done' then
+        update request r set aggregate = u.aggregate, version = u.version
+            from jsonb_to_recordset(batch -> 'done') as u (principal text, method text, id text, aggregate text, version bigint)
+            where r.principal = u.principal and r.method = u.method and r.id = u.id;
     end if;
-    if cardinality(held_keys) > 0 then
-        update unique_key k set holder = u.h
-            from unnest(held_kinds, held_keys, holders) as u (k, n, h) where k.kind = u.k and k.key = u.n;
+    if batch ? 'held' then
+        update unique_key k set holder = u.holder
+            from jsonb_to_recordset(batch -> 'held') as u (kind text, key text, holder text)
+            where k.kind = u.kind and k.key = u.key;
     end if;
-    if cardinality(free_keys) > 0 then
-        delete from unique_key where (kind, key) in (select * from unnest(free_kinds, free_keys));
+    if batch ? 'free' then
+        delete from unique_key k
+            using jsonb_to_recordset(batch -> 'free') as u (kind text, key text)
+            where k.kind = u.kind and k.key = u.key;
     end if;
-    if cardinality(counter_names) > 0 then
-        update counter c set value = u.v from unnest(counter_names, counter_values) as u (n, v) where c.name = u.n;
+    if batch ? 'counters' then
+        update counter c set value = u.value
+            from jsonb_to_recordset(batch -> 'counters') as u (name text, value bigint) where c.name = u.name;
     end if;
-    if cardinality(unused_ids) > 0 then
-        delete from aggregate where id = any (unused_ids) and version = 0;
+    if batch ? 'unused' then
+        delete from aggregate a using jsonb_array_elements_text(batch -> 'unused') as u (id) where a.id = u.id and a.version = 0;
     end if;
-    if cardinality(changed_ids) > 0 then
-        update aggregate a set version = u.n
-            from unnest(changed_ids, versions_before, versions_after) as u (i, o, n)
-            where a.id = u.i and a.version = u.o;
+    if batch ? 'versions' then
+        update aggregate a set version = u.after
+            from jsonb_to_recordset(batch -> 'versions') as u (id text, before bigint, after bigint)
+            where a.id = u.id and a.version = u.before;
         get diagnostics advanced = row_count;
+        saved := save_states(batch -> 'fresh', batch -> 'changed');
+        if advanced <> jsonb_array_length(batch -> 'versions') or saved <> jsonb_array_length(batch -> 'versions') then
+            raise exception 'an aggregate does not have the version that was locked' using errcode = 'serialization_failure';
+        end if;
     end if;
-    if cardinality(moved_ids) > 0 then
-        delete from deadline where aggregate = any (moved_ids);
+    if batch ? 'moved' then
+        delete from deadline d using jsonb_array_elements_text(batch -> 'moved') as u (id) where d.aggregate = u.id;
     end if;
-    if cardinality(due_ids) > 0 then
+    if batch ? 'deadlines' then
         insert into deadline (aggregate, step, due, policy_version, calendar_version, provisional)
-            select * from unnest(due_ids, due_steps, due_times, due_policies, due_calendars, due_provisional);
+            select aggregate, step, due, policy, calendar, provisional
+            from jsonb_to_recordset(batch -> 'deadlines') as u (aggregate text, step text, due timestamptz, policy text,
+                calendar text, provisional boolean);
     end if;
-    if cardinality(positions) > 0 then
+    if batch ? 'rows' then
         insert into ledger (position, type, aggregate, version, payload, actor, on_behalf, capacity, case_name, branch,
                             request_id, cause, time, hash)
-            select * from unnest(positions, types, row_aggregates, row_versions, payloads, actors, behalves, capacities,
-                                 cases, branches, request_ids, causes, times, hashes);
+            select position, type, aggregate, version, payload, actor, on_behalf, capacity, case_name, branch,
+                   request_id, cause, time, hash
+            from jsonb_to_recordset(batch -> 'rows') as u (position bigint, type text, aggregate text, version bigint,
+                payload bytea, actor text, on_behalf text, capacity text, case_name text, branch text, request_id text,
+                cause text, time timestamptz, hash bytea);
     end if;
-    if head_to is not null then
-        update ledger_head set position = head_to, hash = head_hash, time = head_time;
+    if batch ? 'head' then
+        update ledger_head set position = u.position, hash = u.hash, time = u.time
+            from jsonb_to_record(batch -> 'head') as u (position bigint, hash bytea, time timestamptz);
     end if;
-    if the_feed <> '' then
-        update feed_cursor set incarnation = feed_incarnation, position = feed_to where feed = the_feed;
+    if batch ? 'cursor' then
+        update feed_cursor c set incarnation = u.incarnation, position = u.position
+            from jsonb_to_record(batch -> 'cursor') as u (feed text, incarnation text, position bigint) where c.feed = u.feed;
     end if;
-    return advanced;
 end
 $$;

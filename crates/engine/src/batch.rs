@@ -1,8 +1,8 @@
 //! One batch: one transaction that locks, decides and writes for many commands.
 //!
 //! The order of locks is always the same (cursor, requests, fences, keys, aggregates, counters, head), each a statement of its own with sorted
-//! keys, all in one round trip; state and time are read after the locks. What goes wrong before COMMIT has no effect; an unanswered COMMIT is
-//! reported as such.
+//! keys, all in one round trip with BEGIN; state and time are read after the locks; all writing is one round trip with COMMIT. What goes wrong before
+//! COMMIT has no effect; where that is not answered nobody knows, and it is reported so.
 
 mod locks;
 mod work;
@@ -14,7 +14,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use shouwen_runtime::clock::MachineClock;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use self::work::Work;
@@ -22,8 +22,8 @@ use crate::{
     domain::{AggregateId, Domain},
     engine::is_outage,
     options::{Options, Step},
-    store::{self, LockedRows, Writes},
-    submission::Submission,
+    store::{self, Done, Ending, LockedRows, NewCursor, Writes},
+    submission::{RequestKey, Submission},
 };
 
 /// What a batch found for one command.
@@ -55,7 +55,7 @@ pub(crate) enum BatchError {
     CursorMoved,
     /// A statement failed before COMMIT.
     Failed(sqlx::Error),
-    /// COMMIT was sent and not answered.
+    /// The last writing was sent with COMMIT and not answered.
     CommitUnknown(sqlx::Error),
     /// A probe ended the process's life here.
     Died(Step),
@@ -134,11 +134,11 @@ pub(crate) struct Committed<D: Domain> {
     pub(crate) events: Vec<(AggregateId, D::Event)>,
 }
 
-/// A batch that only lacks its COMMIT.
+/// A batch that only lacks its ending.
 struct Prepared<D: Domain> {
     committed: Committed<D>,
-    /// Nothing to keep: rolling back takes out whatever the locks inserted.
-    keep: bool,
+    /// Without it there is nothing to keep: rolling back takes out whatever the locks inserted.
+    ending: Option<Ending>,
     /// Head before the batch, and whether it wrote an observed event.
     before: i64,
     observed: bool,
@@ -153,24 +153,22 @@ pub(crate) async fn run<D: Domain, P: FeedEffect<D>>(
 ) -> Result<Committed<D>, BatchError> {
     let options = setting.options;
     let end = Instant::now() + options.write_timeout;
-    let mut tx = until(end, connection.begin()).await?;
-    let prepared = match until(end, prepare(setting, &mut tx, members, feed.as_mut())).await {
+    let prepared = match until(end, prepare(setting, connection, members, feed.as_mut())).await {
         Ok(prepared) => prepared,
-        Err(error) => {
-            let usable = !matches!(&error, BatchError::Died(_))
-                && !matches!(&error, BatchError::Failed(error) if is_outage(error));
-            if usable {
-                // Dropping the transaction would roll back only with the connection's next statement, its locks held until then.
-                within(options, tx.rollback()).await?;
-            }
-            return Err(error);
-        }
+        Err(error) => return Err(undone(options, connection, error).await),
     };
-    if !prepared.keep {
-        within(options, tx.rollback()).await?;
+    let Some(ending) = prepared.ending else {
+        within(options, store::rollback(connection)).await?;
         return Ok(prepared.committed);
+    };
+    match until(end, store::commit(connection, ending)).await {
+        Ok(()) => {}
+        // Postgres refuses to write: it has not come to COMMIT.
+        Err(error @ sqlx::Error::Database(_)) if !is_outage(&error) => {
+            return Err(undone(options, connection, error.into()).await);
+        }
+        Err(error) => return Err(BatchError::CommitUnknown(error)),
     }
-    until(end, tx.commit()).await.map_err(BatchError::CommitUnknown)?;
     if options.probe.dies(Step::Committed) {
         return Err(BatchError::Died(Step::Committed));
     }
@@ -188,6 +186,19 @@ pub(crate) async fn run<D: Domain, P: FeedEffect<D>>(
         store::move_cursor(&mut *connection, step.feed, step.incarnation, step.to).await?;
     }
     Ok(prepared.committed)
+}
+
+/// Takes back what a batch did before it failed, where its connection is still of use. Answers why it failed.
+async fn undone(options: &Options, connection: &mut PgConnection, error: BatchError) -> BatchError {
+    let lost = matches!(&error, BatchError::Died(_))
+        || matches!(&error, BatchError::Failed(error) if is_outage(error));
+    if lost {
+        return error;
+    }
+    match within(options, store::rollback(connection)).await {
+        Ok(()) => error,
+        Err(failure) => BatchError::Failed(failure),
+    }
 }
 
 /// Bounds the time that a batch may take from BEGIN to the answer to COMMIT: a former handler's last write ends with it.
@@ -209,7 +220,7 @@ pub(crate) async fn within<T, E: From<sqlx::Error>>(
 
 async fn prepare<D: Domain, P: FeedEffect<D>>(
     setting: &Setting<'_, D>,
-    tx: &mut PgConnection,
+    connection: &mut PgConnection,
     members: &[&Submission<D::Command>],
     feed: Option<&mut FeedStep<'_, P>>,
 ) -> Result<Prepared<D>, BatchError> {
@@ -218,8 +229,9 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     probe(Step::Begun)?;
 
     let commands: Vec<&D::Command> = members.iter().map(|member| &member.command).collect();
-    let footprints = domain.footprints(tx, &commands).await?;
-    let (locked, mut parked) = locks::take(setting, tx, members, &footprints, feed.as_deref()).await?;
+    let footprints = domain.footprints(connection, &commands).await?;
+    let (locked, mut parked) =
+        locks::take(setting, connection, members, &footprints, feed.as_deref()).await?;
     probe(Step::Locked)?;
 
     let mut verdicts: Vec<Option<Verdict<D>>> = members.iter().map(|_| None).collect();
@@ -227,8 +239,8 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     locks::stale(setting, &locked, members, &mut verdicts);
     let keys = locks::keys(&locked, &footprints);
     let LockedRows { versions, fresh, counters, head, now, .. } = locked;
-    refresh(setting, tx, head.position).await?;
-    let mut work = Work::new(locks::load(domain, tx, versions).await?, keys, counters, &head, now);
+    refresh(setting, connection, head.position).await?;
+    let mut work = Work::new(locks::load(domain, connection, versions).await?, keys, counters, &head, now);
     probe(Step::Loaded)?;
 
     for (index, member) in members.iter().enumerate() {
@@ -253,48 +265,48 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     let kept = verdicts.iter().any(|verdict| matches!(verdict, Some(Verdict::Accepted { .. })));
     let keep = kept || feed.is_some() || options.mutants.keep_rejected;
     let mut position = head.position;
+    let mut ending = None;
     if keep {
-        let changed = work.changed(domain);
-        let saved = if changed.rows.is_empty() { 0 } else { domain.save(tx, &changed.rows).await? };
-        let mut cursor = None;
-        if let Some(step) = feed {
-            step.effect.write(tx, &verdicts, now).await?;
-            cursor = (!options.mutants.cursor_outside).then_some((step.feed, step.incarnation, step.to));
+        let changed = work.changed(domain)?;
+        let mut writes = Writes::default();
+        if !changed.rows.is_empty() {
+            domain.attach(connection, &changed.rows).await?;
         }
-        probe(Step::Saved)?;
-        position = work.number(options, tx, &head).await?;
-        let mut writes = Writes { cursor, ..Writes::default() };
+        if let Some(FeedStep { feed, incarnation, to, effect, .. }) = feed {
+            effect.write(connection, &verdicts, now).await?;
+            if !options.mutants.cursor_outside {
+                writes.cursor = Some(NewCursor { feed, incarnation, position: *to });
+            }
+        }
+        probe(Step::Attached)?;
+        position = work.number(options, connection, &head).await?;
         settle(options, members, &verdicts, &mut writes);
         work.writes(domain, &head, &fresh, &changed, &mut writes);
         if options.mutants.positions_from_sequence {
             writes.head = None;
         }
-        let advanced = store::write(tx, &writes).await?;
-        let wanted = changed.rows.len() as u64;
-        if !options.mutants.locks_off && (advanced != wanted || saved != wanted) {
-            return Err(BatchError::Moved);
-        }
+        ending = Some(writes.ending()?);
         probe(Step::BeforeCommit)?;
     }
     let observed = work.wrote_observed();
     // A follower leaves events waiting without a verdict; its effect has seen to them.
     let verdicts = verdicts.into_iter().map(|verdict| verdict.unwrap_or(Verdict::Internal)).collect();
     let committed = Committed { verdicts, head: position, events: work.into_events() };
-    Ok(Prepared { committed, keep, before: head.position, observed })
+    Ok(Prepared { committed, ending, before: head.position, observed })
 }
 
 /// Lets the domain reload what it keeps beside the states, where a process has written an observed event since.
 async fn refresh<D: Domain>(
     setting: &Setting<'_, D>,
-    tx: &mut PgConnection,
+    connection: &mut PgConnection,
     head: i64,
 ) -> Result<(), BatchError> {
     let seen = setting.observed.0.load(Ordering::SeqCst);
     if D::OBSERVED.is_empty() || seen == head {
         return Ok(());
     }
-    if seen < 0 || store::any_of_types(tx, seen, head, D::OBSERVED).await? {
-        setting.domain.refresh(tx).await?;
+    if seen < 0 || store::any_of_types(connection, seen, head, D::OBSERVED).await? {
+        setting.domain.refresh(connection).await?;
     }
     setting.observed.0.store(head, Ordering::SeqCst);
     Ok(())
@@ -311,7 +323,8 @@ fn settle<'a, D: Domain>(
         let Some(key) = &member.request else { continue };
         match verdict {
             Some(Verdict::Accepted { primary, version, .. }) if !options.mutants.dedupe_off => {
-                writes.done.push((key, primary, *version));
+                let RequestKey { principal, method, id, .. } = key;
+                writes.done.push(Done { principal, method, id, aggregate: primary, version: *version });
             }
             Some(Verdict::Accepted { .. } | Verdict::Replay { .. } | Verdict::RequestReused) => {}
             _ if options.mutants.keep_rejected => {}

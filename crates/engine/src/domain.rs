@@ -1,4 +1,4 @@
-//! What a service gives to the engine: its commands, states, events and decisions, and two SQL functions, load many and save many.
+//! What a service gives to the engine: its commands, states, events and decisions, how its states are kept, and how many of them are loaded.
 //!
 //! Everything else of the write path is the engine's. A domain is pure but for reading what a command will touch ([`Domain::footprints`]).
 
@@ -9,12 +9,14 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use sqlx::PgConnection;
 
-use crate::metrics::Reading;
+use crate::{metrics::Reading, store::call::micros};
 
 /// Resource name of an aggregate: `cases/0198…`, `calls/abc`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AggregateId(pub String);
 
 impl AggregateId {
@@ -37,17 +39,18 @@ impl<T: Into<String>> From<T> for AggregateId {
 }
 
 /// A unique key, e.g. kind `open_case`, key `client|topic`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Key {
     pub kind: &'static str,
     pub key: String,
 }
 
 /// A time limit that an aggregate holds while its state says so.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Deadline {
     /// What happens then; unique within the aggregate.
     pub step: &'static str,
+    #[serde(serialize_with = "micros")]
     pub due: DateTime<Utc>,
     /// Version of the policy it was computed from.
     pub policy: String,
@@ -205,13 +208,27 @@ impl<'a, S> World<'a, S> {
 /// An aggregate as loaded: id, version, state.
 pub type Loaded<S> = (AggregateId, i64, S);
 
-/// An aggregate to save. The service guards it by `version = before` and inserts where `before` is 0.
+/// An aggregate that is saved: inserted where `before` is 0, otherwise updated if it still has that version.
 #[derive(Clone, Debug)]
 pub struct Saved<S> {
     pub id: AggregateId,
     pub before: i64,
     pub after: i64,
     pub state: S,
+}
+
+/// A state as its table holds it.
+#[derive(Debug)]
+pub struct Stored {
+    /// One of the tables that the service's migrations gave to `keep_states_in`.
+    pub table: &'static str,
+    pub state: Box<RawValue>,
+}
+
+impl Stored {
+    pub fn new(table: &'static str, state: &impl Serialize) -> serde_json::Result<Self> {
+        Ok(Self { table, state: to_raw_value(state)? })
+    }
 }
 
 /// A service's domain.
@@ -226,7 +243,7 @@ pub trait Domain: Send + Sync + 'static {
     type Event: Clone + Send + Sync;
     type Rejection: std::error::Error + Clone + Send + Sync;
 
-    /// What each command may touch. May read, without locks.
+    /// What each command may touch. May read, without locks and before the transaction.
     fn footprints(
         &self,
         connection: &mut PgConnection,
@@ -284,12 +301,17 @@ pub trait Domain: Send + Sync + 'static {
         ids: &[AggregateId],
     ) -> impl Future<Output = sqlx::Result<Vec<Loaded<Self::State>>>> + Send;
 
-    /// Saves aggregates; answers how many rows were written, so that the engine sees a lost guard.
-    fn save(
+    /// A state as it is saved.
+    fn stored(state: &Self::State) -> serde_json::Result<Stored>;
+
+    /// Writes what hangs on states beside their own rows, e.g. by what they are found; those are written after it, in the same transaction.
+    fn attach(
         &self,
-        connection: &mut PgConnection,
-        rows: &[Saved<Self::State>],
-    ) -> impl Future<Output = sqlx::Result<u64>> + Send;
+        _connection: &mut PgConnection,
+        _rows: &[Saved<Self::State>],
+    ) -> impl Future<Output = sqlx::Result<()>> + Send {
+        async { Ok(()) }
+    }
 
     /// Names of the events after which [`Domain::refresh`] must run, whichever process committed them.
     const OBSERVED: &'static [&'static str] = &[];

@@ -10,7 +10,9 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use shouwen_runtime::{clock::MachineClock, postgres::BY_INDEX};
-use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, postgres::PgConnectOptions};
+use sqlx::{
+    ConnectOptions as _, Connection as _, Executor as _, PgConnection, PgPool, postgres::PgConnectOptions,
+};
 use tokio::sync::{Notify, RwLock, RwLockReadGuard, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -82,7 +84,8 @@ impl<D: Domain> Engine<D> {
             domain,
             options,
             pool,
-            connect,
+            // What a batch writes goes as text, and is nobody's to log.
+            connect: connect.disable_statement_logging(),
             machine,
             queue,
             head,

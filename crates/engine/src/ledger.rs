@@ -4,15 +4,19 @@
 
 use chrono::{DateTime, Utc};
 use ring::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
 use sqlx::{PgExecutor, PgPool};
 
+use crate::store::call::{bytes, hexadecimal, micros};
+
 /// A row of the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LedgerRow {
     pub position: i64,
     pub r#type: String,
     pub aggregate: String,
     pub version: i64,
+    #[serde(serialize_with = "bytes")]
     pub payload: Vec<u8>,
     pub actor: String,
     pub on_behalf: String,
@@ -21,7 +25,9 @@ pub struct LedgerRow {
     pub branch: String,
     pub request_id: String,
     pub cause: String,
+    #[serde(serialize_with = "micros")]
     pub time: DateTime<Utc>,
+    #[serde(serialize_with = "bytes")]
     pub hash: Vec<u8>,
 }
 
@@ -52,10 +58,11 @@ impl LedgerRow {
 }
 
 /// The end of the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Head {
     pub incarnation: uuid::Uuid,
     pub position: i64,
+    #[serde(deserialize_with = "hexadecimal")]
     pub hash: Vec<u8>,
     /// `None` while the ledger is empty.
     pub time: Option<DateTime<Utc>>,

@@ -23,7 +23,7 @@ mod sweeper;
 
 pub use domain::{
     Actor, AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded,
-    Recorded, Refusal, Saved, World,
+    Recorded, Refusal, Saved, Stored, World,
 };
 pub use engine::Engine;
 pub use follower::{FeedSource, Follow, FollowError};

@@ -94,12 +94,14 @@ pub struct Mutants {
 /// The steps of a batch at which a test may cut the process's life short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
+    /// Nothing is locked yet.
     Begun,
     Locked,
     Loaded,
     Decided,
-    /// The states are written, and what a follower projects.
-    Saved,
+    /// What hangs on the states is written, and what a follower projects.
+    Attached,
+    /// What remains to be written goes with COMMIT.
     BeforeCommit,
     /// COMMIT was sent; its answer is lost.
     Committed,
@@ -111,7 +113,7 @@ impl Step {
         Step::Locked,
         Step::Loaded,
         Step::Decided,
-        Step::Saved,
+        Step::Attached,
         Step::BeforeCommit,
         Step::Committed,
     ];

@@ -1,5 +1,6 @@
 //! The SQL of the write path: what a batch locks, what it writes, and single reads and writes beside it.
 
+pub(crate) mod call;
 mod lock;
 mod write;
 
@@ -7,29 +8,12 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
 pub(crate) use self::{
-    lock::{Feed, Locked, LockedRows, Wanted, lock},
-    write::{Writes, write},
+    lock::{Cursor, Feed, Locked, LockedRows, Wanted, begin},
+    write::{
+        Counter, Done, Due, Ending, Held, NewCursor, NewHead, StoredState, Version, Writes, commit, rollback,
+    },
 };
 use crate::{domain::AggregateId, ledger::Head, submission::RequestKey};
-
-/// The columns of requests.
-struct RequestColumns<'a> {
-    principals: Vec<&'a str>,
-    methods: Vec<&'a str>,
-    ids: Vec<&'a str>,
-}
-
-impl<'a> RequestColumns<'a> {
-    fn of(keys: impl Iterator<Item = &'a RequestKey>) -> Self {
-        let mut columns = Self { principals: Vec::new(), methods: Vec::new(), ids: Vec::new() };
-        for key in keys {
-            columns.principals.push(&key.principal);
-            columns.methods.push(&key.method);
-            columns.ids.push(&key.id);
-        }
-        columns
-    }
-}
 
 /// Locks a follower's cursor and reads it; the first time it begins before everything.
 pub(crate) async fn lock_cursor(conn: &mut PgConnection, feed: &str) -> sqlx::Result<(String, i64)> {

@@ -4,16 +4,21 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use ring::hmac;
+use serde::Serialize;
 
-use crate::domain::{Actor, AggregateId};
+use crate::{
+    domain::{Actor, AggregateId},
+    store::call::bytes,
+};
 
 /// Identity of a request: repeating it returns the former result.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct RequestKey {
     pub principal: String,
     pub method: String,
     pub id: String,
     /// SHA-256 of what was asked. Not part of the identity: the same id with another fingerprint is an error.
+    #[serde(serialize_with = "bytes")]
     pub fingerprint: Vec<u8>,
 }
 

@@ -35,3 +35,6 @@ create table policy (
 create table voided_case (
     case_name text primary key
 );
+
+-- Where the engine keeps states.
+select keep_states_in('callback', 'policy');

@@ -1,6 +1,6 @@
 //! SQL: callbacks, policies and voided cases.
 
-use shouwen_engine::{AggregateId, Loaded, Saved};
+use shouwen_engine::{AggregateId, Loaded};
 use shouwen_policy::PolicyVersion;
 use sqlx::{PgConnection, PgExecutor, PgPool, types::Json};
 
@@ -145,95 +145,4 @@ pub(crate) async fn load_policies(
         .into_iter()
         .map(|row| (AggregateId(row.id), row.version, State::Policy(row.state.0.map(Box::new))))
         .collect())
-}
-
-/// Columns of rows to save.
-struct Columns<T> {
-    ids: Vec<String>,
-    before: Vec<i64>,
-    after: Vec<i64>,
-    states: Vec<Json<T>>,
-}
-
-impl<T> Columns<T> {
-    fn new() -> Self {
-        Self { ids: Vec::new(), before: Vec::new(), after: Vec::new(), states: Vec::new() }
-    }
-
-    fn push(&mut self, row: &Saved<State>, state: T) {
-        self.ids.push(row.id.0.clone());
-        self.before.push(row.before);
-        self.after.push(row.after);
-        self.states.push(Json(state));
-    }
-}
-
-/// Writes rows with their former version as guard; answers how many were written.
-pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
-    let mut new = Columns::new();
-    let mut changed = Columns::new();
-    let mut policies = Columns::new();
-    for row in rows {
-        match &row.state {
-            State::Callback(callback) if row.before == 0 => new.push(row, &**callback),
-            State::Callback(callback) => changed.push(row, &**callback),
-            State::Policy(version) => policies.push(row, version.as_deref()),
-        }
-    }
-    let mut written = 0;
-    if !new.ids.is_empty() {
-        written += insert_callbacks(connection, &new).await?;
-    }
-    if !changed.ids.is_empty() {
-        written += update_callbacks(connection, &changed).await?;
-    }
-    if !policies.ids.is_empty() {
-        written += insert_policies(connection, &policies).await?;
-    }
-    Ok(written)
-}
-
-async fn insert_callbacks(connection: &mut PgConnection, rows: &Columns<&Callback>) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "insert into callback (id, version, state)
-         select * from unnest($1::text[], $2::bigint[], $3::jsonb[]) on conflict do nothing",
-        &rows.ids,
-        &rows.after,
-        &rows.states as _
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
-}
-
-async fn update_callbacks(connection: &mut PgConnection, rows: &Columns<&Callback>) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "update callback c set version = u.after, state = u.state
-         from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (id, before, after, state)
-         where c.id = u.id and c.version = u.before",
-        &rows.ids,
-        &rows.before,
-        &rows.after,
-        &rows.states as _
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
-}
-
-/// A policy version never changes once adopted.
-async fn insert_policies(
-    connection: &mut PgConnection,
-    rows: &Columns<Option<&PolicyVersion>>,
-) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "insert into policy (id, version, state)
-         select * from unnest($1::text[], $2::bigint[], $3::jsonb[]) on conflict do nothing",
-        &rows.ids,
-        &rows.after,
-        &rows.states as _
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
 }

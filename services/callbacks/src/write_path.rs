@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use prost::Message as _;
 use shouwen_engine::{
     AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Reading,
-    Recorded, Refusal, Saved, World,
+    Recorded, Refusal, Stored, World,
 };
 use shouwen_policy::PolicyVersion;
 use shouwen_proto::events::v1::{CallbacksEvent, callbacks_event::Event};
@@ -178,8 +178,11 @@ impl Domain for CallbacksDomain {
         Ok(loaded)
     }
 
-    async fn save(&self, connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
-        store::save(connection, rows).await
+    fn stored(state: &State) -> serde_json::Result<Stored> {
+        match state {
+            State::Callback(callback) => Stored::new("callback", callback),
+            State::Policy(version) => Stored::new("policy", version),
+        }
     }
 
     async fn readings(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<Reading>> {

@@ -23,3 +23,6 @@ create table policy (
     version bigint not null,
     state jsonb not null
 );
+
+-- Where the engine keeps states.
+select keep_states_in('call', 'policy');

@@ -26,7 +26,7 @@ use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use shouwen_engine::{
     AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded,
-    Refusal, Saved, World,
+    Refusal, Stored, World,
 };
 use shouwen_policy::{InvalidBook, PolicyBook, PolicyVersion};
 use shouwen_proto::events::v1::calls_event::Event;
@@ -186,8 +186,11 @@ impl Domain for CallsDomain {
         store::load(connection, ids).await
     }
 
-    async fn save(&self, connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
-        store::save(connection, rows).await
+    fn stored(state: &State) -> serde_json::Result<Stored> {
+        match state {
+            State::Call(call) => Stored::new("call", call),
+            State::Policy(version) => Stored::new("policy", version),
+        }
     }
 
     async fn refresh(&self, connection: &mut PgConnection) -> sqlx::Result<()> {

@@ -1,6 +1,6 @@
-//! SQL of schema `calls`: load many and save many for the engine, and the reads of the API.
+//! SQL of schema `calls`: load many for the engine, and the reads of the API.
 
-use shouwen_engine::{AggregateId, Loaded, Saved};
+use shouwen_engine::{AggregateId, Loaded};
 use shouwen_policy::PolicyVersion;
 use sqlx::{PgConnection, PgExecutor, types::Json};
 
@@ -55,57 +55,6 @@ pub(crate) async fn load(
     Ok(loaded)
 }
 
-/// Saves aggregates, each guarded by the version before; answers how many rows were written.
-pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
-    let (calls, policies): (Vec<_>, Vec<_>) = rows.iter().partition(|row| is_call(&row.id.0));
-    let mut written = 0;
-    if !calls.is_empty() {
-        let rows = Columns::of(&calls)?;
-        written += sqlx::query!(
-            "insert into call (id, version, state)
-             select i, n, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, o, n, s)
-             where o = 0
-             on conflict do nothing",
-            &rows.ids,
-            &rows.before,
-            &rows.after,
-            &rows.states
-        )
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-        written += sqlx::query!(
-            "update call c set version = u.n, state = u.s
-             from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, o, n, s)
-             where c.id = u.i and c.version = u.o and u.o > 0",
-            &rows.ids,
-            &rows.before,
-            &rows.after,
-            &rows.states
-        )
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-    }
-    if !policies.is_empty() {
-        let rows = Columns::of(&policies)?;
-        written += sqlx::query!(
-            "insert into policy as p (id, version, state)
-             select i, n, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, o, n, s)
-             on conflict (id) do update set version = excluded.version, state = excluded.state
-             where p.version < excluded.version",
-            &rows.ids,
-            &rows.before,
-            &rows.after,
-            &rows.states
-        )
-        .execute(connection)
-        .await?
-        .rows_affected();
-    }
-    Ok(written)
-}
-
 /// All policy versions adopted so far that this release can read (P1).
 pub(crate) async fn policies(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<PolicyVersion>> {
     let rows = sqlx::query_scalar!(
@@ -152,29 +101,4 @@ pub(crate) async fn calls_of_branch(
 /// Whether an aggregate is kept among the contacts; the others are policies.
 fn is_call(name: &str) -> bool {
     name.starts_with("calls/")
-}
-
-/// Rows of one table to write.
-struct Columns {
-    ids: Vec<String>,
-    before: Vec<i64>,
-    after: Vec<i64>,
-    states: Vec<serde_json::Value>,
-}
-
-impl Columns {
-    fn of(rows: &[&Saved<State>]) -> sqlx::Result<Self> {
-        let mut columns = Self { ids: Vec::new(), before: Vec::new(), after: Vec::new(), states: Vec::new() };
-        for row in rows {
-            columns.ids.push(row.id.0.clone());
-            columns.before.push(row.before);
-            columns.after.push(row.after);
-            let state = match &row.state {
-                State::Call(call) => serde_json::to_value(call),
-                State::Policy(version) => serde_json::to_value(version),
-            };
-            columns.states.push(state.map_err(|error| sqlx::Error::Encode(error.into()))?);
-        }
-        Ok(columns)
-    }
 }

@@ -101,3 +101,6 @@ create table handover (
     -- Position in ownership's feed, so that a later change is not taken for done.
     position bigint not null
 );
+
+-- Where the engine keeps states.
+select keep_states_in('client', 'import', 'policy');

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use prost::Message as _;
 use shouwen_engine::{
     AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded,
-    Refusal, Saved, World,
+    Refusal, Saved, Stored, World,
 };
 use shouwen_policy::{PolicyBook, PolicyVersion};
 use shouwen_proto::events::v1::{ClientsEvent, clients_event::Event};
@@ -194,8 +194,16 @@ impl Domain for ClientsDomain {
         Ok(loaded)
     }
 
-    async fn save(&self, connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
-        store::save(connection, rows).await
+    fn stored(state: &State) -> serde_json::Result<Stored> {
+        match state {
+            State::Client(client) => Stored::new("client", client),
+            State::Import(import) => Stored::new("import", import),
+            State::Policy(version) => Stored::new("policy", version),
+        }
+    }
+
+    async fn attach(&self, connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<()> {
+        store::attach(connection, rows).await
     }
 
     async fn owed(&self, connection: &mut PgConnection) -> sqlx::Result<i64> {

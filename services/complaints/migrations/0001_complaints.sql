@@ -53,3 +53,6 @@ create table client_mark (
     vip boolean not null,
     core boolean not null
 );
+
+-- Where the engine keeps states.
+select keep_states_in('complaint', 'policy');

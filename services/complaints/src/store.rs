@@ -3,7 +3,7 @@
 pub(crate) mod projections;
 
 use chrono::{DateTime, Utc};
-use shouwen_engine::{AggregateId, Loaded, Saved};
+use shouwen_engine::{AggregateId, Loaded};
 use shouwen_policy::PolicyVersion;
 use sqlx::{PgConnection, PgExecutor, PgPool, types::Json};
 
@@ -129,97 +129,6 @@ pub(crate) async fn load_policies(
         .into_iter()
         .map(|row| (AggregateId(row.id), row.version, State::Policy(row.state.0.map(Box::new))))
         .collect())
-}
-
-/// Columns of rows to save.
-struct Columns<T> {
-    ids: Vec<String>,
-    before: Vec<i64>,
-    after: Vec<i64>,
-    states: Vec<Json<T>>,
-}
-
-impl<T> Columns<T> {
-    fn new() -> Self {
-        Self { ids: Vec::new(), before: Vec::new(), after: Vec::new(), states: Vec::new() }
-    }
-
-    fn push(&mut self, row: &Saved<State>, state: T) {
-        self.ids.push(row.id.0.clone());
-        self.before.push(row.before);
-        self.after.push(row.after);
-        self.states.push(Json(state));
-    }
-}
-
-/// Writes rows with their former version as guard; answers how many were written.
-pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
-    let mut new = Columns::new();
-    let mut changed = Columns::new();
-    let mut policies = Columns::new();
-    for row in rows {
-        match &row.state {
-            State::Complaint(complaint) if row.before == 0 => new.push(row, &**complaint),
-            State::Complaint(complaint) => changed.push(row, &**complaint),
-            State::Policy(version) => policies.push(row, version.as_deref()),
-        }
-    }
-    let mut written = 0;
-    if !new.ids.is_empty() {
-        written += insert_complaints(connection, &new).await?;
-    }
-    if !changed.ids.is_empty() {
-        written += update_complaints(connection, &changed).await?;
-    }
-    if !policies.ids.is_empty() {
-        written += insert_policies(connection, &policies).await?;
-    }
-    Ok(written)
-}
-
-async fn insert_complaints(connection: &mut PgConnection, rows: &Columns<&Complaint>) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "insert into complaint (id, version, state)
-         select * from unnest($1::text[], $2::bigint[], $3::jsonb[]) on conflict (id) do nothing",
-        &rows.ids,
-        &rows.after,
-        &rows.states as _
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
-}
-
-async fn update_complaints(connection: &mut PgConnection, rows: &Columns<&Complaint>) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "update complaint c set version = u.after, state = u.state
-         from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (id, before, after, state)
-         where c.id = u.id and c.version = u.before",
-        &rows.ids,
-        &rows.before,
-        &rows.after,
-        &rows.states as _
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
-}
-
-/// A policy version never changes once adopted.
-async fn insert_policies(
-    connection: &mut PgConnection,
-    rows: &Columns<Option<&PolicyVersion>>,
-) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "insert into policy (id, version, state)
-         select * from unnest($1::text[], $2::bigint[], $3::jsonb[]) on conflict (id) do nothing",
-        &rows.ids,
-        &rows.after,
-        &rows.states as _
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
 }
 
 /// How many there are of something.

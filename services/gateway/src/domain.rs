@@ -35,7 +35,7 @@ use chrono::{DateTime, Utc};
 use prost::Message as _;
 use shouwen_engine::{
     AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Reading,
-    Recorded, Refusal, Saved, World,
+    Recorded, Refusal, Saved, Stored, World,
 };
 use shouwen_policy::{PolicyBook, PolicyState};
 use shouwen_proto::events::v1::{OwnershipEvent, PromiseSettled, ownership_event::Event};
@@ -325,8 +325,22 @@ impl Domain for OwnershipDomain {
         store::load(connection, ids).await
     }
 
-    async fn save(&self, connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
-        store::save(connection, rows).await
+    fn stored(state: &State) -> serde_json::Result<Stored> {
+        match state {
+            State::Case(case) => Stored::new("cases", case),
+            State::Contact(contact) => Stored::new("contacts", contact),
+            State::Roster(entry, _) => Stored::new("roster", entry),
+            State::Policy(policy) => Stored::new("policy", policy),
+            State::Absence(absence) => Stored::new("absences", absence),
+            State::Reassignment(reassignment) => Stored::new("reassignments", reassignment),
+            State::Presence(presence) => Stored::new("presences", presence),
+            State::Routing(routing) => Stored::new("routings", routing),
+            State::Staffing(staffing) => Stored::new("staffing", staffing),
+        }
+    }
+
+    async fn attach(&self, connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<()> {
+        store::attach(connection, rows).await
     }
 
     fn place(&self, id: &AggregateId, state: &State) -> (String, String) {

@@ -1,4 +1,4 @@
-//! SQL of schema `ownership`: load many and save many for the engine, and the reads of the API.
+//! SQL of schema `ownership`: load many for the engine, desks, and the reads of the API.
 
 pub(crate) mod absences;
 pub(crate) mod cases;
@@ -156,192 +156,20 @@ pub(crate) async fn load(
     Ok(loaded)
 }
 
-/// Rows of one table to write.
-#[derive(Default)]
-struct Rows {
-    ids: Vec<String>,
-    before: Vec<i64>,
-    after: Vec<i64>,
-    states: Vec<serde_json::Value>,
-}
-
-impl Rows {
-    fn push(&mut self, row: &Saved<State>, state: serde_json::Value) {
-        self.ids.push(row.id.0.clone());
-        self.before.push(row.before);
-        self.after.push(row.after);
-        self.states.push(state);
-    }
-}
-
-/// Saves aggregates of all kinds; answers how many rows were written.
-pub(crate) async fn save(connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<u64> {
-    let (mut cases, mut contacts, mut policies, mut roster) =
-        (Rows::default(), Rows::default(), Rows::default(), Rows::default());
-    let (mut absences, mut reassignments) = (Rows::default(), Rows::default());
-    let (mut presences, mut routings, mut staffing) = (Rows::default(), Rows::default(), Rows::default());
-    let mut desks = Vec::new();
-    for row in rows {
-        let encoded = match &row.state {
-            State::Case(state) => serde_json::to_value(state).map(|state| (&mut cases, state)),
-            State::Contact(state) => serde_json::to_value(state).map(|state| (&mut contacts, state)),
-            State::Policy(state) => serde_json::to_value(state).map(|state| (&mut policies, state)),
-            State::Roster(state, _) => serde_json::to_value(state).map(|state| (&mut roster, state)),
-            State::Absence(state) => serde_json::to_value(state).map(|state| (&mut absences, state)),
-            State::Reassignment(state) => {
-                serde_json::to_value(state).map(|state| (&mut reassignments, state))
-            }
-            State::Presence(state) => {
-                desks.push(&**state);
-                serde_json::to_value(state).map(|state| (&mut presences, state))
-            }
-            State::Routing(state) => serde_json::to_value(state).map(|state| (&mut routings, state)),
-            State::Staffing(state) => serde_json::to_value(state).map(|state| (&mut staffing, state)),
-        };
-        let (table, state) = encoded.map_err(|error| sqlx::Error::Encode(error.into()))?;
-        table.push(row, state);
-    }
-    let mut saved = 0;
-    if !cases.ids.is_empty() || !contacts.ids.is_empty() {
-        // Most commands touch both: one round trip.
-        saved += sqlx::query_scalar!(
-            r#"with saved_cases as (
-                   insert into cases as t (id, version, state)
-                   select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
-                   on conflict (id) do update set version = excluded.version, state = excluded.state
-                   where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)
-                   returning 1
-               ), saved_contacts as (
-                   insert into contacts as t (id, version, state)
-                   select i, a, s from unnest($5::text[], $6::bigint[], $7::bigint[], $8::jsonb[]) as u (i, b, a, s)
-                   on conflict (id) do update set version = excluded.version, state = excluded.state
-                   where t.version = (select b from unnest($5::text[], $6::bigint[]) as g (i, b) where g.i = t.id)
-                   returning 1
-               )
-               select (select count(*) from saved_cases) + (select count(*) from saved_contacts) as "saved!""#,
-            &cases.ids,
-            &cases.before,
-            &cases.after,
-            &cases.states,
-            &contacts.ids,
-            &contacts.before,
-            &contacts.after,
-            &contacts.states
-        )
-        .fetch_one(&mut *connection)
-        .await?
-        .unsigned_abs();
-    }
-    if !policies.ids.is_empty() {
-        saved += sqlx::query!(
-            "insert into policy as t (id, version, state)
-             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
-             on conflict (id) do update set version = excluded.version, state = excluded.state
-             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
-            &policies.ids,
-            &policies.before,
-            &policies.after,
-            &policies.states
-        )
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-    }
-    if !roster.ids.is_empty() {
-        saved += sqlx::query!(
-            "insert into roster as t (id, version, state)
-             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
-             on conflict (id) do update set version = excluded.version, state = excluded.state
-             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
-            &roster.ids,
-            &roster.before,
-            &roster.after,
-            &roster.states
-        )
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-    }
-    if !absences.ids.is_empty() {
-        saved += sqlx::query!(
-            "insert into absences as t (id, version, state)
-             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
-             on conflict (id) do update set version = excluded.version, state = excluded.state
-             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
-            &absences.ids,
-            &absences.before,
-            &absences.after,
-            &absences.states
-        )
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-    }
-    if !presences.ids.is_empty() {
-        saved += sqlx::query!(
-            "insert into presences as t (id, version, state)
-             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
-             on conflict (id) do update set version = excluded.version, state = excluded.state
-             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
-            &presences.ids,
-            &presences.before,
-            &presences.after,
-            &presences.states
-        )
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-    }
-    if !reassignments.ids.is_empty() {
-        saved += sqlx::query!(
-            "insert into reassignments as t (id, version, state)
-             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
-             on conflict (id) do update set version = excluded.version, state = excluded.state
-             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
-            &reassignments.ids,
-            &reassignments.before,
-            &reassignments.after,
-            &reassignments.states
-        )
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-    }
-    if !routings.ids.is_empty() {
-        saved += sqlx::query!(
-            "insert into routings as t (id, version, state)
-             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
-             on conflict (id) do update set version = excluded.version, state = excluded.state
-             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
-            &routings.ids,
-            &routings.before,
-            &routings.after,
-            &routings.states
-        )
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-    }
-    if !staffing.ids.is_empty() {
-        saved += sqlx::query!(
-            "insert into staffing as t (id, version, state)
-             select i, a, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, b, a, s)
-             on conflict (id) do update set version = excluded.version, state = excluded.state
-             where t.version = (select b from unnest($1::text[], $2::bigint[]) as g (i, b) where g.i = t.id)",
-            &staffing.ids,
-            &staffing.before,
-            &staffing.after,
-            &staffing.states
-        )
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-    }
-    if !desks.is_empty() {
-        routing::keep_desks(connection, &desks).await?;
+/// Keeps desks up with the states that are saved.
+pub(crate) async fn attach(connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<()> {
+    let presences: Vec<&PresenceState> = rows
+        .iter()
+        .filter_map(|row| match &row.state {
+            State::Presence(presence) => Some(&**presence),
+            _ => None,
+        })
+        .collect();
+    if !presences.is_empty() {
+        routing::keep_desks(connection, &presences).await?;
     }
     desk::apply(connection, &waiting(rows)).await?;
-    Ok(saved)
+    Ok(())
 }
 
 /// What waits because of the states, for those that may have made something wait, or do so now.

@@ -1,13 +1,13 @@
 //! What a batch locks, as its members and their footprints want it, and the states that it then loads.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use sqlx::PgConnection;
 
 use super::{BatchError, FeedStep, Setting, Verdict};
 use crate::{
     domain::{AggregateId, Domain, Footprint, Key, Slot},
-    store::{self, Feed, Locked, LockedRows, Wanted},
+    store::{self, Cursor, Feed, Locked, LockedRows, Wanted},
     submission::{RequestKey, Submission},
 };
 
@@ -22,36 +22,30 @@ pub(super) struct LockedKeys {
 /// Locks what a batch wants. Answers what was found, and the feed's aggregates that have parked events.
 pub(super) async fn take<D: Domain, P>(
     setting: &Setting<'_, D>,
-    tx: &mut PgConnection,
+    connection: &mut PgConnection,
     members: &[&Submission<D::Command>],
     footprints: &[Footprint],
     feed: Option<&FeedStep<'_, P>>,
 ) -> Result<(LockedRows, HashSet<String>), BatchError> {
     let mutants = setting.options.mutants;
-    let sources: BTreeSet<&str> =
-        feed.iter().flat_map(|step| &step.sources).map(|source| &*source.aggregate).collect();
     let requests = members.iter().filter_map(|member| member.request.as_ref());
-    let fences: BTreeSet<&str> =
-        members.iter().filter_map(|member| member.fence.as_ref()).map(|fence| &*fence.case).collect();
-    let keys: BTreeSet<&Key> = footprints.iter().flat_map(|footprint| &footprint.keys).collect();
-    let aggregates: BTreeSet<&str> =
-        footprints.iter().flat_map(|footprint| &footprint.aggregates).map(|id| &*id.0).collect();
-    let counters: BTreeSet<&str> =
-        footprints.iter().flat_map(|footprint| &footprint.counters).map(String::as_str).collect();
+    let fences = members.iter().filter_map(|member| member.fence.as_ref()).map(|fence| &*fence.case);
+    let aggregates = footprints.iter().flat_map(|footprint| &footprint.aggregates);
+    let counters = footprints.iter().flat_map(|footprint| &footprint.counters);
     let wanted = Wanted {
         feed: feed.map(|step| Feed {
             name: step.feed,
             from: step.from,
-            sources: sources.into_iter().collect(),
+            sources: step.sources.iter().map(|source| &*source.aggregate).collect(),
         }),
-        requests: if mutants.dedupe_off { Vec::new() } else { requests.collect() },
-        fences: if mutants.fence_off { Vec::new() } else { fences.into_iter().collect() },
-        keys: keys.into_iter().collect(),
-        aggregates: aggregates.into_iter().collect(),
-        counters: counters.into_iter().collect(),
+        requests: requests.filter(|_| !mutants.dedupe_off).collect(),
+        fences: fences.filter(|_| !mutants.fence_off).collect(),
+        keys: footprints.iter().flat_map(|footprint| &footprint.keys).collect(),
+        aggregates: aggregates.map(|id| &*id.0).collect(),
+        counters: counters.map(String::as_str).collect(),
     };
-    let Locked { cursor, parked, rows } = store::lock(tx, &wanted).await?;
-    if let (Some(step), Some((incarnation, position))) = (feed, cursor)
+    let Locked { cursor, parked, rows } = store::begin(connection, &wanted).await?;
+    if let (Some(step), Some(Cursor { incarnation, position })) = (feed, cursor)
         && (position != step.from || (!incarnation.is_empty() && incarnation != step.incarnation))
     {
         return Err(BatchError::CursorMoved);
@@ -74,7 +68,7 @@ pub(super) fn repeats<D: Domain>(
             continue;
         };
         *verdict = Some(if row.fingerprint == key.fingerprint {
-            Verdict::Replay { aggregate: AggregateId(row.aggregate.clone()), version: row.version }
+            Verdict::Replay { aggregate: row.aggregate.clone(), version: row.version }
         } else {
             Verdict::RequestReused
         });
@@ -104,24 +98,24 @@ pub(super) fn stale<D: Domain>(
 pub(super) fn keys(locked: &LockedRows, footprints: &[Footprint]) -> LockedKeys {
     let mut keys = LockedKeys { inserted: HashSet::new(), holders: HashMap::new() };
     for key in footprints.iter().flat_map(|footprint| &footprint.keys) {
-        let holder = locked.holders.get(&(key.kind.to_owned(), key.key.clone()));
-        if holder.is_none() {
+        let held = locked.held.iter().find(|held| held.is(key));
+        if held.is_none() {
             keys.inserted.insert(key.clone());
         }
-        keys.holders.insert(key.clone(), holder.cloned());
+        keys.holders.insert(key.clone(), held.map(|held| held.holder.clone()));
     }
     keys
 }
 
 pub(super) async fn load<D: Domain>(
     domain: &D,
-    tx: &mut PgConnection,
+    connection: &mut PgConnection,
     versions: HashMap<AggregateId, i64>,
 ) -> Result<HashMap<AggregateId, Slot<D::State>>, BatchError> {
     let mut existing: Vec<AggregateId> =
         versions.iter().filter(|(_, version)| **version > 0).map(|(id, _)| id.clone()).collect();
     existing.sort();
-    let loaded = if existing.is_empty() { Vec::new() } else { domain.load(tx, &existing).await? };
+    let loaded = if existing.is_empty() { Vec::new() } else { domain.load(connection, &existing).await? };
     if loaded.len() != existing.len() {
         return Err(BatchError::Moved);
     }

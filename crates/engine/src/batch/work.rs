@@ -8,11 +8,12 @@ use sqlx::PgConnection;
 use super::{BatchError, Verdict, locks::LockedKeys};
 use crate::{
     domain::{
-        AggregateId, Deadline, DecideContext, Domain, Footprint, Key, Recorded, Refusal, Saved, Slot, World,
+        AggregateId, Deadline, DecideContext, Domain, Footprint, Key, Recorded, Refusal, Saved, Slot, Stored,
+        World,
     },
     ledger::{Head, LedgerRow},
     options::Options,
-    store::Writes,
+    store::{Counter, Due, Held, NewHead, StoredState, Version, Writes},
     submission::Submission,
 };
 
@@ -201,9 +202,13 @@ impl<D: Domain> Work<D> {
     }
 
     /// The changed aggregates, by name.
-    pub(super) fn changed(&self, domain: &D) -> Changed<D::State> {
-        let mut changed =
-            Changed { rows: Vec::with_capacity(self.before.len()), deadlines: Vec::new(), moved: Vec::new() };
+    pub(super) fn changed(&self, domain: &D) -> sqlx::Result<Changed<D::State>> {
+        let mut changed = Changed {
+            rows: Vec::with_capacity(self.before.len()),
+            stored: Vec::new(),
+            deadlines: Vec::new(),
+            moved: Vec::new(),
+        };
         for (id, before) in &self.before {
             let slot = &self.states[id];
             let Some(state) = slot.state.clone() else { continue };
@@ -222,7 +227,9 @@ impl<D: Domain> Work<D> {
             changed.rows.push(Saved { id: id.clone(), before: before.version, after: slot.version, state });
         }
         changed.rows.sort_by(|a, b| a.id.cmp(&b.id));
-        changed
+        let stored = changed.rows.iter().map(|row| D::stored(&row.state)).collect::<Result<_, _>>();
+        changed.stored = stored.map_err(|error| sqlx::Error::Encode(error.into()))?;
+        Ok(changed)
     }
 
     /// Adds keys, counters, versions, deadlines and ledger rows to what is written.
@@ -235,25 +242,31 @@ impl<D: Domain> Work<D> {
         writes: &mut Writes<'a>,
     ) {
         self.keys(domain, writes);
-        writes.counters = self.counters.iter().map(|(name, value)| (&**name, *value)).collect();
+        writes.counters = self.counters.iter().map(|(name, value)| Counter { name, value: *value }).collect();
         let unused = fresh.iter().filter(|id| !self.before.contains_key(&AggregateId((*id).clone())));
         writes.unused = unused.map(String::as_str).collect();
-        writes.changed = changed.rows.iter().map(|row| (&row.id, row.before, row.after)).collect();
+        for (row, Stored { table, state }) in changed.rows.iter().zip(&changed.stored) {
+            let version = || Version { id: &row.id, before: row.before, after: row.after };
+            writes.versions.push(version());
+            let states = if row.before == 0 { &mut writes.fresh } else { &mut writes.changed };
+            states.entry(table).or_default().push(StoredState { version: version(), state });
+        }
         writes.moved = changed.moved.iter().map(String::as_str).collect();
-        writes.deadlines = changed.deadlines.iter().map(|(id, all)| (id, all.as_slice())).collect();
+        let due = changed.deadlines.iter().flat_map(|(id, all)| all.iter().map(move |one| (id, one)));
+        writes.deadlines = due.map(|(aggregate, deadline)| Due { aggregate, deadline }).collect();
         writes.rows = &self.rows;
-        writes.head = self
-            .rows
-            .last()
-            .filter(|last| last.position > head.position)
-            .map(|last| (last.position, &*last.hash, last.time));
+        writes.head = self.rows.last().filter(|last| last.position > head.position).map(|last| NewHead {
+            position: last.position,
+            hash: &last.hash,
+            time: last.time,
+        });
     }
 
     /// Keys that a member has taken or released.
     fn keys<'a>(&'a self, domain: &D, writes: &mut Writes<'a>) {
         for key in &self.inserted {
             match self.holders.get(key) {
-                Some(Some(holder)) => writes.held.push((key, holder)),
+                Some(Some(holder)) => writes.held.push(Held { key, holder }),
                 _ => writes.free.push(key),
             }
         }
@@ -263,7 +276,7 @@ impl<D: Domain> Work<D> {
                 let Some((known, holder)) = self.holders.get_key_value(&key) else { continue };
                 match holder {
                     None => writes.free.push(known),
-                    Some(holder) if holder != id => writes.held.push((known, holder)),
+                    Some(holder) if holder != id => writes.held.push(Held { key: known, holder }),
                     Some(_) => {}
                 }
             }
@@ -278,14 +291,16 @@ impl<D: Domain> Work<D> {
     pub(super) async fn number(
         &mut self,
         options: &Options,
-        tx: &mut PgConnection,
+        connection: &mut PgConnection,
         head: &Head,
     ) -> Result<i64, BatchError> {
         let mut position = head.position;
         let mut hash = head.hash.clone();
         for row in &mut self.rows {
             position = if options.mutants.positions_from_sequence {
-                sqlx::query_scalar::<_, i64>("select nextval('mutant_position')").fetch_one(&mut *tx).await?
+                sqlx::query_scalar::<_, i64>("select nextval('mutant_position')")
+                    .fetch_one(&mut *connection)
+                    .await?
             } else {
                 position + 1
             };
@@ -300,6 +315,8 @@ impl<D: Domain> Work<D> {
 /// Changed aggregates.
 pub(super) struct Changed<S> {
     pub(super) rows: Vec<Saved<S>>,
+    /// Their states as they are kept, in the same order.
+    stored: Vec<Stored>,
     /// Those whose former deadlines go.
     moved: Vec<String>,
     /// Those whose deadlines changed, with all that they have now.

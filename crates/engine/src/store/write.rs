@@ -1,121 +1,141 @@
-//! The second half of a batch: `write_batch` of the migrations writes in one round trip what was decided beside the states.
+//! The second half of a batch: `write_batch` of the migrations, which writes what was decided, and COMMIT, in one round trip.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::RequestColumns;
+use super::call::{bytes, call, micros};
 use crate::{
     domain::{AggregateId, Deadline, Key},
     ledger::LedgerRow,
     submission::RequestKey,
 };
 
-/// What a batch writes beside the states.
-#[derive(Default)]
+/// What a batch writes.
+#[derive(Default, Serialize)]
 pub(crate) struct Writes<'a> {
     /// Requests whose rows go.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) rejected: Vec<&'a RequestKey>,
     /// Requests with the aggregate and version that are their result.
-    pub(crate) done: Vec<(&'a RequestKey, &'a AggregateId, i64)>,
-    pub(crate) held: Vec<(&'a Key, &'a AggregateId)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) done: Vec<Done<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) held: Vec<Held<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) free: Vec<&'a Key>,
-    pub(crate) counters: Vec<(&'a str, i64)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) counters: Vec<Counter<'a>>,
     /// Aggregates that got a row to lock and did not come to be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) unused: Vec<&'a str>,
-    /// Changed aggregates with their versions before and after.
-    pub(crate) changed: Vec<(&'a AggregateId, i64, i64)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) versions: Vec<Version<'a>>,
+    /// States by their tables, of aggregates that come to be and of others.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) fresh: BTreeMap<&'static str, Vec<StoredState<'a>>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) changed: BTreeMap<&'static str, Vec<StoredState<'a>>>,
     /// Aggregates whose former deadlines go.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) moved: Vec<&'a str>,
-    /// Aggregates whose deadlines changed, with all that they have now.
-    pub(crate) deadlines: Vec<(&'a AggregateId, &'a [Deadline])>,
+    /// All deadlines of the aggregates whose deadlines changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) deadlines: Vec<Due<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(crate) rows: &'a [LedgerRow],
     /// Where the head stands now, if it moves.
-    pub(crate) head: Option<(i64, &'a [u8], DateTime<Utc>)>,
-    /// The feed's name, its incarnation and where its cursor stands now.
-    pub(crate) cursor: Option<(&'a str, &'a str, i64)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) head: Option<NewHead<'a>>,
+    /// Where the feed's cursor stands now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cursor: Option<NewCursor<'a>>,
 }
 
-/// Writes it. Answers how many of the changed aggregates still had the version from which they were changed.
-pub(crate) async fn write(conn: &mut PgConnection, writes: &Writes<'_>) -> sqlx::Result<u64> {
-    let rejected = RequestColumns::of(writes.rejected.iter().copied());
-    let done = RequestColumns::of(writes.done.iter().map(|(key, ..)| *key));
-    let (results, versions): (Vec<&str>, Vec<i64>) =
-        writes.done.iter().map(|(_, id, version)| (&*id.0, *version)).unzip();
-    let (held, holders): (Vec<&Key>, Vec<&str>) =
-        writes.held.iter().map(|(key, holder)| (*key, &*holder.0)).unzip();
-    let (held_kinds, held_keys) = key_columns(&held);
-    let (free_kinds, free_keys) = key_columns(&writes.free);
-    let (counters, values): (Vec<&str>, Vec<i64>) = writes.counters.iter().copied().unzip();
-    let changed: Vec<&str> = writes.changed.iter().map(|(id, ..)| &*id.0).collect();
-    let (before, after): (Vec<i64>, Vec<i64>) =
-        writes.changed.iter().map(|(_, before, after)| (*before, *after)).unzip();
-    let due = || writes.deadlines.iter().flat_map(|(id, all)| all.iter().map(move |one| (&*id.0, one)));
-    let rows = writes.rows;
-    let (head, hash, time) = match writes.head {
-        Some((head, hash, time)) => (Some(head), Some(hash), Some(time)),
-        None => (None, None, None),
-    };
-    let (feed, incarnation, cursor) = writes.cursor.unwrap_or_default();
-    let advanced = sqlx::query_scalar!(
-        r#"select write_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                              $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38,
-                              $39, $40, $41, $42, $43, $44, $45, $46) as "advanced!""#,
-        &rejected.principals as &[&str],
-        &rejected.methods as &[&str],
-        &rejected.ids as &[&str],
-        &done.principals as &[&str],
-        &done.methods as &[&str],
-        &done.ids as &[&str],
-        &results as &[&str],
-        &versions,
-        &held_kinds as &[&str],
-        &held_keys as &[&str],
-        &holders as &[&str],
-        &free_kinds as &[&str],
-        &free_keys as &[&str],
-        &counters as &[&str],
-        &values,
-        &writes.unused as &[&str],
-        &changed as &[&str],
-        &before,
-        &after,
-        &writes.moved as &[&str],
-        &due().map(|(id, _)| id).collect::<Vec<_>>() as &[&str],
-        &due().map(|(_, one)| one.step).collect::<Vec<_>>() as &[&str],
-        &due().map(|(_, one)| one.due).collect::<Vec<_>>(),
-        &due().map(|(_, one)| &*one.policy).collect::<Vec<_>>() as &[&str],
-        &due().map(|(_, one)| &*one.calendar).collect::<Vec<_>>() as &[&str],
-        &due().map(|(_, one)| one.provisional).collect::<Vec<_>>(),
-        &column(rows, |row| row.position),
-        &column(rows, |row| &*row.r#type) as &[&str],
-        &column(rows, |row| &*row.aggregate) as &[&str],
-        &column(rows, |row| row.version),
-        &column(rows, |row| &*row.payload) as &[&[u8]],
-        &column(rows, |row| &*row.actor) as &[&str],
-        &column(rows, |row| &*row.on_behalf) as &[&str],
-        &column(rows, |row| &*row.capacity) as &[&str],
-        &column(rows, |row| &*row.case_name) as &[&str],
-        &column(rows, |row| &*row.branch) as &[&str],
-        &column(rows, |row| &*row.request_id) as &[&str],
-        &column(rows, |row| &*row.cause) as &[&str],
-        &column(rows, |row| row.time),
-        &column(rows, |row| &*row.hash) as &[&[u8]],
-        head,
-        hash,
-        time,
-        feed,
-        incarnation,
-        cursor
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(advanced.unsigned_abs())
+#[derive(Serialize)]
+pub(crate) struct Done<'a> {
+    pub(crate) principal: &'a str,
+    pub(crate) method: &'a str,
+    pub(crate) id: &'a str,
+    pub(crate) aggregate: &'a AggregateId,
+    pub(crate) version: i64,
 }
 
-fn key_columns<'a>(keys: &[&'a Key]) -> (Vec<&'a str>, Vec<&'a str>) {
-    keys.iter().map(|key| (key.kind, &*key.key)).unzip()
+/// A key with its new holder.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Held<'a> {
+    #[serde(flatten)]
+    pub(crate) key: &'a Key,
+    pub(crate) holder: &'a AggregateId,
 }
 
-fn column<'a, T>(rows: &'a [LedgerRow], value: impl Fn(&'a LedgerRow) -> T) -> Vec<T> {
-    rows.iter().map(value).collect()
+#[derive(Serialize)]
+pub(crate) struct Counter<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) value: i64,
+}
+
+/// Versions of an aggregate before and after the batch.
+#[derive(Serialize)]
+pub(crate) struct Version<'a> {
+    pub(crate) id: &'a AggregateId,
+    pub(crate) before: i64,
+    pub(crate) after: i64,
+}
+
+/// An aggregate's version and state.
+#[derive(Serialize)]
+pub(crate) struct StoredState<'a> {
+    #[serde(flatten)]
+    pub(crate) version: Version<'a>,
+    pub(crate) state: &'a RawValue,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Due<'a> {
+    pub(crate) aggregate: &'a AggregateId,
+    #[serde(flatten)]
+    pub(crate) deadline: &'a Deadline,
+}
+
+/// Where the ledger ends now.
+#[derive(Serialize)]
+pub(crate) struct NewHead<'a> {
+    pub(crate) position: i64,
+    #[serde(serialize_with = "bytes")]
+    pub(crate) hash: &'a [u8],
+    #[serde(serialize_with = "micros")]
+    pub(crate) time: DateTime<Utc>,
+}
+
+/// Where a follower's cursor stands now.
+#[derive(Serialize)]
+pub(crate) struct NewCursor<'a> {
+    pub(crate) feed: &'a str,
+    pub(crate) incarnation: &'a str,
+    pub(crate) position: i64,
+}
+
+/// What ends a batch, ready to be sent.
+pub(crate) struct Ending(String);
+
+impl Writes<'_> {
+    pub(crate) fn ending(&self) -> sqlx::Result<Ending> {
+        Ok(Ending(format!("{}; commit", call("write_batch", self)?)))
+    }
+}
+
+/// Writes and commits. If Postgres refuses to write, COMMIT is not looked at.
+pub(crate) async fn commit(conn: &mut PgConnection, ending: Ending) -> sqlx::Result<()> {
+    sqlx::raw_sql(AssertSqlSafe(ending.0)).execute(conn).await?;
+    Ok(())
+}
+
+/// Ends a transaction without an effect, if there is one.
+pub(crate) async fn rollback(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql("rollback").execute(conn).await?;
+    Ok(())
 }

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use prost::Message as _;
 use shouwen_engine::{
     AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Gauge, Key, Loaded,
-    Reading, Recorded, Refusal, Saved, World,
+    Reading, Recorded, Refusal, Stored, World,
 };
 use sqlx::{PgConnection, Row as _, types::Json};
 
@@ -30,7 +30,8 @@ pub(crate) const TABLES: &str = "
         constraint wholesome check (not (state ->> 'poisoned')::boolean)
     );
     create table projected (position bigint primary key, times integer not null);
-    create sequence mutant_position;";
+    create sequence mutant_position;
+    select keep_states_in('account');";
 
 /// What a follower may not credit.
 pub(crate) const UNLUCKY: i64 = 13;
@@ -353,32 +354,8 @@ impl Domain for Bank {
             .collect()
     }
 
-    async fn save(&self, connection: &mut PgConnection, rows: &[Saved<Account>]) -> sqlx::Result<u64> {
-        let mut saved = 0;
-        for fresh in [true, false] {
-            let rows: Vec<&Saved<Account>> = rows.iter().filter(|row| (row.before == 0) == fresh).collect();
-            if rows.is_empty() {
-                continue;
-            }
-            let sql = if fresh {
-                "insert into account (id, version, state)
-                 select i, n, s from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, o, n, s)
-                 on conflict do nothing"
-            } else {
-                "update account a set version = u.n, state = u.s
-                 from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (i, o, n, s)
-                 where a.id = u.i and a.version = u.o"
-            };
-            saved += sqlx::query(sql)
-                .bind(rows.iter().map(|row| row.id.0.clone()).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| row.before).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| row.after).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| Json(row.state.clone())).collect::<Vec<_>>())
-                .execute(&mut *connection)
-                .await?
-                .rows_affected();
-        }
-        Ok(saved)
+    fn stored(state: &Account) -> serde_json::Result<Stored> {
+        Stored::new("account", state)
     }
 
     async fn refresh(&self, connection: &mut PgConnection) -> sqlx::Result<()> {

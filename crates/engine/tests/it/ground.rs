@@ -122,9 +122,11 @@ impl Ground {
     /// Takes out of the batch's SQL what a mutant does without.
     async fn mutate(&self, mutants: Mutants) {
         if mutants.locks_off {
-            let named = "where id = any (aggregates || holders)";
-            self.rewrite("lock_batch", &format!("{named} order by id for no key update"), named).await;
-            self.rewrite("write_batch", "where a.id = u.i and a.version = u.o", "where a.id = u.i").await;
+            self.rewrite("lock_batch", "order by a.id for no key update of a", "order by a.id").await;
+            self.rewrite("write_batch", "a.id = u.id and a.version = u.before", "a.id = u.id").await;
+            let unguarded = "advanced <> jsonb_array_length(batch -> 'versions')";
+            let guarded = format!("{unguarded} or saved <> jsonb_array_length(batch -> 'versions')");
+            self.rewrite("write_batch", &guarded, unguarded).await;
         }
         if mutants.positions_from_sequence {
             self.rewrite("lock_batch", "from ledger_head for no key update", "from ledger_head").await;

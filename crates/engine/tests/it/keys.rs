@@ -99,8 +99,9 @@ async fn when_the_winner_s_batch_commits_the_next_is_told() {
 async fn check_refusal_names_the_holder(mutants: Mutants) -> Found {
     let ground = Ground::new().await;
     // Whoever has locked b stops before the head while the gate is shut.
-    let then = "if cardinality(counters) > 0 then";
-    let gate = "if 'accounts/b' = any (aggregates) then perform pg_advisory_xact_lock_shared(1); end if;";
+    let then = "if wanted ? 'counters' then";
+    let gate =
+        "if wanted -> 'aggregates' ? 'accounts/b' then perform pg_advisory_xact_lock_shared(1); end if;";
     ground.rewrite("lock_batch", then, &format!("{gate} {then}")).await;
     let first = ground.engine(mutated(mutants)).await;
     let second = ground.engine(mutated(mutants)).await;

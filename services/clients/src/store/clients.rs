@@ -3,7 +3,6 @@
 use shouwen_engine::{AggregateId, Loaded};
 use sqlx::{PgConnection, PgPool, types::Json};
 
-use super::Columns;
 use crate::domain::{Client, ClientClass, ClientName, OpaqueKey, State};
 
 /// Which clients are listed.
@@ -135,67 +134,40 @@ pub(crate) async fn load(connection: &mut PgConnection, ids: &[String]) -> sqlx:
         .collect())
 }
 
-pub(super) async fn insert(connection: &mut PgConnection, rows: &Columns<&Client>) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "insert into client (id, version, state)
-         select * from unnest($1::text[], $2::bigint[], $3::jsonb[]) on conflict do nothing",
-        &rows.ids,
-        &rows.after,
-        &rows.states as _
-    )
-    .execute(&mut *connection)
-    .await?;
-    let (keys, clients) = lookup_columns(rows);
-    insert_lookup(connection, &keys, &clients).await?;
-    Ok(done.rows_affected())
-}
-
-pub(super) async fn update(connection: &mut PgConnection, rows: &Columns<&Client>) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "update client c set version = u.after, state = u.state
-         from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (id, before, after, state)
-         where c.id = u.id and c.version = u.before",
-        &rows.ids,
-        &rows.before,
-        &rows.after,
-        &rows.states as _
-    )
-    .execute(&mut *connection)
-    .await?;
-    let (keys, clients) = lookup_columns(rows);
+/// Forgets by what clients were found and are not any more.
+pub(super) async fn forget_lookups(connection: &mut PgConnection, clients: &[&Client]) -> sqlx::Result<()> {
+    let names: Vec<String> = clients.iter().map(|client| client.name.as_str().to_owned()).collect();
+    let (keys, of) = lookups(clients);
     sqlx::query!(
         "delete from client_lookup where client = any($1)
          and (key, client) not in (select k, c from unnest($2::bytea[], $3::text[]) as u (k, c))",
-        &rows.ids,
+        &names,
         &keys,
-        &clients
-    )
-    .execute(&mut *connection)
-    .await?;
-    insert_lookup(connection, &keys, &clients).await?;
-    Ok(done.rows_affected())
-}
-
-fn lookup_columns(rows: &Columns<&Client>) -> (Vec<Vec<u8>>, Vec<String>) {
-    let pairs = rows
-        .ids
-        .iter()
-        .zip(&rows.states)
-        .flat_map(|(id, client)| client.0.lookup_keys().map(|key| (key.as_bytes().to_vec(), id.clone())));
-    pairs.unzip()
-}
-
-async fn insert_lookup(
-    connection: &mut PgConnection,
-    keys: &[Vec<u8>],
-    clients: &[String],
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "insert into client_lookup (key, client) select * from unnest($1::bytea[], $2::text[]) on conflict do nothing",
-        keys,
-        clients
+        &of
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Writes by what clients are found.
+pub(super) async fn add_lookups(connection: &mut PgConnection, clients: &[&Client]) -> sqlx::Result<()> {
+    let (keys, of) = lookups(clients);
+    sqlx::query!(
+        "insert into client_lookup (key, client) select * from unnest($1::bytea[], $2::text[]) on conflict do nothing",
+        &keys,
+        &of
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The keys by which clients are found, each beside the client's name.
+fn lookups(clients: &[&Client]) -> (Vec<Vec<u8>>, Vec<String>) {
+    let of = |client: &&Client| {
+        let name = client.name.as_str().to_owned();
+        client.lookup_keys().map(|key| (key.as_bytes().to_vec(), name.clone())).collect::<Vec<_>>()
+    };
+    clients.iter().flat_map(of).unzip()
 }

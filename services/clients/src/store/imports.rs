@@ -3,7 +3,6 @@
 use shouwen_engine::{AggregateId, Loaded};
 use sqlx::{PgConnection, PgPool, types::Json};
 
-use super::Columns;
 use crate::domain::{Import, OperationName, State, import::Fault};
 
 /// One import.
@@ -62,27 +61,8 @@ pub(crate) async fn load(connection: &mut PgConnection, ids: &[String]) -> sqlx:
         .collect())
 }
 
-/// Inserts or updates, guarded by the version before, and writes the faults that were found.
-pub(super) async fn write(connection: &mut PgConnection, rows: &Columns<&Import>) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "insert into import as known (id, version, state)
-         select id, after, state from unnest($1::text[], $2::bigint[], $3::bigint[], $4::jsonb[]) as u (id, before, after, state)
-         on conflict (id) do update set version = excluded.version, state = excluded.state
-         where known.version = (select u.before from unnest($1::text[], $2::bigint[]) as u (id, before) where u.id = known.id)",
-        &rows.ids,
-        &rows.before,
-        &rows.after,
-        &rows.states as _
-    )
-    .execute(&mut *connection)
-    .await?;
-    for import in &rows.states {
-        write_faults(connection, import.0).await?;
-    }
-    Ok(done.rows_affected())
-}
-
-async fn write_faults(connection: &mut PgConnection, import: &Import) -> sqlx::Result<()> {
+/// Writes the faults that were found.
+pub(super) async fn write_faults(connection: &mut PgConnection, import: &Import) -> sqlx::Result<()> {
     if import.found.is_empty() {
         return Ok(());
     }

@@ -4,7 +4,6 @@ use shouwen_engine::{AggregateId, Loaded};
 use shouwen_policy::PolicyVersion;
 use sqlx::{PgConnection, PgExecutor, types::Json};
 
-use super::Columns;
 use crate::{domain::State, policies::StoredPolicy};
 
 /// All policies.
@@ -31,21 +30,4 @@ pub(crate) async fn load(connection: &mut PgConnection, ids: &[String]) -> sqlx:
         .into_iter()
         .map(|row| (AggregateId(row.id), row.version, State::Policy(row.state.0.map(Box::new))))
         .collect())
-}
-
-/// A policy version never changes once adopted.
-pub(super) async fn insert(
-    connection: &mut PgConnection,
-    rows: &Columns<Option<&PolicyVersion>>,
-) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "insert into policy (id, version, state)
-         select * from unnest($1::text[], $2::bigint[], $3::jsonb[]) on conflict do nothing",
-        &rows.ids,
-        &rows.after,
-        &rows.states as _
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
 }
