@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use serde::{Deserialize, Serialize};
@@ -21,8 +22,8 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::Service;
 
-use exchange::Failed;
 pub use exchange::ResponseBody;
+use exchange::{Content, Failed};
 use links::{Link, Links};
 pub use target::InvalidTarget;
 use target::Target;
@@ -158,20 +159,41 @@ impl Channel {
     }
 
     /// Sends a request: path and headers as they are, scheme and authority of the address it goes to.
-    pub async fn send(&self, mut request: Request<Body>) -> Result<Response<ResponseBody>, ChannelError> {
+    pub async fn send(&self, request: Request<Body>) -> Result<Response<ResponseBody>, ChannelError> {
+        let (head, body) = request.into_parts();
+        let mut head = Request::from_parts(head, ());
+        let content = Content::of(body).map_err(|status| ChannelError { status, may_have_arrived: false })?;
+        let mut content = match content.whole() {
+            Ok(message) => return self.send_message(|| head.clone(), &message).await,
+            Err(content) => content,
+        };
         for _ in 0..OFFERS {
             let link = self.link().await?;
-            request = match link.send(request).await {
+            (head, content) = match link.send_stream(head, content).await {
                 Ok(response) => return Ok(response),
                 Err(Failed::Unsent(unsent)) => unsent,
-                Err(Failed::Request(status)) => {
-                    return Err(ChannelError { status, may_have_arrived: false });
-                }
                 Err(Failed::Broken(error)) => return Err(ChannelError::broken(error)),
             };
             self.links().remove(link.id());
         }
-        Err(ChannelError::unreachable("connections closed before they took the request"))
+        Err(ChannelError::closed())
+    }
+
+    /// The same with a message that is there as a whole. `head` makes what goes before it, anew for each connection that it is offered to.
+    pub async fn send_message(
+        &self,
+        head: impl Fn() -> Request<()>,
+        message: &Bytes,
+    ) -> Result<Response<ResponseBody>, ChannelError> {
+        for _ in 0..OFFERS {
+            let link = self.link().await?;
+            match link.send(head(), message.clone()).await {
+                Ok(response) => return Ok(response),
+                Err(Failed::Unsent(())) => self.links().remove(link.id()),
+                Err(Failed::Broken(error)) => return Err(ChannelError::broken(error)),
+            }
+        }
+        Err(ChannelError::closed())
     }
 
     async fn link(&self) -> Result<Arc<Link>, ChannelError> {
@@ -218,6 +240,10 @@ pub struct ChannelError {
 impl ChannelError {
     fn unreachable(message: &str) -> Self {
         Self { status: Status::unavailable(message), may_have_arrived: false }
+    }
+
+    fn closed() -> Self {
+        Self::unreachable("connections closed before they took the request")
     }
 
     fn broken(error: h2::Error) -> Self {

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use h2::client::SendRequest;
 use h2::{Reason, RecvStream, SendStream};
-use http::{Request, Response, Uri, Version};
+use http::{Request, Response};
 use http_body::{Body as _, Frame};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 use tonic::body::Body;
@@ -20,37 +20,22 @@ use tonic::body::Body;
 const READY: usize = 2;
 
 /// Why there is no answer.
-pub(super) enum Failed {
+pub(super) enum Failed<R> {
     /// The connection takes no more calls; this one can go elsewhere.
-    Unsent(Request<Body>),
-    /// The request could not be read.
-    Request(Status),
+    Unsent(R),
     Broken(h2::Error),
 }
 
-/// Sends a request to `uri`, with a task of its own for what of its body is not there yet.
+/// Sends a request that is there as a whole.
 pub(super) async fn exchange(
     sender: &SendRequest<Bytes>,
-    request: Request<Body>,
-    uri: Uri,
-) -> Result<Response<ResponseBody>, Failed> {
-    let Ok(mut sender) = sender.clone().ready().await else { return Err(Failed::Unsent(request)) };
-    let (mut head, mut body) = request.into_parts();
-    head.uri = uri;
-    head.version = Version::HTTP_2;
-    let Ready { frames, whole } = Ready::of(&mut body).map_err(Failed::Request)?;
-    let head = Request::from_parts(head, ());
-    if !whole {
-        let (answer, stream) = sender.send_request(head, false).map_err(Failed::Broken)?;
-        let upload = AbortOnDropHandle::new(tokio::spawn(upload(frames, body, stream)));
-        let answer = answer.await.map_err(Failed::Broken)?;
-        return Ok(answer.map(|stream| ResponseBody::new(stream, Some(upload))));
-    }
-    match send_whole(&mut sender, head.clone(), &frames).await {
+    head: Request<()>,
+    message: Bytes,
+) -> Result<Response<ResponseBody>, Failed<()>> {
+    let Ok(mut sender) = sender.clone().ready().await else { return Err(Failed::Unsent(())) };
+    match send_whole(&mut sender, head, message).await {
         Ok(answer) => Ok(answer.map(|stream| ResponseBody::new(stream, None))),
-        Err(error) if is_untouched(&error) => {
-            Err(Failed::Unsent(head.map(|()| Body::new(Full::from(frames.concat())))))
-        }
+        Err(error) if is_untouched(&error) => Err(Failed::Unsent(())),
         Err(error) => Err(Failed::Broken(error)),
     }
 }
@@ -58,13 +43,26 @@ pub(super) async fn exchange(
 async fn send_whole(
     sender: &mut SendRequest<Bytes>,
     head: Request<()>,
-    frames: &[Bytes],
+    message: Bytes,
 ) -> Result<Response<RecvStream>, h2::Error> {
-    let (answer, mut stream) = sender.send_request(head, frames.is_empty())?;
-    for (number, data) in frames.iter().enumerate() {
-        stream.send_data(data.clone(), number + 1 == frames.len())?;
+    let (answer, mut stream) = sender.send_request(head, message.is_empty())?;
+    if !message.is_empty() {
+        stream.send_data(message, true)?;
     }
     answer.await
+}
+
+/// Sends a request of which more may come, with a task of its own for that.
+pub(super) async fn exchange_stream(
+    sender: &SendRequest<Bytes>,
+    head: Request<()>,
+    content: Content,
+) -> Result<Response<ResponseBody>, Failed<(Request<()>, Content)>> {
+    let Ok(mut sender) = sender.clone().ready().await else { return Err(Failed::Unsent((head, content))) };
+    let (answer, stream) = sender.send_request(head, false).map_err(Failed::Broken)?;
+    let upload = AbortOnDropHandle::new(tokio::spawn(upload(content, stream)));
+    let answer = answer.await.map_err(Failed::Broken)?;
+    Ok(answer.map(|stream| ResponseBody::new(stream, Some(upload))))
 }
 
 /// Whether the other side has taken leave (GOAWAY) before it came to this call: only calls beyond the last that it processes end so.
@@ -72,39 +70,51 @@ fn is_untouched(error: &h2::Error) -> bool {
     error.is_go_away() && error.is_remote()
 }
 
-/// What of a request is there at once.
-struct Ready {
-    frames: Vec<Bytes>,
-    /// It is all there is.
-    whole: bool,
+/// What a request carries.
+pub(super) struct Content {
+    /// What of it is there at once.
+    ready: Vec<Bytes>,
+    /// What follows; `None` if that is all.
+    rest: Option<Body>,
 }
 
-impl Ready {
-    fn of(body: &mut Body) -> Result<Self, Status> {
-        let mut ready = Self { frames: Vec::with_capacity(1), whole: body.is_end_stream() };
-        while !ready.whole && ready.frames.len() < READY {
+impl Content {
+    pub(super) fn of(mut body: Body) -> Result<Self, Status> {
+        let mut ready = Vec::with_capacity(1);
+        let mut whole = body.is_end_stream();
+        while !whole && ready.len() < READY {
             match body.frame().now_or_never() {
                 None => break,
-                Some(None) => ready.whole = true,
+                Some(None) => whole = true,
                 // Requests have no trailers.
-                Some(Some(frame)) => ready.frames.extend(frame?.into_data()),
+                Some(Some(frame)) => ready.extend(frame?.into_data()),
             }
-            ready.whole |= body.is_end_stream();
+            whole |= body.is_end_stream();
         }
-        Ok(ready)
+        Ok(Self { ready, rest: (!whole).then_some(body) })
+    }
+
+    /// The message of a request that is there as a whole.
+    pub(super) fn whole(self) -> Result<Bytes, Self> {
+        match (self.rest, &*self.ready) {
+            (Some(rest), _) => Err(Self { ready: self.ready, rest: Some(rest) }),
+            (None, [message]) => Ok(message.clone()),
+            (None, several) => Ok(several.concat().into()),
+        }
     }
 }
 
 /// Sends a stream's body as the other side has room for it, until it ends, the other side wants no more, or this is dropped.
-async fn upload(ready: Vec<Bytes>, mut body: Body, mut stream: SendStream<Bytes>) {
-    for data in ready {
+async fn upload(content: Content, mut stream: SendStream<Bytes>) {
+    for data in content.ready {
         if send(&mut stream, data).await.is_err() {
             return;
         }
     }
+    let mut rest = content.rest.unwrap_or_default();
     loop {
         let frame = tokio::select! {
-            frame = body.frame() => frame,
+            frame = rest.frame() => frame,
             _ = poll_fn(|context| stream.poll_reset(context)) => return,
         };
         let sent = match frame {

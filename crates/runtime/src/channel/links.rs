@@ -7,12 +7,11 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Request, Response, Uri};
+use http::{Request, Response, Uri, Version};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
-use tonic::body::Body;
 
-use super::exchange::{Failed, ResponseBody, exchange};
+use super::exchange::{Content, Failed, ResponseBody, exchange, exchange_stream};
 
 /// One live connection.
 pub(super) struct Link {
@@ -42,15 +41,37 @@ impl Link {
         self.id
     }
 
-    /// Sends to the address of this connection, with the request's own path.
-    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<ResponseBody>, Failed> {
+    /// Sends a whole request to the address of this connection, with the request's own path.
+    pub(super) async fn send(
+        &self,
+        head: Request<()>,
+        message: Bytes,
+    ) -> Result<Response<ResponseBody>, Failed<()>> {
         let _waiting = Waiting::begin(&self.waiting);
-        let uri = self.uri(request.uri());
-        let answered = exchange(&self.sender, request, uri).await;
+        self.noted(exchange(&self.sender, self.addressed(head), message).await)
+    }
+
+    /// The same with a request of which more may come.
+    pub(super) async fn send_stream(
+        &self,
+        head: Request<()>,
+        content: Content,
+    ) -> Result<Response<ResponseBody>, Failed<(Request<()>, Content)>> {
+        let _waiting = Waiting::begin(&self.waiting);
+        self.noted(exchange_stream(&self.sender, self.addressed(head), content).await)
+    }
+
+    fn noted<A, R>(&self, answered: Result<A, Failed<R>>) -> Result<A, Failed<R>> {
         if matches!(answered, Err(Failed::Unsent(_))) {
             self.spent.cancel();
         }
         answered
+    }
+
+    fn addressed(&self, mut head: Request<()>) -> Request<()> {
+        *head.uri_mut() = self.uri(head.uri());
+        *head.version_mut() = Version::HTTP_2;
+        head
     }
 
     fn uri(&self, uri: &Uri) -> Uri {
