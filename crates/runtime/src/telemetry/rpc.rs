@@ -103,15 +103,14 @@ impl Drop for Measurement {
         } else {
             Cow::Owned(std::mem::take(&mut self.method))
         };
-        let mut attributes = vec![
+        let attributes = [
             KeyValue::new("rpc.system.name", "grpc"),
             KeyValue::new("rpc.method", method),
             KeyValue::new("rpc.response.status_code", name(code)),
+            KeyValue::new("error.type", name(code)),
         ];
-        if is_server_error(code) {
-            attributes.push(KeyValue::new("error.type", name(code)));
-        }
-        self.duration.record(self.began.elapsed().as_secs_f64(), &attributes);
+        let shown = if is_server_error(code) { &attributes[..] } else { &attributes[..3] };
+        self.duration.record(self.began.elapsed().as_secs_f64(), shown);
     }
 }
 
