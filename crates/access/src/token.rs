@@ -114,8 +114,9 @@ impl TokenVerifier {
     pub async fn verify(&self, token: &str) -> Result<VerifiedToken, Failure> {
         let keys = self.0.keyring.current();
         let mut verdict = self.judge(token, &keys);
+        // Boxed, because it is rare and large.
         if verdict == Err(Refusal::KeyUnknown)
-            && self.0.keyring.refresh_for_unknown_key(keys.generation).await
+            && Box::pin(self.0.keyring.refresh_for_unknown_key(keys.generation)).await
         {
             verdict = self.judge(token, &self.0.keyring.current());
         }

@@ -1,7 +1,8 @@
-//! Threads that serve connections: one per core, each with a scheduler of its own.
+//! Threads that serve connections: one for every two cores, each with a scheduler of its own.
 //!
 //! A call then stays on one thread from its first byte to its last: nobody steals it, no other thread is woken for it, and what it writes goes out together.
-//! Everything else (databases, followers, timers of services) stays on the process's common scheduler.
+//! The busier a thread, the more it reads and writes at once, so few are better than many. Everything else (databases, followers, timers of services) stays
+//! on the process's common scheduler, and has the other cores.
 
 use std::{
     cell::Cell,
@@ -33,10 +34,10 @@ struct Threads {
 }
 
 impl Cores {
-    /// Starts a thread for each core that the process may use.
+    /// Starts the threads, for the cores that the process may use.
     pub fn start() -> io::Result<Self> {
         let stop = CancellationToken::new();
-        let count = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let count = thread::available_parallelism().map_or(1, NonZeroUsize::get).div_ceil(2);
         let mut handles = Vec::with_capacity(count);
         for number in 1..=count {
             let runtime = Builder::new_current_thread().enable_all().build()?;

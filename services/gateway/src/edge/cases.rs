@@ -79,7 +79,9 @@ impl<O: Owners> Judge<O> {
         {
             return Ok(Verdict::Admitted(Standing { capacity, view: Some(view) }));
         }
-        let view = Arc::new(self.owners.find(name).await?.ok_or_else(|| missing(name))?);
+        // Boxed, because most calls are admitted without it and it is large.
+        let found = Box::pin(self.owners.find(name)).await?;
+        let view = Arc::new(found.ok_or_else(|| missing(name))?);
         self.readings.insert(name.to_owned(), Arc::clone(&view));
         Ok(match capacity(condition, &view, identity) {
             Some(capacity) => Verdict::Admitted(Standing { capacity, view: Some(view) }),

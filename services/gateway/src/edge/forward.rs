@@ -10,14 +10,16 @@ use shouwen_access::contract::Method;
 use shouwen_access::status::reason_of;
 use shouwen_access::{Caller, Failure, Language, Reach};
 use shouwen_proto::access::v1::CallContext;
+use shouwen_runtime::channel::{ChannelError, ResponseBody};
 use shouwen_runtime::clock::MachineClock;
 use shouwen_runtime::telemetry;
 use tokio::time::Instant;
 use tonic::body::Body;
+use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::ServiceExt as _;
 
-use super::backends::{Route, Way};
+use super::backends::{Remote, Route, Way};
 use super::body::{Answer, lost};
 use super::cases::Standing;
 use super::deadline;
@@ -30,8 +32,8 @@ const OWN_METADATA: &str = "x-shouwen-";
 const STRIPPED: [HeaderName; 6] =
     [AUTHORIZATION, HOST, CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING, deadline::HEADER];
 
-/// How many headers the edge adds: context, deadline, two of the trace.
-const ADDED: usize = 4;
+/// How many headers the edge adds to every call: context and deadline.
+const ADDED: usize = 2;
 
 /// What stays the same however often a call is sent.
 pub(super) struct Call<'a> {
@@ -50,55 +52,88 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Sends a buffered request.
+    /// Sends a buffered request; fails if no answer begins. Refusals of the backend are answers.
     pub(super) async fn send(
         &self,
         standing: &Standing,
         framed: &Bytes,
     ) -> Result<Response<Answer>, Failure> {
-        self.send_body(standing, Body::new(Full::new(framed.clone()))).await
+        match &self.route.way {
+            Way::Local(routes) => self.serve(routes, standing, Body::new(Full::new(framed.clone()))).await,
+            Way::Remote(remote) => {
+                let head = || self.head_to(remote, standing);
+                self.answered(remote.channel.send_message(head, framed).await)
+            }
+        }
     }
 
-    /// Sends; fails if no answer begins. Refusals of the backend are answers.
+    /// The same with a stream.
     pub(super) async fn send_body(
         &self,
         standing: &Standing,
         body: Body,
     ) -> Result<Response<Answer>, Failure> {
-        let mut request = Request::new(body);
-        *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = self.method.uri.clone();
-        *request.headers_mut() = passed_on(self.headers);
-        if let Some(deadline) = self.deadline {
-            request.headers_mut().insert(deadline::HEADER, deadline::remaining(deadline));
-        }
-        telemetry::inject(&tracing::Span::current(), request.headers_mut());
-        let context = self.identity.map(|identity| self.context(identity, standing));
         match &self.route.way {
-            Way::Local(routes) => {
-                if let Some(context) = context {
-                    request.extensions_mut().insert(Caller::of_context(context).map_err(|error| {
-                        tracing::error!(error = %error, "a context of our own cannot be read");
-                        Failure::internal()
-                    })?);
-                }
-                let Ok(response) = self.language.scope(routes.clone().oneshot(request)).await;
-                Ok(response.map(Answer::Local))
-            }
+            Way::Local(routes) => self.serve(routes, standing, body).await,
             Way::Remote(remote) => {
-                if let Some(context) = context {
-                    request
-                        .headers_mut()
-                        .insert(HeaderName::from_static(HEADER), remote.signer.sign(context));
-                }
-                let answered = remote.channel.send(request).await.map_err(|error| {
-                    tracing::debug!(service = %self.route.service, error = %error, "no answer from a backend");
-                    let mutation = self.method.access.mutation && error.may_have_arrived();
-                    lost(&self.route.service, mutation)
-                })?;
-                self.check(answered).map(|response| response.map(Answer::Remote))
+                let request = self.head_to(remote, standing).map(|()| body);
+                self.answered(remote.channel.send(request).await)
             }
         }
+    }
+
+    /// Has the call served in this process.
+    async fn serve(
+        &self,
+        routes: &Routes,
+        standing: &Standing,
+        body: Body,
+    ) -> Result<Response<Answer>, Failure> {
+        let mut request = self.head().map(|()| body);
+        if let Some(identity) = self.identity {
+            let context = self.context(identity, standing);
+            request.extensions_mut().insert(Caller::of_context(context).map_err(|error| {
+                tracing::error!(error = %error, "a context of our own cannot be read");
+                Failure::internal()
+            })?);
+        }
+        // Boxed, so that calls to other processes, which are many, do not move it about.
+        let Ok(response) = Box::pin(self.language.scope(routes.clone().oneshot(request))).await;
+        Ok(response.map(Answer::Local))
+    }
+
+    fn answered(
+        &self,
+        answered: Result<Response<ResponseBody>, ChannelError>,
+    ) -> Result<Response<Answer>, Failure> {
+        let response = answered.map_err(|error| {
+            tracing::debug!(service = %self.route.service, error = %error, "no answer from a backend");
+            lost(&self.route.service, self.method.access.mutation && error.may_have_arrived())
+        })?;
+        self.check(response).map(|response| response.map(Answer::Remote))
+    }
+
+    /// What goes before the body: the caller's headers and the time that is left.
+    fn head(&self) -> Request<()> {
+        let mut head = Request::new(());
+        *head.method_mut() = http::Method::POST;
+        *head.uri_mut() = self.method.uri.clone();
+        *head.headers_mut() = passed_on(self.headers);
+        if let Some(deadline) = self.deadline {
+            head.headers_mut().insert(deadline::HEADER, deadline::remaining(deadline));
+        }
+        telemetry::inject(&tracing::Span::current(), head.headers_mut());
+        head
+    }
+
+    /// The same with the signed context.
+    fn head_to(&self, remote: &Remote, standing: &Standing) -> Request<()> {
+        let mut head = self.head();
+        if let Some(identity) = self.identity {
+            let context = remote.signer.sign(self.context(identity, standing));
+            head.headers_mut().insert(HeaderName::from_static(HEADER), context);
+        }
+        head
     }
 
     /// A gRPC server always answers 200; what does not is something in between.
@@ -143,8 +178,9 @@ impl Call<'_> {
 /// The headers that a backend gets to see, but for the context and the deadline.
 fn passed_on(headers: &HeaderMap) -> HeaderMap {
     let ends_here = |name: &HeaderName| STRIPPED.contains(name) || name.as_str().starts_with(OWN_METADATA);
-    let mut passed = HeaderMap::with_capacity(headers.keys_len() + ADDED);
-    for (name, value) in headers.iter().filter(|(name, _)| !ends_here(name)) {
+    let passing = || headers.iter().filter(|(name, _)| !ends_here(name));
+    let mut passed = HeaderMap::with_capacity(passing().count() + ADDED);
+    for (name, value) in passing() {
         passed.append(name.clone(), value.clone());
     }
     passed
