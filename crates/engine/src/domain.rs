@@ -176,7 +176,7 @@ impl Stored {
 
 /// A service's domain.
 ///
-/// Its statements run in the engine's transactions, in which Postgres reads no table as a whole where an index serves and joins by nested loops only:
+/// Its statements run on the engine's connections, on which Postgres reads no table as a whole where an index serves and joins by nested loops only:
 /// they have to find their rows by key.
 pub trait Domain: Send + Sync + 'static {
     /// Name of the service, its schema and its feed.

@@ -96,13 +96,15 @@ pub(super) fn stale<D: Domain>(
 
 /// Who holds the keys of a batch.
 pub(super) fn keys(locked: &LockedRows, footprints: &[Footprint]) -> LockedKeys {
+    let holders: HashMap<(&str, &str), &AggregateId> =
+        locked.held.iter().map(|held| ((&*held.kind, &*held.key), &held.holder)).collect();
     let mut keys = LockedKeys { inserted: HashSet::new(), holders: HashMap::new() };
     for key in footprints.iter().flat_map(|footprint| &footprint.keys) {
-        let held = locked.held.iter().find(|held| held.is(key));
-        if held.is_none() {
+        let holder = holders.get(&(key.kind, &*key.key));
+        if holder.is_none() {
             keys.inserted.insert(key.clone());
         }
-        keys.holders.insert(key.clone(), held.map(|held| held.holder.clone()));
+        keys.holders.insert(key.clone(), holder.map(|holder| (*holder).clone()));
     }
     keys
 }

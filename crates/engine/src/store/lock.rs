@@ -106,15 +106,9 @@ impl FormerRequest {
 /// A key with the aggregate that holds it.
 #[derive(Deserialize)]
 pub(crate) struct HeldKey {
-    kind: String,
-    key: String,
+    pub(crate) kind: String,
+    pub(crate) key: String,
     pub(crate) holder: AggregateId,
-}
-
-impl HeldKey {
-    pub(crate) fn is(&self, key: &Key) -> bool {
-        self.key == key.key && self.kind == key.kind
-    }
 }
 
 /// Begins the transaction and locks everything that a batch wants.
