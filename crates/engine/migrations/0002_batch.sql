@@ -7,11 +7,12 @@
 -- Takes the locks of a batch, always in this order, each by a statement of its own with sorted keys: the follower's cursor, requests, fences, keys,
 -- aggregates, counters, the head. Then reads business time. What is wanted, each where there is any:
 --   feed        {name, from, sources}: the followed feed, the position from which its events come, the aggregates that they are about
---   requests    [{principal, method, id, fingerprint}]
+--   requests    [{principal, method, id, fingerprint, makes}]: makes is the aggregate, if any, that the command is to make and to answer with
 --   fences      [case]: cases whose fences are shared
 --   keys        [{kind, key}]
 --   aggregates  [id]
 --   counters    [name]
+-- New rows are written as most of them stay, aggregates and results with version 1: nobody sees them before the end of the batch corrects the others.
 -- What was found:
 --   cursor      {incarnation, position}: where the feed's cursor stands
 --   parked      [aggregate]: which of the feed's aggregates have parked events
@@ -19,8 +20,8 @@
 --     former    [{principal, method, id, fingerprint, aggregate, version}]: the requests that were there before, with their results
 --     fences    {case: epoch}: the fences that exist
 --     held      [{kind, key, holder}]: the keys that others hold
---     versions  {id: version} of the locked aggregates, holders of keys included
---     fresh     [id]: which of them have only got a row now
+--     versions  {id: version} of the locked aggregates that were there before, holders of keys included
+--     fresh     [id]: those that have only got a row now
 --     counters  {name: value}
 --     head      {incarnation, position, hash, time}
 --     now       business time: simulated where the clock is, otherwise the machine's
@@ -58,19 +59,20 @@ begin
     end if;
 
     if wanted ? 'requests' then
-        insert into request (principal, method, id, fingerprint)
-            select principal, method, id, fingerprint
-            from jsonb_to_recordset(wanted -> 'requests') as u (principal text, method text, id text, fingerprint bytea)
+        insert into request (principal, method, id, fingerprint, aggregate, version)
+            select principal, method, id, fingerprint, coalesce(makes, ''), case when makes is null then 0 else 1 end
+            from jsonb_to_recordset(wanted -> 'requests') as u (principal text, method text, id text, fingerprint bytea, makes text)
             order by principal, method, id
             on conflict do nothing;
         get diagnostics inserted = row_count;
         if inserted < jsonb_array_length(wanted -> 'requests') then
-            -- What this transaction inserted has no result yet.
+            -- All but what this transaction inserted.
             select jsonb_agg(jsonb_build_object('principal', r.principal, 'method', r.method, 'id', r.id,
                        'fingerprint', encode(r.fingerprint, 'hex'), 'aggregate', r.aggregate, 'version', r.version))
                 into part
                 from jsonb_to_recordset(wanted -> 'requests') as u (principal text, method text, id text)
-                join request r using (principal, method, id) where r.aggregate <> '';
+                join request r using (principal, method, id)
+                where r.xmin <> pg_current_xact_id()::xid and r.aggregate <> '';
             if inserted + coalesce(jsonb_array_length(part), 0) <> jsonb_array_length(wanted -> 'requests') then
                 return answer;
             end if;
@@ -110,25 +112,23 @@ begin
     if wanted ? 'aggregates' then
         with inserted as (
             insert into aggregate (id, version)
-                select id, 0 from jsonb_array_elements_text(wanted -> 'aggregates') as u (id) order by id
+                select id, 1 from jsonb_array_elements_text(wanted -> 'aggregates') as u (id) order by id
                 on conflict do nothing returning id
         )
         select array_agg(id) into fresh from inserted;
-        ids := ids || array(select jsonb_array_elements_text(wanted -> 'aggregates'));
         rows := rows || jsonb_build_object('fresh', coalesce(to_jsonb(fresh), '[]'));
     end if;
-    if cardinality(fresh) = cardinality(ids) then
-        -- Nobody else sees rows that this transaction has inserted.
-        select jsonb_object_agg(id, 0) into part from unnest(fresh) as u (id);
-    else
+    -- Nobody else sees rows that this transaction has inserted.
+    if ids is not null or cardinality(fresh) is distinct from jsonb_array_length(wanted -> 'aggregates') then
+        ids := array(select unnest(ids) union select jsonb_array_elements_text(wanted -> 'aggregates') except select unnest(fresh));
         select jsonb_object_agg(id, version), count(*) into part, again
-            from (select a.id, a.version from (select distinct unnest(ids) as id) as u join aggregate a using (id)
+            from (select a.id, a.version from unnest(ids) as u (id) join aggregate a using (id)
                   order by a.id for no key update of a) as locked;
-        if again <> (select count(distinct id) from unnest(ids) as u (id)) then
+        if again <> cardinality(ids) then
             return answer;
         end if;
+        rows := rows || jsonb_build_object('versions', coalesce(part, '{}'));
     end if;
-    rows := rows || jsonb_build_object('versions', coalesce(part, '{}'));
     if rows ? 'held' then
         select count(*) into again
             from jsonb_to_recordset(rows -> 'held') as u (kind text, key text, holder text)
@@ -201,13 +201,13 @@ $define$;
 
 -- Writes what a batch decided. What is written, each where there is any:
 --   rejected    [{principal, method, id}]: requests that were rejected
---   done        [{principal, method, id, aggregate, version}]: those that were accepted, with their results
+--   done        [{principal, method, id, aggregate, version}]: those that were accepted, with their results where these were not expected
 --   held        [{kind, key, holder}]: keys with their new holders
 --   free        [{kind, key}]
 --   counters    [{name, value}]
 --   unused      [id]: aggregates that got a row to lock and did not come to be
---   versions    [{id, before, after}] of the changed aggregates
---   fresh, changed: their states, see save_states
+--   versions    [{id, before, after}] of the changed aggregates whose rows do not say it yet
+--   fresh, changed, states: the states of all changed aggregates, see save_states, and how many these are
 --   moved       [aggregate]: aggregates whose former deadlines go
 --   deadlines   [{aggregate, step, due, policy, calendar, provisional}] that come
 --   rows        [{position, type, …}]: the ledger's, in order
@@ -217,7 +217,7 @@ create function write_batch(batch jsonb) returns void
 language plpgsql volatile as $$
 declare
     advanced bigint;
-    saved bigint;
+    refusal constant text := 'an aggregate does not have the version that was locked';
 begin
     if batch ? 'rejected' then
         delete from request r
@@ -244,16 +244,20 @@ begin
             from jsonb_to_recordset(batch -> 'counters') as u (name text, value bigint) where c.name = u.name;
     end if;
     if batch ? 'unused' then
-        delete from aggregate a using jsonb_array_elements_text(batch -> 'unused') as u (id) where a.id = u.id and a.version = 0;
+        delete from aggregate a using jsonb_array_elements_text(batch -> 'unused') as u (id) where a.id = u.id and a.version = 1;
     end if;
     if batch ? 'versions' then
         update aggregate a set version = u.after
             from jsonb_to_recordset(batch -> 'versions') as u (id text, before bigint, after bigint)
             where a.id = u.id and a.version = u.before;
         get diagnostics advanced = row_count;
-        saved := save_states(batch -> 'fresh', batch -> 'changed');
-        if advanced <> jsonb_array_length(batch -> 'versions') or saved <> jsonb_array_length(batch -> 'versions') then
-            raise exception 'an aggregate does not have the version that was locked' using errcode = 'serialization_failure';
+        if advanced <> jsonb_array_length(batch -> 'versions') then
+            raise exception '%', refusal using errcode = 'serialization_failure';
+        end if;
+    end if;
+    if batch ? 'states' then
+        if save_states(batch -> 'fresh', batch -> 'changed') <> (batch -> 'states')::bigint then
+            raise exception '%', refusal using errcode = 'serialization_failure';
         end if;
     end if;
     if batch ? 'moved' then

@@ -19,10 +19,10 @@ use tokio::time::Instant;
 
 use self::work::Work;
 use crate::{
-    domain::{AggregateId, Domain},
+    domain::{AggregateId, Domain, Footprint},
     engine::is_outage,
     options::{Options, Step},
-    store::{self, Done, Ending, LockedRows, NewCursor, Writes},
+    store::{self, Done, Ending, FIRST, LockedRows, NewCursor, Writes},
     submission::{RequestKey, Submission},
 };
 
@@ -238,7 +238,8 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     locks::repeats(&locked, members, &mut verdicts);
     locks::stale(setting, &locked, members, &mut verdicts);
     let keys = locks::keys(&locked, &footprints);
-    let LockedRows { versions, fresh, counters, head, now, .. } = locked;
+    let LockedRows { mut versions, fresh, counters, head, now, .. } = locked;
+    versions.extend(fresh.iter().map(|id| (id.clone(), 0)));
     refresh(setting, connection, head.position).await?;
     let mut work = Work::new(locks::load(domain, connection, versions).await?, keys, counters, &head, now);
     probe(Step::Loaded)?;
@@ -269,18 +270,18 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     if keep {
         let changed = work.changed(domain)?;
         let mut writes = Writes::default();
-        if !changed.rows.is_empty() {
-            domain.attach(connection, &changed.rows).await?;
-        }
         if let Some(FeedStep { feed, incarnation, to, effect, .. }) = feed {
             effect.write(connection, &verdicts, now).await?;
             if !options.mutants.cursor_outside {
                 writes.cursor = Some(NewCursor { feed, incarnation, position: *to });
             }
         }
+        if !changed.rows.is_empty() {
+            domain.attach(connection, &changed.rows).await?;
+        }
         probe(Step::Attached)?;
         position = work.number(options, connection, &head).await?;
-        settle(options, members, &verdicts, &mut writes);
+        settle(options, members, &footprints, &verdicts, &mut writes);
         work.writes(domain, &head, &fresh, &changed, &mut writes);
         if options.mutants.positions_from_sequence {
             writes.head = None;
@@ -312,16 +313,19 @@ async fn refresh<D: Domain>(
     Ok(())
 }
 
-/// What becomes of the rows of requests: those of rejected commands go, those of accepted ones say where the result is found.
+/// What becomes of the rows of requests: those of rejected commands go, those of accepted ones say where the result is found, if they do not yet.
 fn settle<'a, D: Domain>(
     options: &Options,
     members: &[&'a Submission<D::Command>],
+    footprints: &[Footprint],
     verdicts: &'a [Option<Verdict<D>>],
     writes: &mut Writes<'a>,
 ) {
-    for (member, verdict) in members.iter().zip(verdicts) {
+    for ((member, footprint), verdict) in members.iter().zip(footprints).zip(verdicts) {
         let Some(key) = &member.request else { continue };
         match verdict {
+            Some(Verdict::Accepted { primary, version: FIRST, .. })
+                if footprint.makes.as_ref() == Some(primary) => {}
             Some(Verdict::Accepted { primary, version, .. }) if !options.mutants.dedupe_off => {
                 let RequestKey { principal, method, id, .. } = key;
                 writes.done.push(Done { principal, method, id, aggregate: primary, version: *version });

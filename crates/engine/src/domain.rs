@@ -74,6 +74,9 @@ pub struct Footprint {
     pub aggregates: Vec<AggregateId>,
     pub keys: Vec<Key>,
     pub counters: Vec<String>,
+    /// The aggregate that the command makes and answers with, unless it is refused or finds something that is there already. Where it does as expected,
+    /// its request is written but once.
+    pub makes: Option<AggregateId>,
 }
 
 /// Who acts, as it goes on the ledger.
@@ -247,7 +250,8 @@ pub trait Domain: Send + Sync + 'static {
     /// A state as it is saved.
     fn stored(state: &Self::State) -> serde_json::Result<Stored>;
 
-    /// Writes what hangs on states beside their own rows, e.g. by what they are found; those are written after it, in the same transaction.
+    /// Writes what hangs on states beside their own rows, e.g. by what they are found; those are written after it, in the same transaction. Where the batch
+    /// comes from a feed, it follows what was projected of the feed's events.
     fn attach(
         &self,
         _connection: &mut PgConnection,

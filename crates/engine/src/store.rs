@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
 pub(crate) use self::{
-    lock::{Cursor, Feed, Locked, LockedRows, Wanted, begin},
+    lock::{Cursor, FIRST, Feed, Locked, LockedRows, Wanted, WantedRequest, begin},
     write::{
         Counter, Done, Due, Ending, Held, NewCursor, NewHead, StoredState, Version, Writes, commit, rollback,
     },

@@ -106,8 +106,8 @@ impl Domain for CallsDomain {
     ) -> sqlx::Result<Vec<Footprint>> {
         let alone = |command: &&Command| Footprint {
             aggregates: vec![command.aggregate()],
-            keys: Vec::new(),
-            counters: Vec::new(),
+            makes: matches!(command, Command::Register(_)).then(|| command.aggregate()),
+            ..Footprint::default()
         };
         Ok(commands.iter().map(alone).collect())
     }

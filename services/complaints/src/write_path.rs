@@ -218,6 +218,9 @@ impl Domain for ComplaintsDomain {
 fn footprint(command: &Command) -> Footprint {
     let mut footprint = Footprint::default();
     footprint.aggregates.extend(command.complaint());
+    if let Command::File(_) = command {
+        footprint.makes = command.complaint();
+    }
     if let Command::AdoptPolicy(adopted) = command {
         footprint.aggregates.push(AggregateId(adopted.policy.clone()));
     }

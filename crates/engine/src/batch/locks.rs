@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::{BatchError, FeedStep, Setting, Verdict};
 use crate::{
     domain::{AggregateId, Domain, Footprint, Key, Slot},
-    store::{self, Cursor, Feed, Locked, LockedRows, Wanted},
+    store::{self, Cursor, Feed, Locked, LockedRows, Wanted, WantedRequest},
     submission::{RequestKey, Submission},
 };
 
@@ -28,7 +28,10 @@ pub(super) async fn take<D: Domain, P>(
     feed: Option<&FeedStep<'_, P>>,
 ) -> Result<(LockedRows, HashSet<String>), BatchError> {
     let mutants = setting.options.mutants;
-    let requests = members.iter().filter_map(|member| member.request.as_ref());
+    let requests = members.iter().zip(footprints).filter_map(|(member, footprint)| {
+        let key = member.request.as_ref()?;
+        Some(WantedRequest { key, makes: footprint.makes.as_ref() })
+    });
     let fences = members.iter().filter_map(|member| member.fence.as_ref()).map(|fence| &*fence.case);
     let aggregates = footprints.iter().flat_map(|footprint| &footprint.aggregates);
     let counters = footprints.iter().flat_map(|footprint| &footprint.counters);

@@ -13,7 +13,7 @@ use crate::{
     },
     ledger::{Head, LedgerRow},
     options::Options,
-    store::{Counter, Due, Held, NewHead, StoredState, Version, Writes},
+    store::{Counter, Due, FIRST, Held, NewHead, StoredState, Version, Writes},
     submission::Submission,
 };
 
@@ -237,20 +237,23 @@ impl<D: Domain> Work<D> {
         &'a self,
         domain: &D,
         head: &Head,
-        fresh: &'a [String],
+        fresh: &'a [AggregateId],
         changed: &'a Changed<D::State>,
         writes: &mut Writes<'a>,
     ) {
         self.keys(domain, writes);
         writes.counters = self.counters.iter().map(|(name, value)| Counter { name, value: *value }).collect();
-        let unused = fresh.iter().filter(|id| !self.before.contains_key(&AggregateId((*id).clone())));
-        writes.unused = unused.map(String::as_str).collect();
+        writes.unused = fresh.iter().filter(|id| !self.before.contains_key(id)).collect();
         for (row, Stored { table, state }) in changed.rows.iter().zip(&changed.stored) {
-            let version = || Version { id: &row.id, before: row.before, after: row.after };
-            writes.versions.push(version());
+            let version = |before| Version { id: &row.id, before, after: row.after };
+            let says = if row.before == 0 { FIRST } else { row.before };
+            if says != row.after {
+                writes.versions.push(version(says));
+            }
             let states = if row.before == 0 { &mut writes.fresh } else { &mut writes.changed };
-            states.entry(table).or_default().push(StoredState { version: version(), state });
+            states.entry(table).or_default().push(StoredState { version: version(row.before), state });
         }
+        writes.states = (!changed.rows.is_empty()).then_some(changed.rows.len());
         writes.moved = changed.moved.iter().map(String::as_str).collect();
         let due = changed.deadlines.iter().flat_map(|(id, all)| all.iter().map(move |one| (id, one)));
         writes.deadlines = due.map(|(aggregate, deadline)| Due { aggregate, deadline }).collect();

@@ -13,6 +13,9 @@ use crate::{
     submission::RequestKey,
 };
 
+/// Version of new rows: most aggregates come to be with one event.
+pub(crate) const FIRST: i64 = 1;
+
 /// What a batch locks.
 #[derive(Serialize)]
 pub(crate) struct Wanted<'a> {
@@ -20,7 +23,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) feed: Option<Feed<'a>>,
     /// Each once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) requests: Vec<&'a RequestKey>,
+    pub(crate) requests: Vec<WantedRequest<'a>>,
     /// Cases whose fences are shared.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) fences: BTreeSet<&'a str>,
@@ -30,6 +33,15 @@ pub(crate) struct Wanted<'a> {
     pub(crate) aggregates: BTreeSet<&'a str>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) counters: BTreeSet<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct WantedRequest<'a> {
+    #[serde(flatten)]
+    pub(crate) key: &'a RequestKey,
+    /// What [`Footprint::makes`](crate::domain::Footprint::makes): its row is written with that result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) makes: Option<&'a AggregateId>,
 }
 
 /// The feed from which a batch comes.
@@ -73,11 +85,12 @@ pub(crate) struct LockedRows {
     /// The keys that were not free.
     #[serde(default)]
     pub(crate) held: Vec<HeldKey>,
-    /// Versions of the aggregates, holders of keys among them.
-    pub(crate) versions: HashMap<AggregateId, i64>,
-    /// Aggregates that have only got a row now.
+    /// Versions of the aggregates that were there before, holders of keys among them.
     #[serde(default)]
-    pub(crate) fresh: Vec<String>,
+    pub(crate) versions: HashMap<AggregateId, i64>,
+    /// Aggregates that have only got a row now, with [`FIRST`] in it.
+    #[serde(default)]
+    pub(crate) fresh: Vec<AggregateId>,
     #[serde(default)]
     pub(crate) counters: HashMap<String, i64>,
     pub(crate) head: Head,

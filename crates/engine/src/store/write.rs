@@ -20,7 +20,7 @@ pub(crate) struct Writes<'a> {
     /// Requests whose rows go.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) rejected: Vec<&'a RequestKey>,
-    /// Requests with the aggregate and version that are their result.
+    /// Requests whose result is another than their rows say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) done: Vec<Done<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -31,10 +31,14 @@ pub(crate) struct Writes<'a> {
     pub(crate) counters: Vec<Counter<'a>>,
     /// Aggregates that got a row to lock and did not come to be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) unused: Vec<&'a str>,
+    pub(crate) unused: Vec<&'a AggregateId>,
+    /// Versions that are others than the locked rows say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) versions: Vec<Version<'a>>,
-    /// States by their tables, of aggregates that come to be and of others.
+    /// How many states there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) states: Option<usize>,
+    /// They by their tables, of aggregates that come to be and of others.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) fresh: BTreeMap<&'static str, Vec<StoredState<'a>>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -102,9 +102,19 @@ impl Domain for Bank {
         for command in commands {
             let mut footprint = Footprint::default();
             match command {
-                Command::Open { account, name } | Command::Rename { account, name } => {
+                Command::Open { account, name } => {
                     footprint.aggregates.push(account.into());
                     footprint.keys.extend(name.as_deref().map(key));
+                    footprint.makes = Some(account.into());
+                }
+                Command::Rename { account, name } => {
+                    footprint.aggregates.push(account.into());
+                    footprint.keys.extend(name.as_deref().map(key));
+                }
+                Command::Deposit { account, .. } => {
+                    footprint.aggregates.push(account.into());
+                    // It never makes one: what it answers is another version, or it is refused.
+                    footprint.makes = Some(account.into());
                 }
                 Command::Seize { account, name } => {
                     footprint.aggregates.push(account.into());
@@ -128,8 +138,7 @@ impl Domain for Bank {
                     footprint.counters.push(counter.clone());
                 }
                 Command::SetLimit { .. } => footprint.aggregates.push(LIMIT.into()),
-                Command::Deposit { account, .. }
-                | Command::Poison { account }
+                Command::Poison { account }
                 | Command::Overreach { account, .. }
                 | Command::Remind { account, .. }
                 | Command::Link { account, .. }

@@ -10,7 +10,8 @@ use crate::{
     bank::{Command, Refused},
     gate::Gate,
     ground::{
-        Found, Ground, PATIENCE, calm, demand, deposit, mutated, open, probed, red, requested, submission,
+        Answer, Found, Ground, PATIENCE, calm, demand, deposit, mutated, open, probed, red, requested,
+        submission,
     },
 };
 
@@ -45,6 +46,34 @@ async fn a_repeat_returns_the_former_result_also_after_later_changes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn mutant_dedupe_off_turns_repeats_red() {
     red(check_repeat(Mutants { dedupe_off: true, ..Mutants::default() }).await, "a repeat was carried out");
+}
+
+/// Row and result of an account that is opened as expected are written but once: no second version of either is left behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_made_as_expected_is_written_once() {
+    let ground = Ground::new().await;
+    let engine = ground.engine(calm()).await;
+    let first = engine.submit(requested(open("accounts/a", None), "r1")).await.unwrap();
+    let second_versions = "select count(*) from (select ctid from request union all select ctid from aggregate) as row where ctid <> '(0,1)'";
+    assert_eq!(ground.number(second_versions).await, 0);
+    let again = engine.submit(requested(open("accounts/a", None), "r1")).await.unwrap();
+    assert_eq!((first.replayed, again.replayed, again.version), (false, true, 1));
+}
+
+/// Opened and changed in one batch, an account's row and each request's result say what came of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_made_otherwise_than_expected_is_corrected() {
+    let ground = Ground::new().await;
+    let engine = ground.engine(calm()).await;
+    let commands =
+        || vec![requested(open("accounts/a", None), "r1"), requested(deposit("accounts/a", 5), "r2")];
+    let first = engine.together(&ground, commands()).await;
+    let again = engine.together(&ground, commands()).await;
+    let versions = |outcomes: Vec<Answer>| {
+        outcomes.into_iter().map(|outcome| outcome.unwrap().version).collect::<Vec<_>>()
+    };
+    assert_eq!((versions(first), versions(again)), (vec![1, 2], vec![1, 2]));
+    ground.consistent().await.unwrap();
 }
 
 /// What was refused may be accepted later under the same request id, alone or with neighbours.

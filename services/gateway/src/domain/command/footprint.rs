@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use shouwen_engine::{AggregateId, Footprint, Key};
+use shouwen_engine::{AggregateId, Footprint};
 
 use super::{
     AbsenceAction, AbsenceCommand, AbsenceStep, CHUNK, Command, ContactCommand, PolicyCommand, REASSIGNED,
@@ -88,7 +88,7 @@ impl Reach {
         let chain = self.chain(case);
         let last = chain.last().and_then(|last| self.cases.get(last));
         let keys = last.and_then(|case| open_key(case.client.as_deref(), &case.topic)).into_iter().collect();
-        Footprint { aggregates: chain.into_iter().map(AggregateId).collect(), keys, counters: Vec::new() }
+        Footprint { aggregates: chain.into_iter().map(AggregateId).collect(), keys, ..Footprint::default() }
     }
 }
 
@@ -160,6 +160,7 @@ impl Command {
         match self {
             Self::Contact(ContactCommand::Claim(claim)) => {
                 footprint.aggregates.push(claim.case.clone());
+                footprint.makes = Some(claim.case.clone());
                 footprint.keys.extend(open_key(claim.client.as_deref(), &claim.topic));
             }
             Self::Contact(ContactCommand::Identify { contact, client, topic, .. }) => {
@@ -213,8 +214,8 @@ impl PolicyCommand {
         match self {
             Self::Propose { propose, .. } => Footprint {
                 aggregates: vec![AggregateId(propose.policy.clone())],
-                keys: Vec::<Key>::new(),
                 counters: vec![shouwen_policy::revision_counter(propose.kind, &propose.scope)],
+                ..Footprint::default()
             },
             Self::Approve { policy, .. } | Self::Reject { policy, .. } => {
                 Footprint { aggregates: vec![policy.clone()], ..Footprint::default() }

@@ -21,7 +21,7 @@ impl RosterCommand {
         {
             aggregates.push(AggregateId(line.employee.clone()));
         }
-        Footprint { aggregates, keys: self.entry.keys().into_iter().collect(), counters: Vec::new() }
+        Footprint { aggregates, keys: self.entry.keys().into_iter().collect(), ..Footprint::default() }
     }
 
     /// The field that names the branches.
