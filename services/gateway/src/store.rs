@@ -168,7 +168,13 @@ pub(crate) async fn attach(connection: &mut PgConnection, rows: &[Saved<State>])
     if !presences.is_empty() {
         routing::keep_desks(connection, &presences).await?;
     }
-    desk::apply(connection, &waiting(rows)).await?;
+    let mut waiting = waiting(rows);
+    let cases = rows.iter().filter(|row| row.before > 0).filter_map(|row| match &row.state {
+        State::Case(case) => Some(&**case),
+        _ => None,
+    });
+    waiting.extend(desk::below(connection, cases).await?);
+    desk::apply(connection, &waiting).await?;
     Ok(())
 }
 

@@ -8,12 +8,7 @@ use chrono::{DateTime, Utc};
 use shouwen_access::Roles;
 use shouwen_proto::{access::v1::Role, r#type::v1::EscalationLevel};
 
-use super::{
-    RoutingState, StaffingState, State,
-    case::{CaseState, Promise},
-    roster::Employee,
-    routing,
-};
+use super::{RoutingState, StaffingState, State, case::CaseState, roster::Employee, routing};
 
 /// For whom something waits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -260,7 +255,7 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
         }
     }
     for promise in case.promises.iter().filter(|promise| !promise.settled) {
-        let recipients = match unit(promise) {
+        let recipients = match unit(&promise.callback) {
             Some(unit) => vec![Recipient::Staff(unit)],
             None => working(case).collect(),
         };
@@ -281,8 +276,11 @@ fn working(case: &CaseState) -> impl Iterator<Item = Recipient> {
     each_once(std::iter::once(&case.handler).chain(deputies.map(|deputy| &deputy.employee)))
 }
 
-/// Who is responsible by name, and who stands in for them (O9).
-fn responsible(case: &CaseState) -> Vec<Recipient> {
+/// Who is responsible by name, and who stands in for them (O9); nobody once it is over.
+pub fn responsible(case: &CaseState) -> Vec<Recipient> {
+    if !case.is_live() {
+        return Vec::new();
+    }
     let deputies = case.deputies.iter().map(|deputy| &deputy.employee);
     each_once([&case.handler, &case.accountable].into_iter().chain(deputies)).collect()
 }
@@ -292,10 +290,23 @@ fn each_once<'a>(names: impl Iterator<Item = &'a String>) -> impl Iterator<Item 
     names.into_iter().map(Recipient::Employee)
 }
 
+/// The aggregates of other services whose missed limits are told to whoever is responsible for the case.
+pub fn below(case: &CaseState) -> Vec<String> {
+    let promises = case.promises.iter().filter(|promise| !promise.settled).map(|promise| &promise.callback);
+    let complaints = case.open_complaints().map(|complaint| &complaint.name);
+    promises.chain(complaints).filter_map(|name| aggregate(name)).collect()
+}
+
+/// `complaints/{complaint}` of `cases/{case}/complaints/{complaint}`.
+fn aggregate(name: &str) -> Option<String> {
+    let (parents, id) = name.rsplit_once('/')?;
+    let collection = parents.rsplit('/').next()?;
+    Some(format!("{collection}/{id}"))
+}
+
 /// The unit that makes a verification, whoever is responsible for the case (B7): its callback is named below it.
-fn unit(promise: &Promise) -> Option<String> {
-    let branch =
-        promise.callback.starts_with("branches/").then(|| promise.callback.split_once("/callbacks/"));
+fn unit(callback: &str) -> Option<String> {
+    let branch = callback.starts_with("branches/").then(|| callback.split_once("/callbacks/"));
     branch.flatten().map(|(branch, _)| branch.to_owned())
 }
 

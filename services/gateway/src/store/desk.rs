@@ -2,14 +2,17 @@
 
 pub(crate) mod read;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use shouwen_engine::AggregateId;
 use shouwen_proto::events::v1::Event;
 use sqlx::{PgConnection, types::Json};
 
-use crate::domain::desk::{self, Item, Kind, Recipient, followed, followed::Followed};
+use crate::domain::{
+    CaseState,
+    desk::{self, Item, Kind, Recipient, followed, followed::Followed},
+};
 
 /// What makes an item the same over its changes.
 type Key = (String, String, &'static str, String);
@@ -158,14 +161,7 @@ pub(crate) async fn follow(connection: &mut PgConnection, events: &[Event]) -> s
     let mut aggregates: Vec<String> = events.iter().map(|event| event.aggregate.clone()).collect();
     aggregates.sort_unstable();
     aggregates.dedup();
-    let rows = sqlx::query!(
-        r#"select aggregate, state as "state: Json<Followed>" from desk_followed where aggregate = any($1)"#,
-        &aggregates
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    let known: BTreeMap<String, Followed> =
-        rows.into_iter().map(|row| (row.aggregate, row.state.0)).collect();
+    let known = load_followed(connection, &aggregates).await?;
     let mut now = known.clone();
     for event in events {
         if let Some(state) = followed::after(now.remove(&event.aggregate), event) {
@@ -192,16 +188,80 @@ pub(crate) async fn follow(connection: &mut PgConnection, events: &[Event]) -> s
     )
     .execute(&mut *connection)
     .await?;
+    let told = responsible(connection, now.values()).await?;
     let sources: Vec<(String, Vec<Item>)> = gone
         .into_iter()
         .chain(changed)
         .map(|aggregate| {
-            let items = now.get(&aggregate).map(followed::items).unwrap_or_default();
-            (aggregate, items)
+            let items = now.get(&aggregate).map(|state| followed::items(state, who(&told, state)));
+            (aggregate, items.unwrap_or_default())
         })
         .collect();
     apply(connection, &sources).await?;
     Ok(())
+}
+
+/// What is known of other services' aggregates.
+async fn load_followed(
+    connection: &mut PgConnection,
+    aggregates: &[String],
+) -> sqlx::Result<BTreeMap<String, Followed>> {
+    let rows = sqlx::query!(
+        r#"select aggregate, state as "state: Json<Followed>" from desk_followed where aggregate = any($1)"#,
+        aggregates
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.aggregate, row.state.0)).collect())
+}
+
+/// Who is responsible for the cases of missed limits, by the cases' names; where one was merged, for its survivor.
+async fn responsible(
+    connection: &mut PgConnection,
+    all: impl Iterator<Item = &Followed>,
+) -> sqlx::Result<BTreeMap<String, Vec<Recipient>>> {
+    let cases: BTreeSet<String> = all.filter_map(Followed::told).map(str::to_owned).collect();
+    if cases.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows = sqlx::query!(
+        r#"with recursive chain as (
+               select id as named, id, merged_into from cases where id = any($1)
+               union
+               select chain.named, c.id, c.merged_into from cases c join chain on c.id = chain.merged_into
+           )
+           select chain.named as "named!", c.state as "state!: Json<CaseState>"
+           from chain join cases c on c.id = chain.id where chain.merged_into is null"#,
+        &Vec::from_iter(cases)
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.named, desk::responsible(&row.state.0))).collect())
+}
+
+fn who<'a>(told: &'a BTreeMap<String, Vec<Recipient>>, followed: &Followed) -> &'a [Recipient] {
+    followed.told().and_then(|case| told.get(case)).map_or(&[], Vec::as_slice)
+}
+
+/// What waits because of missed limits below cases that have changed: whoever is responsible now is told.
+pub(crate) async fn below(
+    connection: &mut PgConnection,
+    cases: impl Iterator<Item = &CaseState>,
+) -> sqlx::Result<Vec<(String, Vec<Item>)>> {
+    let below: BTreeMap<String, Vec<Recipient>> = cases
+        .flat_map(|case| desk::below(case).into_iter().map(|aggregate| (aggregate, desk::responsible(case))))
+        .collect();
+    if below.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known = load_followed(connection, &Vec::from_iter(below.keys().cloned())).await?;
+    let told = known.into_iter().filter(|(_, state)| state.told().is_some());
+    Ok(told
+        .map(|(aggregate, state)| {
+            let items = followed::items(&state, &below[&aggregate]);
+            (aggregate, items)
+        })
+        .collect())
 }
 
 /// Makes the items of up to `limit` sources behind a name what their states say, in their order. Answers the last name, if any, and how many changes it
@@ -230,19 +290,16 @@ pub(crate) async fn mend(
     let Some(last) = names.last().cloned() else { return Ok(None) };
     let ids: Vec<AggregateId> = names.iter().cloned().map(AggregateId).collect();
     let states = super::load(connection, &ids).await?;
-    let others = sqlx::query!(
-        r#"select aggregate, state as "state: Json<Followed>" from desk_followed where aggregate = any($1)"#,
-        &names
-    )
-    .fetch_all(&mut *connection)
-    .await?;
+    let others = load_followed(connection, &names).await?;
+    let told = responsible(connection, others.values()).await?;
     let mut items: BTreeMap<String, Vec<Item>> = names.into_iter().map(|name| (name, Vec::new())).collect();
     for (id, _, state) in states {
         let waiting = desk::items(&id.0, &state);
         items.insert(id.0, waiting);
     }
-    for row in others {
-        items.insert(row.aggregate, followed::items(&row.state.0));
+    for (aggregate, state) in others {
+        let waiting = followed::items(&state, who(&told, &state));
+        items.insert(aggregate, waiting);
     }
     let changes = apply(connection, &items.into_iter().collect::<Vec<_>>()).await?;
     Ok(Some((last, changes)))

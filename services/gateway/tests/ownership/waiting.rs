@@ -263,6 +263,111 @@ async fn o10_a_missed_callback_waits_for_whom_it_has_reached_until_an_attempt_is
     assert_eq!(ground.number("select count(*) from desk_followed").await, 0);
 }
 
+/// A proposal's missed limit, as told to a level.
+fn escalated(level: EscalationLevel) -> Complaint {
+    Complaint::ComplaintEscalated(ComplaintEscalated {
+        limit: ComplaintLimit::Proposal.into(),
+        due: Some(to_proto(tuesday())),
+        level: level.into(),
+        step_due: None,
+    })
+}
+
+#[tokio::test]
+async fn o10_a_missed_limit_below_a_case_waits_for_whoever_is_responsible_for_it_by_now() {
+    let (_ground, office) = staffed().await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    let name = zhang.open("call-1", "C-1").await;
+    let complaint = format!("{name}/complaints/cp-1");
+    let (complaints, callbacks) = (office.complaints(), office.callbacks());
+    complaints.filed(tuesday(), &complaint, &["qian"]);
+    callbacks.scheduled(tuesday(), "cb-1", &name, tuesday());
+    office.followed().await;
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, [""; 0]);
+    complaints.complaint(
+        tuesday(),
+        "complaint_escalated",
+        &complaint,
+        escalated(EscalationLevel::Responsible),
+    );
+    let late =
+        CallbackEscalated { level: EscalationLevel::Responsible.into(), ..CallbackEscalated::default() };
+    callbacks.callback(tuesday(), "callback_escalated", "cb-1", &name, Callback::CallbackEscalated(late));
+    office.followed().await;
+    let both = |waiting: Vec<(Kind, String)>| {
+        let told = waiting.into_iter().filter(|(kind, _)| *kind == Kind::Escalation);
+        let mut subjects: Vec<String> = told.map(|(_, subject)| subject).collect();
+        subjects.sort_unstable();
+        subjects == [format!("{name}/callbacks/cb-1"), complaint.clone()]
+    };
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["zhang"]);
+    assert!(both(waiting(&office, "zhang").await));
+    // O4, O9: it goes with the case, and to who stands in.
+    li.accept(&name, &zhang.offered(&name, "li").await).await.unwrap();
+    let absence = li.be_absent(sudden("li", "wang")).await.unwrap();
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["zhang", "li", "wang"]);
+    assert!(both(waiting(&office, "wang").await));
+    li.be_back(&absence.name).await.unwrap();
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["zhang", "li"]);
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
+    let accepted = Complaint::ComplaintAccepted(ComplaintAccepted::default());
+    complaints.complaint(tuesday(), "complaint_accepted", &complaint, accepted);
+    callbacks.completed(tuesday(), "cb-1", &name, true, Satisfaction::Neutral);
+    office.followed().await;
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, [""; 0]);
+}
+
+/// The complaint takes its handler off the case; that, and the limit that it missed, are heard of at once.
+#[tokio::test]
+async fn o12_a_missed_limit_of_a_complaint_never_waits_for_the_handler_whom_it_is_about() {
+    let (_ground, office) = staffed().await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    let name = zhang.open("call-1", "C-1").await;
+    li.accept(&name, &zhang.offered(&name, "li").await).await.unwrap();
+    let complaint = format!("{name}/complaints/cp-1");
+    let complaints = office.complaints();
+    complaints.filed(tuesday(), &complaint, &["li"]);
+    complaints.complaint(
+        tuesday(),
+        "complaint_escalated",
+        &complaint,
+        escalated(EscalationLevel::Responsible),
+    );
+    office.followed().await;
+    let handler = zhang.get(&name).await.unwrap().handler;
+    assert_ne!(handler, employee("li"));
+    let told = who(&office, Kind::Escalation, &EVERYBODY).await;
+    assert!(told.contains(&"zhang") && told.contains(&handler.trim_start_matches("employees/")), "{told:?}");
+    assert!(!told.contains(&"li"), "{told:?}");
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn o6_a_missed_limit_below_a_merged_case_waits_for_whoever_is_responsible_for_the_survivor() {
+    let (_ground, office) = staffed().await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    zhang.open("call-1", "C-1").await;
+    let merged = li.claim("call-2").await.unwrap().case.unwrap().name;
+    let complaint = format!("{merged}/complaints/cp-1");
+    let complaints = office.complaints();
+    complaints.filed(tuesday(), &complaint, &["qian"]);
+    complaints.complaint(
+        tuesday(),
+        "complaint_escalated",
+        &complaint,
+        escalated(EscalationLevel::Responsible),
+    );
+    office.followed().await;
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["li"]);
+    li.identify("call-2", "C-1").await.unwrap();
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["zhang"]);
+    // The complaint keeps the name of the case under which it was filed.
+    complaints.complaint(tuesday(), "complaint_escalated", &complaint, escalated(EscalationLevel::Hq));
+    office.followed().await;
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["zhang", "chen"]);
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
+}
+
 #[tokio::test]
 async fn c6_a_complaint_waits_at_each_step_for_whoever_takes_it() {
     let (_ground, office) = staffed().await;
@@ -297,7 +402,7 @@ async fn c6_a_complaint_waits_at_each_step_for_whoever_takes_it() {
         step_due: None,
     };
     told("complaint_escalated", Complaint::ComplaintEscalated(escalated)).await;
-    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["zhao", "chen"]);
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["zhang", "zhao", "chen"]);
 
     // C6: level by level; a higher one may stand in for a lower.
     let levels = [ApprovalLevel::BranchHead, ApprovalLevel::Hq, ApprovalLevel::CompanyLeader];

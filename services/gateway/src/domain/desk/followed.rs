@@ -1,7 +1,7 @@
 //! Callbacks and complaints as far as something of them waits for somebody, folded from the events of their services.
 //!
-//! What waits for whoever is responsible for a case follows from the case itself; here is what waits for a branch, for a role, or for an employee whom the
-//! other service names.
+//! What was promised waits by the case itself; here is what waits for a branch, for a role, for an employee whom the other service names, and, of a missed
+//! limit, for whoever is responsible for the case.
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
@@ -12,7 +12,7 @@ use shouwen_proto::{
 };
 use shouwen_serving::timestamps::from_proto;
 
-use super::{Item, Kind, Recipient, reached};
+use super::{Item, Kind, Recipient, reached, unit};
 
 /// What is known of a callback or a complaint that is not over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,15 +155,28 @@ impl Complaint {
     }
 }
 
-/// What waits because of it.
-pub fn items(followed: &Followed) -> Vec<Item> {
-    match followed {
-        Followed::Callback(callback) => of_callback(callback),
-        Followed::Complaint(complaint) => of_complaint(complaint),
+impl Followed {
+    /// The case whose responsible people are told of a missed limit; `None` where no limit was missed, or it is nobody's by name.
+    pub fn told(&self) -> Option<&str> {
+        match self {
+            Self::Callback(callback) => {
+                let theirs = callback.level > 0 && unit(&callback.name).is_none();
+                theirs.then_some(&*callback.case).filter(|case| !case.is_empty())
+            }
+            Self::Complaint(complaint) => (!complaint.missed.is_empty()).then_some(&*complaint.case),
+        }
     }
 }
 
-fn of_callback(callback: &Callback) -> Vec<Item> {
+/// What waits because of it. `responsible` are those of [`Followed::told`].
+pub fn items(followed: &Followed, responsible: &[Recipient]) -> Vec<Item> {
+    match followed {
+        Followed::Callback(callback) => of_callback(callback, responsible),
+        Followed::Complaint(complaint) => of_complaint(complaint, responsible),
+    }
+}
+
+fn of_callback(callback: &Callback, responsible: &[Recipient]) -> Vec<Item> {
     let item = |recipient, kind, level| Item {
         barred: barred(&recipient, &callback.barred),
         recipient,
@@ -187,13 +200,14 @@ fn of_callback(callback: &Callback) -> Vec<Item> {
         items.push(item(recipient, Kind::Callback, 0));
     }
     items.extend(
-        escalations(callback.level, &callback.branch)
+        escalations(callback.level, &callback.branch, responsible, &callback.barred)
+            .into_iter()
             .map(|(recipient, level)| item(recipient, Kind::Escalation, level)),
     );
     items
 }
 
-fn of_complaint(complaint: &Complaint) -> Vec<Item> {
+fn of_complaint(complaint: &Complaint, responsible: &[Recipient]) -> Vec<Item> {
     let item = |recipient, kind, due| Item {
         barred: barred(&recipient, &complaint.barred),
         recipient,
@@ -225,17 +239,30 @@ fn of_complaint(complaint: &Complaint) -> Vec<Item> {
     }
     // One per level: several limits that reached it are one concern of whoever is told, due when the first was.
     let highest = complaint.missed.iter().map(|(.., level)| *level).max().unwrap_or_default();
-    for (recipient, level) in escalations(highest, &complaint.unit) {
+    for (recipient, level) in escalations(highest, &complaint.unit, responsible, &complaint.barred) {
         let due = complaint.missed.iter().filter(|(.., told)| *told >= level).map(|(_, due, _)| *due).min();
         items.push(Item { level, ..item(recipient, Kind::Escalation, due) });
     }
     items
 }
 
-/// The roles told so far, each with its level; who is responsible by name sees the limit elsewhere.
-fn escalations(highest: i32, branch: &str) -> impl Iterator<Item = (Recipient, i32)> {
+/// Who was told so far, each with the level: by name whoever is responsible and not barred, then the roles.
+fn escalations(
+    highest: i32,
+    branch: &str,
+    responsible: &[Recipient],
+    barred: &[String],
+) -> Vec<(Recipient, i32)> {
+    let by_name = || responsible.iter().filter(|recipient| !barred.contains(&recipient.name())).cloned();
     reached(highest)
-        .filter_map(move |level: EscalationLevel| Some((Recipient::at(level, branch)?, level.into())))
+        .flat_map(|level: EscalationLevel| {
+            let told = match Recipient::at(level, branch) {
+                Some(role) => vec![role],
+                None => by_name().collect(),
+            };
+            told.into_iter().map(move |recipient| (recipient, level.into()))
+        })
+        .collect()
 }
 
 fn barred(recipient: &Recipient, barred: &[String]) -> Vec<String> {
