@@ -50,7 +50,7 @@ pub(crate) async fn run(machine: Machine, options: &Options) -> Result<ExitCode,
     clients.settle().await?;
     let tokens = clients.tokens;
     // Filling needs no durability, and what is counted here does not depend on it.
-    let mut settings = vec![("fsync", "off"), ("max_wal_size", "8GB"), ("autovacuum", "off")];
+    let mut settings = vec![("fsync", "off"), ("max_wal_size", "2GB"), ("autovacuum", "off")];
     settings.extend(plans::SETTINGS);
     let deployment = Deployment::start(stack.stop().await?, &settings).await?;
     let mut filling = Filling::begin(&deployment.admin_url()).await?;

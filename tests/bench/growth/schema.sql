@@ -22,6 +22,8 @@ create function bench.client(number bigint) returns text language sql immutable 
 create procedure bench.fill(first bigint, last bigint) language plpgsql as $$
 declare
     open_cases constant bigint := 10000;
+    -- Requests are forgotten then.
+    kept constant interval := '7 days';
     head ownership.ledger_head;
 begin
     create temporary table filled on commit drop as
@@ -45,7 +47,8 @@ begin
     from filled f, bench.template t;
     insert into ownership.aggregate (id, version) select unnest(array[case_name, contact]), 1 from filled;
     insert into ownership.request (principal, method, id, fingerprint, aggregate, version)
-    select employee || ' ' || employee, 'Claim', md5(contact)::uuid::text, sha256(contact::bytea), case_name, 1 from filled;
+    select employee || ' ' || employee, 'Claim', md5(f.contact)::uuid::text, sha256(f.contact::bytea), case_name, 1
+    from filled f, bench.template t where opened > t.time - kept;
     insert into ownership.client_file (client, branch) select client, min(branch) from filled group by client on conflict do nothing;
     insert into ownership.unique_key (kind, key, holder) select 'open_case', client || '|general', case_name from filled where is_open;
     -- What is overdue has gone its way up already.
