@@ -40,7 +40,7 @@ lint:
 
 bench:
 	@scripts/setup bench
-	cargo bench --locked --package shouwen --bench speed -- $(ARGS)
+	cargo --config 'target."cfg(unix)".runner="scripts/own-network"' bench --locked --package shouwen --bench speed -- $(ARGS)
 
 bench-growth:
 	@scripts/setup run

@@ -27,6 +27,8 @@ pub(crate) struct Machine {
     pub(crate) file_system: String,
     /// Median time of writing 8 KiB and `fdatasync` where the databases lie.
     pub(crate) fdatasync_micros: f64,
+    /// How TCP sends: `bbr` and others that pace by timers make small calls late.
+    pub(crate) congestion_control: String,
     /// One-minute load average before the run.
     pub(crate) load_before: f64,
     pub(crate) commit: String,
@@ -59,6 +61,9 @@ pub(crate) async fn describe() -> Result<Machine, Failure> {
         postgres: Binaries::find(None).await?.major,
         file_system,
         fdatasync_micros: fdatasync(&dir)?,
+        congestion_control: fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control")
+            .map(|name| name.trim().to_owned())
+            .unwrap_or_default(),
         load_before: load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default(),
         commit: said("git", &["-C", root, "rev-parse", "HEAD"]),
         changed: !said("git", &["-C", root, "status", "--porcelain"]).is_empty(),
@@ -77,6 +82,9 @@ impl Machine {
                 "bench: the machine is busy (load {} on {} cores); the figures will be noisy",
                 self.load_before, self.cores
             );
+        }
+        if self.congestion_control == "bbr" {
+            eprintln!("bench: TCP paces what it sends (bbr): latencies include its timers");
         }
     }
 }

@@ -85,7 +85,7 @@ impl fmt::Display for Report {
         let machine = &self.machine;
         writeln!(
             f,
-            "\n{} cores, {} MiB, {}, {}\nPostgres {}, {}, fdatasync {:.0} µs, load before {}\n{} build of {}{}\n\
+            "\n{} cores, {} MiB, {}, {}\nPostgres {}, {}, fdatasync {:.0} µs, TCP {}, load before {}\n{} build of {}{}\n\
              {} rounds, slices of {} s; median over rounds and its 95% bootstrap interval\n",
             machine.cores,
             machine.memory_mib,
@@ -94,6 +94,7 @@ impl fmt::Display for Report {
             machine.postgres,
             machine.file_system,
             machine.fdatasync_micros,
+            machine.congestion_control,
             machine.load_before,
             machine.build,
             machine.commit,

@@ -5,7 +5,8 @@ use std::{
     env, fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{self, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -25,7 +26,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     pub(crate) pid: u32,
-    _child: Child,
+    child: Child,
+}
+
+impl Drop for Proxy {
+    /// Asks it to end, since a master that is killed leaves its workers behind.
+    fn drop(&mut self) {
+        let begun = Instant::now();
+        let asked = process::Command::new("kill").arg("-TERM").arg(self.pid.to_string()).status();
+        while asked.is_ok() && matches!(self.child.try_wait(), Ok(None)) && begun.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
 
 /// What proxies are given.
@@ -94,7 +106,7 @@ async fn start(mut command: Command, address: SocketAddr) -> Result<Proxy, Failu
         }
         sleep(Duration::from_millis(10)).await;
     }
-    Ok(Proxy { address, pid, _child: child })
+    Ok(Proxy { address, pid, child })
 }
 
 /// Servers often lie where only root's PATH leads.

@@ -220,10 +220,11 @@ async fn responsible(
     connection: &mut PgConnection,
     all: impl Iterator<Item = &Followed>,
 ) -> sqlx::Result<BTreeMap<String, Vec<Recipient>>> {
-    let cases: BTreeSet<String> = all.filter_map(Followed::told).map(str::to_owned).collect();
+    let cases: BTreeSet<&str> = all.filter_map(Followed::told).collect();
     if cases.is_empty() {
         return Ok(BTreeMap::new());
     }
+    let cases: Vec<String> = cases.into_iter().map(str::to_owned).collect();
     let rows = sqlx::query!(
         r#"with recursive chain as (
                select id as named, id, merged_into from cases where id = any($1)
@@ -232,7 +233,7 @@ async fn responsible(
            )
            select chain.named as "named!", c.state as "state!: Json<CaseState>"
            from chain join cases c on c.id = chain.id where chain.merged_into is null"#,
-        &Vec::from_iter(cases)
+        &cases
     )
     .fetch_all(connection)
     .await?;
@@ -254,7 +255,8 @@ pub(crate) async fn below(
     if below.is_empty() {
         return Ok(Vec::new());
     }
-    let known = load_followed(connection, &Vec::from_iter(below.keys().cloned())).await?;
+    let aggregates: Vec<String> = below.keys().cloned().collect();
+    let known = load_followed(connection, &aggregates).await?;
     let told = known.into_iter().filter(|(_, state)| state.told().is_some());
     Ok(told
         .map(|(aggregate, state)| {
