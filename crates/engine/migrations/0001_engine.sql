@@ -50,7 +50,8 @@ create index ledger_case on ledger (case_name, position) where case_name <> '';
 create function ensure_ledger_ranges() returns integer
 language plpgsql security definer as $$
 declare
-    width constant bigint := 5000000;
+    -- Wide, because what is found by case or aggregate has to be looked for in each range.
+    width constant bigint := 20000000;
     here bigint;
     made integer := 0;
     name text;
