@@ -8,7 +8,12 @@ use chrono::{DateTime, Utc};
 use shouwen_access::Roles;
 use shouwen_proto::{access::v1::Role, r#type::v1::EscalationLevel};
 
-use super::{RoutingState, StaffingState, State, case::CaseState, roster::Employee, routing};
+use super::{
+    RoutingState, StaffingState, State,
+    case::{CaseState, Phase},
+    roster::Employee,
+    routing,
+};
 
 /// For whom something waits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -290,8 +295,12 @@ fn each_once<'a>(names: impl Iterator<Item = &'a String>) -> impl Iterator<Item 
     names.into_iter().map(Recipient::Employee)
 }
 
-/// The aggregates of other services whose missed limits are told to whoever is responsible for the case.
+/// The aggregates of other services whose missed limits are told to whoever is responsible for the case; what hung under a merged one hangs under the
+/// survivor.
 pub fn below(case: &CaseState) -> Vec<String> {
+    if matches!(case.phase, Phase::Merged { .. }) {
+        return Vec::new();
+    }
     let promises = case.promises.iter().filter(|promise| !promise.settled).map(|promise| &promise.callback);
     let complaints = case.open_complaints().map(|complaint| &complaint.name);
     promises.chain(complaints).filter_map(|name| aggregate(name)).collect()

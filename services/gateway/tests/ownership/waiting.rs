@@ -349,22 +349,37 @@ async fn o6_a_missed_limit_below_a_merged_case_waits_for_whoever_is_responsible_
     zhang.open("call-1", "C-1").await;
     let merged = li.claim("call-2").await.unwrap().case.unwrap().name;
     let complaint = format!("{merged}/complaints/cp-1");
-    let complaints = office.complaints();
+    let (complaints, callbacks) = (office.complaints(), office.callbacks());
+    let late = |level: EscalationLevel| {
+        complaints.complaint(tuesday(), "complaint_escalated", &complaint, escalated(level));
+        let late = CallbackEscalated { level: level.into(), ..CallbackEscalated::default() };
+        callbacks.callback(
+            tuesday(),
+            "callback_escalated",
+            "cb-1",
+            &merged,
+            Callback::CallbackEscalated(late),
+        );
+    };
     complaints.filed(tuesday(), &complaint, &["qian"]);
-    complaints.complaint(
-        tuesday(),
-        "complaint_escalated",
-        &complaint,
-        escalated(EscalationLevel::Responsible),
-    );
+    callbacks.scheduled(tuesday(), "cb-1", &merged, tuesday());
+    late(EscalationLevel::Responsible);
     office.followed().await;
-    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["li"]);
+    let told = async || {
+        let mut told = Vec::new();
+        for id in EVERYBODY {
+            let waiting = waiting(&office, id).await.into_iter();
+            told.extend(waiting.filter(|(kind, _)| *kind == Kind::Escalation).map(|_| id));
+        }
+        told
+    };
+    assert_eq!(told().await, ["li", "li"]);
     li.identify("call-2", "C-1").await.unwrap();
-    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["zhang"]);
-    // The complaint keeps the name of the case under which it was filed.
-    complaints.complaint(tuesday(), "complaint_escalated", &complaint, escalated(EscalationLevel::Hq));
+    assert_eq!(told().await, ["zhang", "zhang"]);
+    // Both keep the name of the case under which they came to be.
+    late(EscalationLevel::Hq);
     office.followed().await;
-    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["zhang", "chen"]);
+    assert_eq!(told().await, ["zhang", "zhang", "chen", "chen"]);
     assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
 }
 
