@@ -61,7 +61,7 @@ async fn the_next_ranges_exist_and_are_as_closed_as_the_first() {
     assert_eq!(ground.number(ranges).await, 3);
     assert!(ranges_ready(engine.pool()).await.unwrap());
     // The ledger has grown into its last range.
-    ground.tamper("update ledger_head set position = 14999999").await;
+    ground.tamper("update ledger_head set position = 59999999").await;
     assert!(!ranges_ready(engine.pool()).await.unwrap(), "running low must show");
     // Without a next range nothing is written, rather than somewhere else.
     engine.run(deposit("accounts/a", 1)).await.unwrap_err();
@@ -79,8 +79,8 @@ async fn the_next_ranges_exist_and_are_as_closed_as_the_first() {
     }
     // An aggregate's history and the feed go over the boundary.
     let rows = shouwen_engine::ledger::history(engine.pool(), "accounts/a", 100).await.unwrap();
-    assert_eq!(rows.iter().map(|row| row.position).collect::<Vec<_>>(), [1, 15_000_000, 15_000_001]);
-    let rows = shouwen_engine::ledger::after(engine.pool(), 14_999_999, 10).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.position).collect::<Vec<_>>(), [1, 60_000_000, 60_000_001]);
+    let rows = shouwen_engine::ledger::after(engine.pool(), 59_999_999, 10).await.unwrap();
     assert_eq!(rows.len(), 2);
 }
 
