@@ -38,7 +38,7 @@ pub(crate) struct Writes<'a> {
     /// How many states there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) states: Option<usize>,
-    /// They by their tables, of aggregates that come to be and of others.
+    /// By their tables, those of aggregates that come to be and those of others.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) fresh: BTreeMap<&'static str, Vec<StoredState<'a>>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
