@@ -248,16 +248,11 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
     }
     if let Some(clock) = case.running_clock().filter(|clock| clock.missed) {
         items.extend(working(case).map(|recipient| item(recipient, Kind::Overdue, id, clock.due)));
-        for level in reached(clock.escalation) {
-            let told = match Recipient::at(level, &case.branch) {
-                Some(role) => vec![role],
-                None => responsible(case),
-            };
-            items.extend(told.into_iter().map(|recipient| Item {
-                level: level.into(),
-                ..item(recipient, Kind::Escalation, id, clock.due)
-            }));
-        }
+        let told = escalations(clock.escalation, &case.branch, &responsible(case));
+        items.extend(
+            told.into_iter()
+                .map(|(recipient, level)| Item { level, ..item(recipient, Kind::Escalation, id, clock.due) }),
+        );
     }
     for promise in case.promises.iter().filter(|promise| !promise.settled) {
         let recipients = match unit(&promise.callback) {
@@ -270,9 +265,18 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
     items
 }
 
-/// The levels that were told, lowest first.
-fn reached(level: i32) -> impl Iterator<Item = EscalationLevel> {
-    (EscalationLevel::Responsible.into()..=level).filter_map(|level| EscalationLevel::try_from(level).ok())
+/// Who was told so far, each with the level, lowest first: whoever is responsible by name, then the roles.
+fn escalations(highest: i32, branch: &str, responsible: &[Recipient]) -> Vec<(Recipient, i32)> {
+    (EscalationLevel::Responsible.into()..=highest)
+        .filter_map(|number| Some((EscalationLevel::try_from(number).ok()?, number)))
+        .flat_map(|(level, number)| {
+            let told = match Recipient::at(level, branch) {
+                Some(role) => vec![role],
+                None => responsible.to_vec(),
+            };
+            told.into_iter().map(move |recipient| (recipient, number))
+        })
+        .collect()
 }
 
 /// Who works on the case: the handler, and who stands in while they are absent (O9).

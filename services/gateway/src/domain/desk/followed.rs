@@ -6,13 +6,10 @@
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 use serde::{Deserialize, Serialize};
-use shouwen_proto::{
-    events::v1::{ApprovalLevel, Event, callbacks_event, complaints_event, event::Body},
-    r#type::v1::EscalationLevel,
-};
+use shouwen_proto::events::v1::{ApprovalLevel, Event, callbacks_event, complaints_event, event::Body};
 use shouwen_serving::timestamps::from_proto;
 
-use super::{Item, Kind, Recipient, reached, unit};
+use super::{Item, Kind, Recipient, escalations, unit};
 
 /// What is known of a callback or a complaint that is not over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,7 +197,7 @@ fn of_callback(callback: &Callback, responsible: &[Recipient]) -> Vec<Item> {
         items.push(item(recipient, Kind::Callback, 0));
     }
     items.extend(
-        escalations(callback.level, &callback.branch, responsible, &callback.barred)
+        escalations(callback.level, &callback.branch, &unbarred(responsible, &callback.barred))
             .into_iter()
             .map(|(recipient, level)| item(recipient, Kind::Escalation, level)),
     );
@@ -239,30 +236,17 @@ fn of_complaint(complaint: &Complaint, responsible: &[Recipient]) -> Vec<Item> {
     }
     // One per level: several limits that reached it are one concern of whoever is told, due when the first was.
     let highest = complaint.missed.iter().map(|(.., level)| *level).max().unwrap_or_default();
-    for (recipient, level) in escalations(highest, &complaint.unit, responsible, &complaint.barred) {
+    let responsible = unbarred(responsible, &complaint.barred);
+    for (recipient, level) in escalations(highest, &complaint.unit, &responsible) {
         let due = complaint.missed.iter().filter(|(.., told)| *told >= level).map(|(_, due, _)| *due).min();
         items.push(Item { level, ..item(recipient, Kind::Escalation, due) });
     }
     items
 }
 
-/// Who was told so far, each with the level: by name whoever is responsible and not barred, then the roles.
-fn escalations(
-    highest: i32,
-    branch: &str,
-    responsible: &[Recipient],
-    barred: &[String],
-) -> Vec<(Recipient, i32)> {
-    let by_name = || responsible.iter().filter(|recipient| !barred.contains(&recipient.name())).cloned();
-    reached(highest)
-        .flat_map(|level: EscalationLevel| {
-            let told = match Recipient::at(level, branch) {
-                Some(role) => vec![role],
-                None => by_name().collect(),
-            };
-            told.into_iter().map(move |recipient| (recipient, level.into()))
-        })
-        .collect()
+/// Who is responsible by name and not barred.
+fn unbarred(responsible: &[Recipient], barred: &[String]) -> Vec<Recipient> {
+    responsible.iter().filter(|recipient| !barred.contains(&recipient.name())).cloned().collect()
 }
 
 fn barred(recipient: &Recipient, barred: &[String]) -> Vec<String> {
