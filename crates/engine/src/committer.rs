@@ -1,11 +1,15 @@
-//! The committer: one task per service process that turns waiting commands into batches on a connection of its own.
+//! The committer: one thread per service process that turns waiting commands into batches on a connection of its own.
 //!
 //! What arrives while one transaction commits goes into the next together. Nothing waits when the committer is idle.
 
-use std::collections::{HashSet, VecDeque};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    io, thread,
+};
 
 use sqlx::PgConnection;
 use tokio::{
+    runtime::Builder,
     sync::{mpsc, oneshot},
     time::Instant,
 };
@@ -32,15 +36,29 @@ const KNOWN_FENCES: usize = 100_000;
 pub(crate) struct Committer<D: Domain> {
     engine: Engine<D>,
     connection: Option<PgConnection>,
-    known_fences: std::collections::HashMap<String, i64>,
+    known_fences: HashMap<String, i64>,
 }
 
 impl<D: Domain> Committer<D> {
-    pub(crate) fn new(engine: Engine<D>) -> Self {
-        Self { engine, connection: None, known_fences: std::collections::HashMap::new() }
+    /// Starts the committer on a thread with a scheduler of its own: between two round trips to the database it waits for nobody's turn, and no other
+    /// thread is woken. It ends when the engine is closed, or with the scheduler on which it was started.
+    pub(crate) fn start(engine: Engine<D>, jobs: mpsc::Receiver<Job<D>>) -> io::Result<()> {
+        let scheduler = Builder::new_current_thread().enable_all().build()?;
+        let (mut lives, ended) = oneshot::channel::<()>();
+        engine.0.tasks.spawn(async move { lives.closed().await });
+        thread::Builder::new().name(format!("commit-{}", D::SERVICE)).spawn(move || {
+            let committer = Self { engine, connection: None, known_fences: HashMap::new() };
+            scheduler.block_on(async {
+                tokio::select! {
+                    () = committer.run(jobs) => {}
+                    _ = ended => {}
+                }
+            });
+        })?;
+        Ok(())
     }
 
-    pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job<D>>) {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job<D>>) {
         let closing = self.engine.0.closing.clone();
         let mut waiting: VecDeque<Job<D>> = VecDeque::new();
         loop {
@@ -156,10 +174,10 @@ impl<D: Domain> Committer<D> {
 /// Raises missing or lower fences before the batch, in a transaction of their own.
 async fn raise_fences<C>(
     connection: &mut PgConnection,
-    known: &mut std::collections::HashMap<String, i64>,
+    known: &mut HashMap<String, i64>,
     members: &[&Submission<C>],
 ) -> sqlx::Result<()> {
-    let mut raise: std::collections::BTreeMap<String, i64> = std::collections::BTreeMap::new();
+    let mut raise: BTreeMap<String, i64> = BTreeMap::new();
     for fence in members.iter().filter_map(|member| member.fence.as_ref()) {
         if known.get(&fence.case).is_none_or(|epoch| *epoch < fence.epoch) {
             let epoch = raise.entry(fence.case.clone()).or_insert(fence.epoch);

@@ -101,7 +101,7 @@ impl<D: Domain> Engine<D> {
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }));
-        engine.0.tasks.spawn(Committer::new(engine.clone()).run(jobs));
+        Committer::start(engine.clone(), jobs)?;
         Ok(engine)
     }
 

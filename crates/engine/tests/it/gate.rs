@@ -7,7 +7,11 @@ use std::sync::{
 };
 
 use shouwen_engine::options::{Probe, Step};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    task,
+};
 
 /// Stops the first batch that comes to the step after the gate was closed.
 pub(crate) struct Gate {
@@ -30,7 +34,12 @@ impl Gate {
                 }
                 let _nobody_waits = reach.send(());
                 // A test that failed meanwhile has dropped the gate: go on.
-                tokio::task::block_in_place(|| answers.lock().unwrap().recv().unwrap_or(false))
+                let wait = || answers.lock().unwrap().recv().unwrap_or(false);
+                match Handle::current().runtime_flavor() {
+                    // A follower shares its threads, the committer has its own.
+                    RuntimeFlavor::MultiThread => task::block_in_place(wait),
+                    _ => wait(),
+                }
             }
         });
         (probe, Self { closed, reached, answer })
