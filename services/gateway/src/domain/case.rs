@@ -38,6 +38,9 @@ pub struct CaseState {
     pub epoch: i64,
     pub phase: Phase,
     pub offer: Option<Offer>,
+    /// The offer that last came to nothing, until something is done about the case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Returned>,
     #[serde(rename = "override")]
     pub overriding: Option<Override>,
     /// The original clock first, the running one last (O8).
@@ -108,6 +111,14 @@ pub struct Offer {
     /// Its acceptance moves no work: the message is from somebody who assists (O6).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub moves_nothing: bool,
+}
+
+/// An offer that its receiver declined or let expire (O4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Returned {
+    pub offer: String,
+    /// Who had made it.
+    pub to: String,
 }
 
 /// An override by a lead or HQ (O7).

@@ -235,7 +235,7 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
             subject: subject.to_owned(),
             case: id.to_owned(),
             branch: case.branch.clone(),
-            due: Some(due),
+            due,
             level: 0,
             barred: if by_role { barred.clone() } else { Vec::new() },
         }
@@ -244,14 +244,20 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
     if let Some(offer) = &case.offer {
         let subject = format!("{id}/offers/{}", offer.id);
         let kind = if offer.message { Kind::Message } else { Kind::Offer };
-        items.push(item(Recipient::Employee(offer.to.clone()), kind, &subject, offer.expires));
+        items.push(item(Recipient::Employee(offer.to.clone()), kind, &subject, Some(offer.expires)));
+    }
+    if let Some(back) = &case.returned {
+        let subject = format!("{id}/offers/{}", back.offer);
+        let back = at_work(case, &back.to).map(|recipient| item(recipient, Kind::Returned, &subject, None));
+        items.extend(back);
     }
     if let Some(clock) = case.running_clock().filter(|clock| clock.missed) {
-        items.extend(working(case).map(|recipient| item(recipient, Kind::Overdue, id, clock.due)));
+        let due = Some(clock.due);
+        items.extend(working(case).map(|recipient| item(recipient, Kind::Overdue, id, due)));
         let told = escalations(clock.escalation, &case.branch, &responsible(case));
         items.extend(
             told.into_iter()
-                .map(|(recipient, level)| Item { level, ..item(recipient, Kind::Escalation, id, clock.due) }),
+                .map(|(recipient, level)| Item { level, ..item(recipient, Kind::Escalation, id, due) }),
         );
     }
     for promise in case.promises.iter().filter(|promise| !promise.settled) {
@@ -259,7 +265,7 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
             Some(unit) => vec![Recipient::Staff(unit)],
             None => working(case).collect(),
         };
-        let callback = |recipient| item(recipient, Kind::Callback, &promise.callback, promise.due);
+        let callback = |recipient| item(recipient, Kind::Callback, &promise.callback, Some(promise.due));
         items.extend(recipients.into_iter().map(callback));
     }
     items
@@ -281,8 +287,13 @@ fn escalations(highest: i32, branch: &str, responsible: &[Recipient]) -> Vec<(Re
 
 /// Who works on the case: the handler, and who stands in while they are absent (O9).
 fn working(case: &CaseState) -> impl Iterator<Item = Recipient> {
-    let deputies = case.deputies.iter().filter(|deputy| deputy.of == case.handler);
-    each_once(std::iter::once(&case.handler).chain(deputies.map(|deputy| &deputy.employee)))
+    at_work(case, &case.handler)
+}
+
+/// An employee, and who stands in for them in the case while they are absent (O9).
+fn at_work<'a>(case: &'a CaseState, employee: &'a String) -> impl Iterator<Item = Recipient> + 'a {
+    let deputies = case.deputies.iter().filter(|deputy| deputy.of == *employee);
+    each_once(std::iter::once(employee).chain(deputies.map(|deputy| &deputy.employee)))
 }
 
 /// Who is responsible by name, and who stands in for them (O9); nobody once it is over.

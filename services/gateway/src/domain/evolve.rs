@@ -12,7 +12,7 @@ use shouwen_serving::{private, timestamps::from_proto};
 
 use super::{
     LeftBehind, State, absence,
-    case::{CaseState, Clock, Complaint, Deputy, Message, Offer, Override, Phase, Promise},
+    case::{CaseState, Clock, Complaint, Deputy, Message, Offer, Override, Phase, Promise, Returned},
     contact::{ContactState, Touch},
     presence, reassign, roster, routing, staffing,
 };
@@ -185,6 +185,7 @@ pub(super) fn opened(opened: &CaseOpened, at: DateTime<Utc>) -> CaseState {
         epoch: opened.epoch,
         phase: Phase::Open,
         offer: None,
+        returned: None,
         overriding: None,
         clocks: vec![clock(at, opened.answer_due.as_ref(), opened.provisional, &opened.calendar_version)],
         assistants: Vec::new(),
@@ -253,6 +254,7 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
         }
         Event::AssistantAdded(added) => case.assistants.push(added.employee.clone()),
         Event::OfferMade(offer) => {
+            case.returned = None;
             case.offer = Some(Offer {
                 id: offer.offer.clone(),
                 from: offer.from.clone(),
@@ -279,7 +281,10 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
             case.epoch = accepted.epoch;
             case.offer = None;
         }
-        Event::OfferDeclined(_) | Event::OfferWithdrawn(_) | Event::OfferExpired(_) => case.offer = None,
+        Event::OfferWithdrawn(_) => case.offer = None,
+        Event::OfferDeclined(_) | Event::OfferExpired(_) => {
+            case.returned = case.offer.take().map(|offer| Returned { offer: offer.id, to: offer.from });
+        }
         Event::OverrideBegun(begun) => {
             case.overriding = Some(Override {
                 employee: begun.employee.clone(),
@@ -295,11 +300,13 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
         }
         Event::CaseResolved(_) => {
             case.phase = Phase::AwaitingSatisfaction;
+            case.returned = None;
             meet(case, at);
         }
         Event::CaseClosed(closed) => {
             case.phase = Phase::Closed { at, kind: closed.kind, reason: closed.reason.clone() };
             case.offer = None;
+            case.returned = None;
             meet(case, at);
         }
         Event::CaseReopened(reopened) => {
@@ -383,11 +390,13 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
         Event::CaseReassigned(reassigned) => {
             case.accountable.clone_from(&reassigned.accountable);
             case.handler.clone_from(&reassigned.handler);
+            case.returned = None;
             case.epoch = reassigned.epoch;
         }
         Event::AccountabilityMoved(moved) => {
             case.accountable.clone_from(&moved.accountable);
             case.handler.clone_from(&moved.handler);
+            case.returned = None;
             case.epoch = moved.epoch;
         }
         _ => {}

@@ -123,15 +123,19 @@ async fn k13_a_message_is_declined_withdrawn_or_expires_and_the_answerer_stays_r
     let offer = li.pass(message(&case, "zhang")).await.unwrap().offer.unwrap().offer;
     assert_eq!(reason(li.pass(message(&case, "wang")).await), "OFFER_PENDING");
     zhang.decline(&case, &offer).await.unwrap();
+    assert_eq!(waiting(&office, "li").await, [(Kind::Returned, format!("{case}/offers/{offer}"))]);
     let offer = li.pass(message(&case, "wang")).await.unwrap().offer.unwrap().offer;
     li.withdraw(&case, &offer).await.unwrap();
+    assert_eq!(waiting(&office, "li").await, []);
     let offer = li.pass(message(&case, "zhang")).await.unwrap().offer.unwrap().offer;
     office.pass(TimeDelta::minutes(30)).await;
     assert_eq!(reason(zhang.accept(&case, &offer).await), "NO_SUCH_OFFER");
     let case = li.get(&case).await.unwrap();
     assert_eq!((case.offer, case.handler, case.epoch), (None, employee("li"), 1));
     assert_eq!(waiting(&office, "zhang").await, []);
+    assert_eq!(waiting(&office, "li").await, [(Kind::Returned, format!("{}/offers/{offer}", case.name))]);
     li.resolve(&case.name).await.unwrap();
+    assert_eq!(waiting(&office, "li").await, []);
 }
 
 #[tokio::test]

@@ -74,6 +74,39 @@ async fn o4_an_offer_waits_for_its_receiver_until_it_is_answered_withdrawn_or_ex
 }
 
 #[tokio::test]
+async fn o4_an_offer_that_came_to_nothing_waits_for_its_giver_until_something_is_done_about_the_case() {
+    let (_ground, office) = staffed().await;
+    let (zhang, li, zhao) = (office.desk("zhang"), office.desk("li"), office.desk("zhao"));
+    for (number, done) in
+        ["withdrawn", "resolved", "confirmed", "reassigned", "offered"].into_iter().enumerate()
+    {
+        let name = zhang.open(&format!("call-{number}"), &format!("C-{number}")).await;
+        for end in ["declined", "expired"] {
+            let offer = zhang.offered(&name, "li").await;
+            assert_eq!(who(&office, Kind::Returned, &EVERYBODY).await, [""; 0], "{done}, {end}");
+            match end {
+                "declined" => drop(li.decline(&name, &offer).await.unwrap()),
+                _ => office.pass(TimeDelta::minutes(30)).await,
+            }
+            assert_eq!(who(&office, Kind::Returned, &EVERYBODY).await, ["zhang"], "{done}, {end}");
+            let back = (Kind::Returned, format!("{name}/offers/{offer}"));
+            assert!(waiting(&office, "zhang").await.contains(&back), "{done}, {end}");
+        }
+        match done {
+            "offered" => drop(zhang.offered(&name, "li").await),
+            "withdrawn" => {
+                let offer = zhang.offered(&name, "li").await;
+                zhang.withdraw(&name, &offer).await.unwrap();
+            }
+            "resolved" => drop(zhang.resolve(&name).await.unwrap()),
+            "confirmed" => drop(zhang.confirm(&name, true).await.unwrap()),
+            _ => drop(zhao.reassign("zhang", &["wang"], &[&name]).await.unwrap()),
+        }
+        assert_eq!(who(&office, Kind::Returned, &EVERYBODY).await, [""; 0], "{done}");
+    }
+}
+
+#[tokio::test]
 async fn o10_a_missed_limit_waits_for_the_handler_and_everybody_whom_it_has_reached() {
     let (_ground, office) = staffed().await;
     let (zhang, li) = (office.desk("zhang"), office.desk("li"));
@@ -112,15 +145,17 @@ async fn o9_what_waits_for_an_absent_handler_waits_for_the_deputy_too_until_they
     let (_ground, office) = staffed().await;
     let zhang = office.desk("zhang");
     let name = zhang.open("call-1", "C-1").await;
+    let offer = zhang.offered(&name, "li").await;
+    office.desk("li").decline(&name, &offer).await.unwrap();
     office.callbacks().scheduled(tuesday(), "cb-1", &name, tuesday() + TimeDelta::days(1));
     office.followed().await;
     office.until(local(2025, 9, 11, 17, 0)).await;
     let absence = zhang.be_absent(sudden("zhang", "wang")).await.unwrap();
-    for kind in [Kind::Overdue, Kind::Escalation, Kind::Callback] {
+    for kind in [Kind::Overdue, Kind::Escalation, Kind::Callback, Kind::Returned] {
         assert_eq!(who(&office, kind, &EVERYBODY).await, ["zhang", "wang"], "{kind:?}");
     }
     zhang.be_back(&absence.name).await.unwrap();
-    for kind in [Kind::Overdue, Kind::Escalation, Kind::Callback] {
+    for kind in [Kind::Overdue, Kind::Escalation, Kind::Callback, Kind::Returned] {
         assert_eq!(who(&office, kind, &EVERYBODY).await, ["zhang"], "{kind:?}");
     }
     assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
