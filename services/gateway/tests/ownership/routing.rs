@@ -22,6 +22,8 @@ use crate::{
 async fn in_turn(office: &Office, employees: &[&str]) {
     for employee in employees {
         office.at_their_desks(&[employee]).await;
+        // What waits for them comes to them at this moment, and not when a sweep happens to look.
+        office.engine.sweep_once().await.unwrap();
         office.pass(TimeDelta::seconds(1)).await;
     }
 }
