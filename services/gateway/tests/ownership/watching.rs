@@ -115,7 +115,8 @@ async fn o4_a_stream_shows_what_waits_and_then_each_change_also_of_other_process
         let id = format!("employees/li offer {second}/offers/{more}");
         assert_eq!(li.changes, [(ChangeKind::Added, id.clone()), (ChangeKind::Cleared, id)]);
     }
-    // Nobody else's.
+    // Nobody else's; the giver has what came back last.
+    assert!(matches!(&*waiting(&office, "zhang").await, [(DeskItemKind::Returned, _)]));
     assert_eq!(waiting(&office, "wang").await, []);
 }
 
