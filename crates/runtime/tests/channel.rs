@@ -134,6 +134,18 @@ async fn an_unreachable_backend_is_unavailable_and_the_call_may_be_repeated() {
 }
 
 #[tokio::test]
+async fn a_connection_that_nobody_has_taken_on_is_offered_no_call() {
+    // The kernel completes it. What is sent over it cannot be told from what arrived once the listener leaves.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let options = ChannelOptions { connect_timeout: Period::millis(200), ..ChannelOptions::default() };
+    let channel = connect(&[address], &options).unwrap();
+    let asked = tokio::time::timeout(Duration::from_secs(10), channel.send(request("/"))).await;
+    let error = asked.unwrap().unwrap_err();
+    assert!(!error.may_have_arrived(), "{error}");
+}
+
+#[tokio::test]
 async fn a_call_on_a_connection_that_breaks_may_have_arrived() {
     let options = ServerOptions {
         connection_age: Period::millis(50),
@@ -177,10 +189,14 @@ async fn a_connection_on_which_pings_are_not_answered_is_dialled_anew() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (keepalive, keepalive_timeout) = (Period::millis(20), Period::millis(20));
     let options = ChannelOptions { keepalive, keepalive_timeout, ..ChannelOptions::default() };
-    let _channel = connect(&[listener.local_addr().unwrap().to_string()], &options).unwrap();
+    let channel = connect(&[listener.local_addr().unwrap().to_string()], &options).unwrap();
     let (first, _) = listener.accept().await.unwrap();
-    // It takes the connection and is silent from then on.
-    let _silent = h2::server::handshake(first).await.unwrap();
+    // It takes the connection on, and is silent from then on.
+    let mut taken = h2::server::handshake(first).await.unwrap();
+    tokio::select! {
+        _call = taken.accept() => panic!("nobody calls"),
+        () = channel.wait_connected(1) => {}
+    }
     tokio::time::timeout(Duration::from_secs(10), listener.accept()).await.unwrap().unwrap();
 }
 

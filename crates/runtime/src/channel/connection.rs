@@ -85,9 +85,21 @@ impl Dialer {
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (sender, mut connection) = self.http2.handshake::<_, Bytes>(io).await?;
+        let mut pings = connection.ping_pong();
+        // The kernel completes connections for a process that is leaving and will take on none of them: only an answer shows that somebody did.
+        if let Some(pings) = &mut pings {
+            tokio::select! {
+                closed = &mut connection => {
+                    closed?;
+                    return Err(io::Error::from(io::ErrorKind::ConnectionAborted).into());
+                }
+                answered = pings.ping(Ping::opaque()) => {
+                    answered?;
+                }
+            }
+        }
         let spent = CancellationToken::new();
         let link = Link::new(self.scheme.clone(), self.authority.clone(), sender, spent.clone());
-        let pings = connection.ping_pong();
         let (keepalive, patience) = (self.keepalive, self.keepalive_timeout);
         let ended = spent.clone().drop_guard();
         tokio::spawn(async move {
