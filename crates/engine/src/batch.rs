@@ -9,10 +9,12 @@ mod work;
 
 use std::{
     future::Future,
+    panic::AssertUnwindSafe,
     sync::atomic::{AtomicI64, Ordering},
 };
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
 use shouwen_runtime::clock::MachineClock;
 use sqlx::PgConnection;
 use tokio::time::Instant;
@@ -53,6 +55,8 @@ pub(crate) enum BatchError {
     Moved,
     /// The follower's cursor stands elsewhere: another replica was faster.
     CursorMoved,
+    /// The domain panicked before COMMIT. The connection may be in the middle of anything.
+    Panicked,
     /// A statement failed before COMMIT.
     Failed(sqlx::Error),
     /// The last writing was sent with COMMIT and not answered.
@@ -144,7 +148,7 @@ struct Prepared<D: Domain> {
     observed: bool,
 }
 
-/// Runs one batch. Whatever it answers, no lock outlives it; after an outage or an unanswered COMMIT the connection is of no more use.
+/// Runs one batch. Whatever it answers, no lock outlives it; after an outage, a panic or an unanswered COMMIT the connection is of no more use.
 pub(crate) async fn run<D: Domain, P: FeedEffect<D>>(
     setting: &Setting<'_, D>,
     connection: &mut PgConnection,
@@ -153,7 +157,10 @@ pub(crate) async fn run<D: Domain, P: FeedEffect<D>>(
 ) -> Result<Committed<D>, BatchError> {
     let options = setting.options;
     let end = Instant::now() + options.write_timeout;
-    let prepared = match until(end, prepare(setting, connection, members, feed.as_mut())).await {
+    // What one command makes panic must not end the write path of all.
+    let preparing = AssertUnwindSafe(prepare(setting, connection, members, feed.as_mut())).catch_unwind();
+    let preparing = preparing.map(|caught| caught.unwrap_or(Err(BatchError::Panicked)));
+    let prepared = match until(end, preparing).await {
         Ok(prepared) => prepared,
         Err(error) => return Err(undone(options, connection, error).await),
     };
@@ -190,7 +197,7 @@ pub(crate) async fn run<D: Domain, P: FeedEffect<D>>(
 
 /// Takes back what a batch did before it failed, where its connection is still of use. Answers why it failed.
 async fn undone(options: &Options, connection: &mut PgConnection, error: BatchError) -> BatchError {
-    let lost = matches!(&error, BatchError::Died(_))
+    let lost = matches!(&error, BatchError::Died(_) | BatchError::Panicked)
         || matches!(&error, BatchError::Failed(error) if is_outage(error));
     if lost {
         return error;

@@ -126,6 +126,19 @@ impl<D: Domain> Committer<D> {
                     answer_all(jobs, &SubmitError::Unavailable);
                     return true;
                 }
+                Err(BatchError::Panicked) => {
+                    self.connection = None;
+                    if jobs.len() == 1 {
+                        tracing::error!(service = D::SERVICE, "a command makes the domain panic");
+                        answer_all(jobs, &SubmitError::Internal);
+                        return true;
+                    }
+                    tracing::error!(
+                        service = D::SERVICE,
+                        "the domain panicked; its batch is tried one by one"
+                    );
+                    return self.one_by_one(jobs).await;
+                }
                 Err(BatchError::Failed(error)) if !is_transient(&error) => {
                     if jobs.len() == 1 {
                         tracing::error!(service = D::SERVICE, %error, "a command makes a statement fail");

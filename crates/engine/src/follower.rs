@@ -6,12 +6,13 @@
 use std::{
     collections::{BTreeMap, HashSet},
     future::Future,
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
-use futures_util::{StreamExt as _, future::BoxFuture};
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use prost::Message as _;
 use shouwen_proto::events::v1::{Cursor, Event, WatchRequest, WatchResponse, watch_response::Item};
 use sqlx::PgConnection;
@@ -174,7 +175,7 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
                         service = D::SERVICE,
                         feed = F::FEED,
                         reason,
-                        "an event makes a statement fail"
+                        "an event makes its batch fail"
                     );
                     return self.apply_singly(events, cursor).await;
                 }
@@ -212,7 +213,10 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
         cursor: &Cursor,
         park: bool,
     ) -> Result<Cursor, ApplyError> {
-        let Translated { submissions, sources, of_event, parked } = self.translate(events, park).await?;
+        // An event that makes its translation panic must not end the following of all others.
+        let translated = AssertUnwindSafe(self.translate(events, park)).catch_unwind().await;
+        let Translated { submissions, sources, of_event, parked } =
+            translated.unwrap_or_else(|_| Err(ApplyError::Poisoned("the follower panicked".to_owned())))?;
         let last = events.last().and_then(|event| event.cursor.clone()).unwrap_or_else(|| cursor.clone());
         if self.connection.is_none() {
             self.connection = Some(self.engine.connect().await.map_err(|error| interrupted(&error))?);
@@ -242,6 +246,10 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
                 Err(ApplyError::Again("what the events touch keeps changing".to_owned()))
             }
             Err(BatchError::CursorMoved) => Err(ApplyError::CursorMoved),
+            Err(BatchError::Panicked) => {
+                self.connection = None;
+                Err(ApplyError::Poisoned("the domain panicked".to_owned()))
+            }
             Err(BatchError::Failed(error)) => Err(failed(&error)),
             Err(BatchError::CommitUnknown(error)) => Err(interrupted(&error)),
             Err(BatchError::Died(step)) => Err(ApplyError::Interrupted(format!("died at {step:?}"))),
@@ -309,7 +317,7 @@ fn parts(events: &[Event], most_bytes: usize) -> impl Iterator<Item = &[Event]> 
     })
 }
 
-/// Reason of an event that made a statement fail: neither its command nor its projection was applied.
+/// Reason of an event that made a statement fail or the domain panic: neither its command nor its projection was applied.
 pub(crate) const FAILED: &str = "FAILED";
 
 /// A chunk of events as commands.

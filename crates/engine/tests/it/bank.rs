@@ -37,6 +37,8 @@ pub(crate) const TABLES: &str = "
 pub(crate) const UNLUCKY: i64 = 13;
 /// What makes a follower's statement fail.
 pub(crate) const POISON: i64 = 666;
+/// An amount on which a decision panics unless the account is lenient.
+pub(crate) const DREADFUL: i64 = 667;
 
 pub(crate) struct Bank {
     limit: AtomicI64,
@@ -139,6 +141,7 @@ impl Domain for Bank {
                 }
                 Command::SetLimit { .. } => footprint.aggregates.push(LIMIT.into()),
                 Command::Poison { account }
+                | Command::Panic { account }
                 | Command::Overreach { account, .. }
                 | Command::Remind { account, .. }
                 | Command::Link { account, .. }
@@ -242,6 +245,7 @@ impl Domain for Bank {
                 })
             }
             Command::Poison { account } => Ok(Decision::on(account.into(), [Entry::new("poisoned")])),
+            Command::Panic { account } => panic!("{account} cannot bear it"),
             Command::Overreach { account, other } => {
                 let events = [account, other].map(|id| (id.into(), Entry::amount("deposited", 1))).to_vec();
                 Ok(Decision { events, counters: Vec::new(), primary: account.into() })
@@ -276,6 +280,7 @@ impl Domain for Bank {
                 if *amount == UNLUCKY && !lenient {
                     return Err(Refused::Unlucky.into());
                 }
+                assert!(*amount != DREADFUL || lenient, "nobody decides on this");
                 let kind = if *amount == POISON && !lenient { "poisoned" } else { "received" };
                 let received =
                     Entry { micros: context.at.timestamp_micros(), ..Entry::amount(kind, *amount) };

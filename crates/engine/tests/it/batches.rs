@@ -190,6 +190,23 @@ async fn a_poisoned_command_does_not_hurt_its_neighbours() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_command_that_makes_the_domain_panic_hurts_neither_its_neighbours_nor_the_write_path() {
+    let ground = Ground::new().await;
+    let engine = ground.engine(calm()).await;
+    engine.open("accounts/a").await;
+    let panic = || Command::Panic { account: "accounts/a".to_owned() };
+    let commands = [deposit("accounts/a", 1), panic(), deposit("accounts/a", 2)];
+    let answers = engine.together(&ground, commands.into_iter().map(submission).collect()).await;
+    assert!(answers[0].is_ok());
+    assert!(matches!(answers[1], Err(SubmitError::Internal)), "{:?}", answers[1]);
+    assert!(answers[2].is_ok());
+    assert!(matches!(engine.run(panic()).await, Err(SubmitError::Internal)));
+    engine.run(deposit("accounts/a", 4)).await.unwrap();
+    assert_eq!(ground.balance("accounts/a").await, 7);
+    ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_decision_beyond_its_footprint_leaves_nothing_behind() {
     let ground = Ground::new().await;
     let engine = ground.engine(calm()).await;

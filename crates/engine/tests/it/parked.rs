@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shouwen_engine::{Options, operations::ParkedError};
 
 use crate::{
-    bank::Command,
+    bank::{Command, DREADFUL, POISON},
     followers::{followed, projected_once},
     ground::{Ground, Running, calm},
     source::{Canned, Credit, event, happened},
@@ -106,10 +106,11 @@ async fn a_malformed_event_is_parked() {
     ground.consistent().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_event_that_makes_a_statement_fail_is_parked_and_the_others_go_on() {
+/// An event of this amount is parked, and applied on retry after its account became lenient.
+async fn goes_on_beside(amount: i64) {
     let ground = Ground::new().await;
-    let events = [event(1, "a", "1"), event(2, "b", "666"), event(3, "b", "2"), event(4, "a", "1")];
+    let text = amount.to_string();
+    let events = [event(1, "a", "1"), event(2, "b", &text), event(3, "b", "2"), event(4, "a", "1")];
     let canned = Canned::serve(events.to_vec(), None).await;
     let engine = ground.engine(calm()).await;
     engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
@@ -119,8 +120,31 @@ async fn an_event_that_makes_a_statement_fail_is_parked_and_the_others_go_on() {
     let follow = Arc::new(Credit);
     engine.run(soften("accounts/b")).await.unwrap();
     assert_eq!(engine.retry_parked(&follow, &canned.source, 2).await.unwrap(), 2);
-    assert_eq!(ground.balance("accounts/b").await, 668);
+    assert_eq!(ground.balance("accounts/b").await, amount + 2);
     projected_once(&ground, 4).await.unwrap();
+    ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_event_that_makes_a_statement_fail_is_parked_and_the_others_go_on() {
+    goes_on_beside(POISON).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_event_that_makes_the_domain_panic_is_parked_and_the_others_go_on() {
+    goes_on_beside(DREADFUL).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_event_that_makes_its_follower_panic_is_parked_and_the_others_go_on() {
+    let ground = Ground::new().await;
+    let events = [event(1, "a", "1"), event(2, "b", "unspeakable"), event(3, "b", "2"), event(4, "a", "1")];
+    let canned = Canned::serve(events.to_vec(), None).await;
+    let engine = ground.engine(calm()).await;
+    engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
+    followed(&engine, 4).await;
+    assert_eq!(ground.balance("accounts/a").await, 2);
+    assert_eq!(parked(&engine).await, expected(&[(2, "FAILED"), (3, "WAITING")]));
     ground.consistent().await.unwrap();
 }
 

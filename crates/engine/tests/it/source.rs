@@ -171,6 +171,7 @@ impl Follow<Bank> for Credit {
         else {
             return Err(FollowError::Malformed("no body".to_owned()));
         };
+        assert_ne!(voided.reason, "unspeakable");
         if voided.reason == "nothing" {
             return Ok(None);
         }

@@ -50,6 +50,10 @@ pub(crate) enum Command {
     Poison {
         account: String,
     },
+    /// Makes the decision panic.
+    Panic {
+        account: String,
+    },
     /// Deposits to one account and to another that it did not name.
     Overreach {
         account: String,
