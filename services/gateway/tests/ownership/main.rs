@@ -45,4 +45,5 @@ mod touching;
 mod transferring;
 mod transferring_at_once;
 mod waiting;
+mod waiting_followed;
 mod watching;
