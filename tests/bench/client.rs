@@ -12,11 +12,14 @@ use shouwen_proto::{
     },
     r#type::v1::Channel as ContactChannel,
 };
-use shouwen_runtime::ids;
+use shouwen_runtime::{
+    channel::{self, Channel, ChannelOptions},
+    ids,
+};
+use tokio::time::timeout;
 use tonic::{
     Request,
     metadata::{Ascii, MetadataValue},
-    transport::{Channel, Endpoint},
 };
 
 use crate::{
@@ -153,12 +156,16 @@ impl Clients {
     }
 }
 
-/// So many connections to an address.
+/// So many connections to an address. Each call's head and message go out as one write: hyper's client makes two of them, and every side would be woken
+/// twice.
 pub(crate) async fn connect(address: &str, connections: usize) -> Result<Vec<Channel>, Failure> {
-    let endpoint = Endpoint::from_shared(address.to_owned())?;
     let mut channels = Vec::with_capacity(connections);
     for _ in 0..connections {
-        channels.push(endpoint.connect().await?);
+        let channel = channel::connect(&[address], &ChannelOptions::default())?;
+        timeout(PATIENCE, channel.wait_connected(1))
+            .await
+            .map_err(|_| format!("{address} does not answer"))?;
+        channels.push(channel);
     }
     Ok(channels)
 }

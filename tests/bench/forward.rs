@@ -9,11 +9,11 @@ use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use shouwen_proto::access::v1::Role;
+use shouwen_runtime::channel::Channel;
 use tempfile::TempDir;
 use tonic::{
     Status,
     metadata::{Binary, MetadataValue},
-    transport::Channel,
 };
 
 use self::{

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, process::ExitCode, time::Instant};
 use clap::Args;
 use rand::{SeedableRng as _, rngs::StdRng};
 use shouwen_proto::access::v1::Role;
-use tonic::transport::Channel;
+use shouwen_runtime::channel::Channel;
 
 use self::{
     filling::Filling,

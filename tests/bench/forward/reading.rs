@@ -23,12 +23,11 @@ use shouwen_proto::{
     },
     r#type::v1::Channel as ContactChannel,
 };
-use shouwen_runtime::{clock, ids};
+use shouwen_runtime::{channel::Channel, clock, ids};
 use tokio::time::sleep;
 use tonic::{
     Request, Status,
     metadata::{Binary, MetadataValue},
-    transport::Channel,
 };
 
 use crate::{

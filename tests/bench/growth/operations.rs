@@ -9,8 +9,8 @@ use shouwen_proto::{
     routing::v1::{CancelRoutingRequest, RouteContactRequest, routing_service_client::RoutingServiceClient},
     r#type::v1::Channel as ContactChannel,
 };
-use shouwen_runtime::ids;
-use tonic::{Status, transport::Channel};
+use shouwen_runtime::{channel::Channel, ids};
+use tonic::Status;
 
 use super::filling::Filling;
 use crate::{
