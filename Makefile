@@ -17,7 +17,7 @@ help:
 	@echo 'make test    all tests'
 	@echo 'make lint    formatting, clippy, contract, SQL, docs and dependencies'
 	@echo 'make bench   speed and footprint beside nginx, HAProxy and pgbench (optimised build; FAST=1 for short rounds)'
-	@echo 'make bench-growth   what operations touch in the database at 10^4, 10^5 and 10^6 cases'
+	@echo 'make bench-growth   what operations touch in the database at 10^4 to 10^7 cases (50 GB of disk)'
 	@echo 'make proto   the code generated from proto/ and docs/access.md anew'
 	@echo 'make sqlx    .sqlx anew, after a change of SQL or a migration'
 

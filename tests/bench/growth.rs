@@ -24,7 +24,7 @@ use crate::{
     client::{self, Clients, Token},
     deployment::{Deployment, PROCESSES},
     load,
-    machine::Machine,
+    machine::{self, Machine},
     stack::Stack,
     statistics,
 };
@@ -35,11 +35,13 @@ const WARM_UP: usize = 20;
 const TIMED: usize = 200;
 const EXPLAINED: usize = 21;
 const SEED: u64 = 42;
+/// Of disk per case, with indexes and what the log of writes needs beside them.
+const BYTES_PER_CASE: i64 = 6_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Numbers of cases, from the smallest.
-    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
+    /// Numbers of cases, from the smallest. One for which there is no room on the disk is left out, and the result is inconclusive then.
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000, 10_000_000])]
     cases: Vec<i64>,
 }
 
@@ -56,7 +58,16 @@ pub(crate) async fn run(machine: Machine, options: &Options) -> Result<ExitCode,
     let mut filling = Filling::begin(&deployment.admin_url()).await?;
     let indexes = filling.indexes().await?.into_iter().map(|(table, count)| (table, count as f64)).collect();
     let mut grown = Operation::ALL.map(|operation| Grown { operation: operation.name(), sizes: Vec::new() });
+    let mut left_out = None;
     for cases in &options.cases {
+        let (needed, free) =
+            (filling.missing(*cases) * BYTES_PER_CASE, machine::free_bytes(deployment.dir())?);
+        if needed > free {
+            let gigabytes = |bytes: i64| (bytes as f64 / 1e9).ceil();
+            let (needed, free) = (gigabytes(needed), gigabytes(free));
+            left_out = Some(format!("{cases} cases: they need {needed} GB of disk, {free} GB are free"));
+            break;
+        }
         filling.up_to(*cases).await?;
         // Started anew, it has no plans from when there were fewer.
         let gateway = deployment.serve(PROCESSES[0]).await?;
@@ -84,7 +95,7 @@ pub(crate) async fn run(machine: Machine, options: &Options) -> Result<ExitCode,
         gateway.stop().await?;
     }
     deployment.stop().await?;
-    let report = Report::new(machine, options.cases.clone(), grown.into());
+    let report = Report { machine, operations: grown.into(), left_out };
     println!("{report}");
     println!("All figures: {}", report.write(&crate::figures())?.display());
     Ok(report.verdict().exit_code())

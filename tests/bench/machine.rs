@@ -94,6 +94,13 @@ fn said(program: &str, arguments: &[&str]) -> String {
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
 
+/// What a directory's file system has left.
+pub(crate) fn free_bytes(dir: &Path) -> Result<i64, Failure> {
+    let told = said("df", &["--block-size=1", "--output=avail", &dir.display().to_string()]);
+    let free = told.lines().last().and_then(|line| line.trim().parse().ok());
+    free.ok_or_else(|| format!("`df` does not say how much room {} has", dir.display()).into())
+}
+
 /// The first `name: value` of a file in `/proc`.
 fn field(file: &Path, name: &str) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;

@@ -51,6 +51,11 @@ impl Filling {
         Ok(Self { connection, filled: 0 })
     }
 
+    /// How many cases are missing until there are so many.
+    pub(super) fn missing(&self, cases: i64) -> i64 {
+        cases - self.filled
+    }
+
     /// Adds cases until there are so many.
     pub(super) async fn up_to(&mut self, cases: i64) -> Result<(), Failure> {
         while self.filled < cases {

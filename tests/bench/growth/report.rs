@@ -15,9 +15,10 @@ const PER_DESCENT: f64 = 2.0;
 
 #[derive(Serialize)]
 pub(super) struct Report {
-    machine: Machine,
-    sizes: Vec<i64>,
-    operations: Vec<Grown>,
+    pub(super) machine: Machine,
+    pub(super) operations: Vec<Grown>,
+    /// A size for which there was no room.
+    pub(super) left_out: Option<String>,
 }
 
 /// An operation at all sizes.
@@ -79,15 +80,13 @@ impl Grown {
 }
 
 impl Report {
-    pub(super) fn new(machine: Machine, sizes: Vec<i64>, operations: Vec<Grown>) -> Self {
-        Self { machine, sizes, operations }
-    }
-
     pub(super) fn verdict(&self) -> Verdict {
-        if self.operations.iter().all(|operation| operation.faults().is_empty()) {
-            Verdict::Holds
-        } else {
+        if !self.operations.iter().all(|operation| operation.faults().is_empty()) {
             Verdict::Fails
+        } else if self.left_out.is_some() {
+            Verdict::Inconclusive
+        } else {
+            Verdict::Holds
         }
     }
 
@@ -129,6 +128,9 @@ impl fmt::Display for Report {
                     statement.executions, statement.buffers, statement.shape
                 )?;
             }
+        }
+        if let Some(left_out) = &self.left_out {
+            writeln!(f, "\nleft out: {left_out}")?;
         }
         let faults: Vec<String> = self.operations.iter().flat_map(Grown::faults).collect();
         if faults.is_empty() {
