@@ -81,7 +81,7 @@ impl Grown {
 
 impl Report {
     pub(super) fn verdict(&self) -> Verdict {
-        if !self.operations.iter().all(|operation| operation.faults().is_empty()) {
+        if self.operations.iter().any(|operation| !operation.faults().is_empty()) {
             Verdict::Fails
         } else if self.left_out.is_some() {
             Verdict::Inconclusive

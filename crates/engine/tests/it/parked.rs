@@ -106,17 +106,22 @@ async fn a_malformed_event_is_parked() {
     ground.consistent().await.unwrap();
 }
 
-/// An event of this amount is parked, and applied on retry after its account became lenient.
-async fn goes_on_beside(amount: i64) {
+/// The second of four events says this and fails; the third, of the same aggregate, waits behind it.
+async fn failed_beside_others(text: &str) -> (Ground, Running, Canned) {
     let ground = Ground::new().await;
-    let text = amount.to_string();
-    let events = [event(1, "a", "1"), event(2, "b", &text), event(3, "b", "2"), event(4, "a", "1")];
+    let events = [event(1, "a", "1"), event(2, "b", text), event(3, "b", "2"), event(4, "a", "1")];
     let canned = Canned::serve(events.to_vec(), None).await;
     let engine = ground.engine(calm()).await;
     engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
     followed(&engine, 4).await;
     assert_eq!(ground.balance("accounts/a").await, 2);
     assert_eq!(parked(&engine).await, expected(&[(2, "FAILED"), (3, "WAITING")]));
+    (ground, engine, canned)
+}
+
+/// An event of this amount is parked, and applied on retry after its account became lenient.
+async fn goes_on_beside(amount: i64) {
+    let (ground, engine, canned) = failed_beside_others(&amount.to_string()).await;
     let follow = Arc::new(Credit);
     engine.run(soften("accounts/b")).await.unwrap();
     assert_eq!(engine.retry_parked(&follow, &canned.source, 2).await.unwrap(), 2);
@@ -137,14 +142,7 @@ async fn an_event_that_makes_the_domain_panic_is_parked_and_the_others_go_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_event_that_makes_its_follower_panic_is_parked_and_the_others_go_on() {
-    let ground = Ground::new().await;
-    let events = [event(1, "a", "1"), event(2, "b", "unspeakable"), event(3, "b", "2"), event(4, "a", "1")];
-    let canned = Canned::serve(events.to_vec(), None).await;
-    let engine = ground.engine(calm()).await;
-    engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
-    followed(&engine, 4).await;
-    assert_eq!(ground.balance("accounts/a").await, 2);
-    assert_eq!(parked(&engine).await, expected(&[(2, "FAILED"), (3, "WAITING")]));
+    let (ground, _engine, _canned) = failed_beside_others("unspeakable").await;
     ground.consistent().await.unwrap();
 }
 

@@ -1,6 +1,5 @@
 //! Dialling one address, and keeping it dialled.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -118,10 +117,7 @@ async fn silence(pings: Option<PingPong>, interval: Duration, patience: Duration
     let Some(mut pings) = pings else { return std::future::pending().await };
     loop {
         sleep(interval).await;
-        if pings.send_ping(Ping::opaque()).is_err() {
-            return;
-        }
-        if !matches!(timeout(patience, poll_fn(|context| pings.poll_pong(context))).await, Ok(Ok(_))) {
+        if !matches!(timeout(patience, pings.ping(Ping::opaque())).await, Ok(Ok(_))) {
             return;
         }
     }
