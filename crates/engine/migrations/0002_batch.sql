@@ -5,7 +5,7 @@
 -- statement that waited for a lock is followed by one that sees what was waited for. They run with the caller's rights.
 
 -- Takes the locks of a batch, always in this order, each by a statement of its own with sorted keys: the follower's cursor, requests, fences, keys,
--- aggregates, counters, the head. Then reads business time. What is wanted, each where there is any:
+-- aggregates, counters, the head. Then reads states and business time. What is wanted, each where there is any:
 --   feed        {name, from, sources}: the followed feed, the position from which its events come, the aggregates that they are about
 --   requests    [{principal, method, id, fingerprint, makes}]: makes is the aggregate, if any, that the command is to make and to answer with
 --   fences      [case]: cases whose fences are shared
@@ -20,7 +20,7 @@
 --     former    [{principal, method, id, fingerprint, aggregate, version}]: the requests that were there before, with their results
 --     fences    {case: epoch}: the fences that exist
 --     held      [{kind, key, holder}]: the keys that others hold
---     versions  {id: version} of the locked aggregates that were there before, holders of keys included
+--     states    [{id, version, state}] of the locked aggregates that were there before, holders of keys included
 --     fresh     [id]: those that have only got a row now
 --     counters  {name: value}
 --     head      {incarnation, position, hash, time}
@@ -121,13 +121,11 @@ begin
     -- Nobody else sees rows that this transaction has inserted.
     if ids is not null or cardinality(fresh) is distinct from jsonb_array_length(wanted -> 'aggregates') then
         ids := array(select unnest(ids) union select jsonb_array_elements_text(wanted -> 'aggregates') except select unnest(fresh));
-        select jsonb_object_agg(id, version), count(*) into part, again
-            from (select a.id, a.version from unnest(ids) as u (id) join aggregate a using (id)
-                  order by a.id for no key update of a) as locked;
+        select count(*) into again
+            from (select from unnest(ids) as u (id) join aggregate a using (id) order by a.id for no key update of a) as locked;
         if again <> cardinality(ids) then
             return answer;
         end if;
-        rows := rows || jsonb_build_object('versions', coalesce(part, '{}'));
     end if;
     if rows ? 'held' then
         select count(*) into again
@@ -152,38 +150,70 @@ begin
                               'time', nullif(time, '-infinity'))
         into part
         from ledger_head for no key update;
-    return answer || jsonb_build_object('rows', rows || jsonb_build_object('head', part,
-        'now', coalesce((select simulated_at from clock), clock_timestamp())));
+    rows := rows || jsonb_build_object('head', part);
+    if cardinality(ids) > 0 then
+        part := load_states(ids);
+        if jsonb_array_length(part) <> cardinality(ids) then
+            return answer;
+        end if;
+        rows := rows || jsonb_build_object('states', part);
+    end if;
+    return answer || jsonb_build_object('rows',
+        rows || jsonb_build_object('now', coalesce((select simulated_at from clock), clock_timestamp())));
 end
 $$;
 
--- Defines save_states for the tables in which a service keeps its states, each with the columns id, version and state. A service's migrations call it,
--- with all tables again when one joins them.
+-- Defines load_states and save_states for the tables in which a service keeps its states: {collection: table}, each table with the columns id, version
+-- and state. A service's migrations call it, with all collections again when one joins them.
 --
--- save_states writes the states of fresh aggregates, {table: [{id, after, state}]}, and of others if they still have the version from which they were
--- changed, {table: [{id, before, after, state}]}. It answers how many it wrote.
-create function keep_states_in(variadic tables text[]) returns void
+-- load_states reads the states of aggregates, each known by its collection, the beginning of its id: [{id, version, state}].
+-- save_states writes the states of fresh aggregates, {collection: [{id, after, state}]}, and of others if they still have the version from which they
+-- were changed, {collection: [{id, before, after, state}]}. It answers how many it wrote.
+create function keep_states_in(tables jsonb) returns void
 language plpgsql as $define$
 declare
     name text;
-    body text := '';
+    place text;
+    theirs text[];
+    loading text := '';
+    saving text := '';
 begin
-    foreach name in array tables loop
-        body := body || format($part$
+    for place, theirs in select value, array_agg(key) from jsonb_each_text(tables) group by value loop
+        loading := loading || format($part$
+    if collections && %2$L then
+        select jsonb_agg(jsonb_build_object('id', id, 'version', version, 'state', state)) into part
+            from unnest(ids) as u (id) join %1$I using (id);
+        loaded := loaded || coalesce(part, '[]');
+    end if;$part$, place, theirs);
+    end loop;
+    execute format($function$
+create or replace function load_states(ids text[]) returns jsonb
+language plpgsql volatile as $body$
+declare
+    collections constant text[] := array(select distinct split_part(id, '/', 1) from unnest(ids) as u (id));
+    loaded jsonb := '[]';
+    part jsonb;
+begin%s
+    return loaded;
+end
+$body$
+$function$, loading);
+    for name, place in select key, value from jsonb_each_text(tables) loop
+        saving := saving || format($part$
     if fresh ? %1$L then
-        insert into %1$I (id, version, state)
+        insert into %2$I (id, version, state)
             select id, after, coalesce(state, 'null') from jsonb_to_recordset(fresh -> %1$L) as u (id text, after bigint, state jsonb)
             on conflict do nothing;
         get diagnostics written = row_count;
         saved := saved + written;
     end if;
     if changed ? %1$L then
-        update %1$I t set version = u.after, state = coalesce(u.state, 'null')
+        update %2$I t set version = u.after, state = coalesce(u.state, 'null')
             from jsonb_to_recordset(changed -> %1$L) as u (id text, before bigint, after bigint, state jsonb)
             where t.id = u.id and t.version = u.before;
         get diagnostics written = row_count;
         saved := saved + written;
-    end if;$part$, name);
+    end if;$part$, name, place);
     end loop;
     execute format($function$
 create or replace function save_states(fresh jsonb, changed jsonb) returns bigint
@@ -195,7 +225,7 @@ begin%s
     return saved;
 end
 $body$
-$function$, body);
+$function$, saving);
 end
 $define$;
 

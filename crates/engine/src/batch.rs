@@ -245,10 +245,10 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     locks::repeats(&locked, members, &mut verdicts);
     locks::stale(setting, &locked, members, &mut verdicts);
     let keys = locks::keys(&locked, &footprints);
-    let LockedRows { mut versions, fresh, counters, head, now, .. } = locked;
-    versions.extend(fresh.iter().map(|id| (id.clone(), 0)));
+    let LockedRows { states, fresh, counters, head, now, .. } = locked;
     refresh(setting, connection, head.position).await?;
-    let mut work = Work::new(locks::load(domain, connection, versions).await?, keys, counters, &head, now);
+    let states = locks::states(domain, connection, states, &fresh).await?;
+    let mut work = Work::new(states, keys, counters, &head, now);
     probe(Step::Loaded)?;
 
     for (index, member) in members.iter().enumerate() {

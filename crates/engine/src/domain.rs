@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fmt, future::Future};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use sqlx::PgConnection;
 
 pub(crate) use self::world::Slot;
@@ -151,8 +151,13 @@ pub struct Recorded<'a, E> {
     pub on_behalf: &'a str,
 }
 
-/// An aggregate as loaded: id, version, state.
-pub type Loaded<S> = (AggregateId, i64, S);
+/// An aggregate that was there before its batch.
+#[derive(Clone, Debug)]
+pub struct Loaded<S> {
+    pub id: AggregateId,
+    pub version: i64,
+    pub state: S,
+}
 
 /// An aggregate that is saved: inserted where `before` is 0, otherwise updated if it still has that version.
 #[derive(Clone, Debug)]
@@ -161,20 +166,6 @@ pub struct Saved<S> {
     pub before: i64,
     pub after: i64,
     pub state: S,
-}
-
-/// A state as its table holds it.
-#[derive(Debug)]
-pub struct Stored {
-    /// One of the tables that the service's migrations gave to `keep_states_in`.
-    pub table: &'static str,
-    pub state: Box<RawValue>,
-}
-
-impl Stored {
-    pub fn new(table: &'static str, state: &impl Serialize) -> serde_json::Result<Self> {
-        Ok(Self { table, state: to_raw_value(state)? })
-    }
 }
 
 /// A service's domain.
@@ -240,15 +231,21 @@ pub trait Domain: Send + Sync + 'static {
     /// The event that the ledger holds.
     fn decode(payload: &[u8]) -> Result<Self::Event, prost::DecodeError>;
 
-    /// Loads the aggregates that exist.
-    fn load(
-        &self,
-        connection: &mut PgConnection,
-        ids: &[AggregateId],
-    ) -> impl Future<Output = sqlx::Result<Vec<Loaded<Self::State>>>> + Send;
+    /// A state as it is kept, in the table that the service's migrations gave to its collection (`keep_states_in`).
+    fn kept(state: &Self::State) -> serde_json::Result<Box<RawValue>>;
 
-    /// A state as it is saved.
-    fn stored(state: &Self::State) -> serde_json::Result<Stored>;
+    /// The state of an aggregate, from what is kept of it.
+    fn restored(id: &AggregateId, kept: &RawValue) -> serde_json::Result<Self::State>;
+
+    /// Adds what decisions need of these aggregates and their states do not hold, e.g. because it changes without events. Runs inside a batch under
+    /// its locks, the head's included.
+    fn complete(
+        &self,
+        _connection: &mut PgConnection,
+        _loaded: &mut [Loaded<Self::State>],
+    ) -> impl Future<Output = sqlx::Result<()>> + Send {
+        async { Ok(()) }
+    }
 
     /// Writes what hangs on states beside their own rows, e.g. by what they are found; those are written after it, in the same transaction. Where the batch
     /// comes from a feed, it follows what was projected of the feed's events.

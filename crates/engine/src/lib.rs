@@ -17,13 +17,14 @@ pub mod metrics;
 pub mod operations;
 pub mod options;
 pub mod provision;
+pub mod states;
 mod store;
 pub mod submission;
 mod sweeper;
 
 pub use domain::{
     Actor, AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded,
-    Recorded, Refusal, Saved, Stored, World,
+    Recorded, Refusal, Saved, World,
 };
 pub use engine::Engine;
 pub use follower::{FeedSource, Follow, FollowError};

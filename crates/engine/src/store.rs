@@ -5,10 +5,10 @@ mod lock;
 mod write;
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::{PgConnection, PgExecutor, types::Json};
 
 pub(crate) use self::{
-    lock::{Cursor, FIRST, Feed, Locked, LockedRows, Wanted, WantedRequest, begin},
+    lock::{Cursor, FIRST, Feed, Kept, Locked, LockedRows, Wanted, WantedRequest, begin},
     write::{
         Counter, Done, Due, Ending, Held, NewCursor, NewHead, StoredState, Version, Writes, commit, rollback,
     },
@@ -31,6 +31,11 @@ pub(crate) async fn lock_cursor(conn: &mut PgConnection, feed: &str) -> sqlx::Re
             .execute(&mut *conn)
             .await?;
     }
+}
+
+/// The states of those aggregates that exist.
+pub(crate) async fn load_states(conn: &mut PgConnection, ids: &[String]) -> sqlx::Result<Json<Vec<Kept>>> {
+    sqlx::query_scalar!(r#"select load_states($1) as "states!: Json<Vec<Kept>>""#, ids).fetch_one(conn).await
 }
 
 /// Whether an event of one of these types lies after one position and up to another.

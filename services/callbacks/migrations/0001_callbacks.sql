@@ -37,4 +37,4 @@ create table voided_case (
 );
 
 -- Where the engine keeps states.
-select keep_states_in('callback', 'policy');
+select keep_states_in('{"callbacks": "callback", "policies": "policy"}');

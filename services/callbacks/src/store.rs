@@ -1,11 +1,11 @@
 //! SQL: callbacks, policies and voided cases.
 
-use shouwen_engine::{AggregateId, Loaded};
+use shouwen_engine::AggregateId;
 use shouwen_policy::PolicyVersion;
 use sqlx::{PgConnection, PgExecutor, PgPool, types::Json};
 
 use crate::{
-    domain::{Callback, State, Tally, command::Owed},
+    domain::{Callback, Tally, command::Owed},
     policies::StoredPolicy,
 };
 
@@ -111,38 +111,4 @@ pub(crate) async fn policies(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<
             .fetch_all(executor)
             .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.state.0)).collect())
-}
-
-/// Loads callbacks; locked by the engine before.
-pub(crate) async fn load_callbacks(
-    connection: &mut PgConnection,
-    ids: &[String],
-) -> sqlx::Result<Vec<Loaded<State>>> {
-    let rows = sqlx::query!(
-        r#"select id, version, state as "state: Json<Callback>" from callback where id = any($1)"#,
-        ids
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (AggregateId(row.id), row.version, State::Callback(Box::new(row.state.0))))
-        .collect())
-}
-
-/// Loads policies.
-pub(crate) async fn load_policies(
-    connection: &mut PgConnection,
-    ids: &[String],
-) -> sqlx::Result<Vec<Loaded<State>>> {
-    let rows = sqlx::query!(
-        r#"select id, version, state as "state: Json<Option<PolicyVersion>>" from policy where id = any($1)"#,
-        ids
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (AggregateId(row.id), row.version, State::Policy(row.state.0.map(Box::new))))
-        .collect())
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use prost::Message as _;
+use serde_json::value::{RawValue, to_raw_value};
 use shouwen_engine::{
-    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Reading,
-    Recorded, Refusal, Stored, World,
+    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Reading, Recorded,
+    Refusal, World,
 };
 use shouwen_policy::PolicyVersion;
 use shouwen_proto::events::v1::{CallbacksEvent, callbacks_event::Event};
@@ -161,28 +162,18 @@ impl Domain for CallbacksDomain {
         CallbacksEvent::decode(payload)?.event.ok_or_else(unknown)
     }
 
-    async fn load(
-        &self,
-        connection: &mut PgConnection,
-        ids: &[AggregateId],
-    ) -> sqlx::Result<Vec<Loaded<State>>> {
-        let (policies, callbacks): (Vec<String>, Vec<String>) =
-            ids.iter().map(|id| id.0.clone()).partition(|id| id.starts_with("policies/"));
-        let mut loaded = Vec::with_capacity(ids.len());
-        if !callbacks.is_empty() {
-            loaded.extend(store::load_callbacks(&mut *connection, &callbacks).await?);
+    fn kept(state: &State) -> serde_json::Result<Box<RawValue>> {
+        match state {
+            State::Callback(callback) => to_raw_value(callback),
+            State::Policy(version) => to_raw_value(version),
         }
-        if !policies.is_empty() {
-            loaded.extend(store::load_policies(connection, &policies).await?);
-        }
-        Ok(loaded)
     }
 
-    fn stored(state: &State) -> serde_json::Result<Stored> {
-        match state {
-            State::Callback(callback) => Stored::new("callback", callback),
-            State::Policy(version) => Stored::new("policy", version),
-        }
+    fn restored(id: &AggregateId, kept: &RawValue) -> serde_json::Result<State> {
+        Ok(match id.collection() {
+            "policies" => State::Policy(serde_json::from_str(kept.get())?),
+            _ => State::Callback(serde_json::from_str(kept.get())?),
+        })
     }
 
     async fn readings(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<Reading>> {

@@ -25,4 +25,4 @@ create table policy (
 );
 
 -- Where the engine keeps states.
-select keep_states_in('call', 'policy');
+select keep_states_in('{"calls": "call", "policies": "policy"}');

@@ -24,9 +24,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
+use serde_json::value::{RawValue, to_raw_value};
 use shouwen_engine::{
-    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded,
-    Refusal, Stored, World,
+    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Recorded, Refusal,
+    World,
 };
 use shouwen_policy::{InvalidBook, PolicyBook, PolicyVersion};
 use shouwen_proto::events::v1::calls_event::Event;
@@ -178,19 +179,18 @@ impl Domain for CallsDomain {
         codec::decode(payload)
     }
 
-    async fn load(
-        &self,
-        connection: &mut PgConnection,
-        ids: &[AggregateId],
-    ) -> sqlx::Result<Vec<Loaded<State>>> {
-        store::load(connection, ids).await
+    fn kept(state: &State) -> serde_json::Result<Box<RawValue>> {
+        match state {
+            State::Call(call) => to_raw_value(call),
+            State::Policy(version) => to_raw_value(version),
+        }
     }
 
-    fn stored(state: &State) -> serde_json::Result<Stored> {
-        match state {
-            State::Call(call) => Stored::new("call", call),
-            State::Policy(version) => Stored::new("policy", version),
-        }
+    fn restored(id: &AggregateId, kept: &RawValue) -> serde_json::Result<State> {
+        Ok(match id.collection() {
+            "policies" => State::Policy(serde_json::from_str(kept.get())?),
+            _ => State::Call(serde_json::from_str(kept.get())?),
+        })
     }
 
     async fn refresh(&self, connection: &mut PgConnection) -> sqlx::Result<()> {

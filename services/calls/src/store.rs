@@ -1,10 +1,9 @@
-//! SQL of schema `calls`: load many for the engine, and the reads of the API.
+//! SQL of schema `calls`: the reads of the API.
 
-use shouwen_engine::{AggregateId, Loaded};
 use shouwen_policy::PolicyVersion;
-use sqlx::{PgConnection, PgExecutor, types::Json};
+use sqlx::{PgExecutor, types::Json};
 
-use crate::domain::{CallState, State};
+use crate::domain::CallState;
 
 /// A contact as it is shown.
 #[derive(Debug)]
@@ -18,41 +17,6 @@ pub(crate) struct CallRow {
 pub(crate) struct Position {
     pub(crate) occurred: i64,
     pub(crate) id: String,
-}
-
-/// Loads the aggregates that exist.
-pub(crate) async fn load(
-    connection: &mut PgConnection,
-    ids: &[AggregateId],
-) -> sqlx::Result<Vec<Loaded<State>>> {
-    let (calls, policies): (Vec<String>, Vec<String>) =
-        ids.iter().map(|id| id.0.clone()).partition(|name| is_call(name));
-    let mut loaded = Vec::with_capacity(ids.len());
-    if !calls.is_empty() {
-        let rows = sqlx::query!(
-            r#"select id, version, state as "state: Json<CallState>" from call where id = any($1)"#,
-            &calls
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        loaded.extend(
-            rows.into_iter()
-                .map(|row| (AggregateId(row.id), row.version, State::Call(Box::new(row.state.0)))),
-        );
-    }
-    if !policies.is_empty() {
-        let rows = sqlx::query!(
-            r#"select id, version, state as "state: Json<Option<Box<PolicyVersion>>>" from policy
-               where id = any($1)"#,
-            &policies
-        )
-        .fetch_all(connection)
-        .await?;
-        loaded.extend(
-            rows.into_iter().map(|row| (AggregateId(row.id), row.version, State::Policy(row.state.0))),
-        );
-    }
-    Ok(loaded)
 }
 
 /// All policy versions adopted so far that this release can read (P1).
@@ -96,9 +60,4 @@ pub(crate) async fn calls_of_branch(
     )
     .fetch_all(executor)
     .await
-}
-
-/// Whether an aggregate is kept among the contacts; the others are policies.
-fn is_call(name: &str) -> bool {
-    name.starts_with("calls/")
 }

@@ -103,4 +103,4 @@ create table handover (
 );
 
 -- Where the engine keeps states.
-select keep_states_in('client', 'import', 'policy');
+select keep_states_in('{"clients": "client", "operations": "import", "policies": "policy"}');

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use prost::Message as _;
+use serde_json::value::{RawValue, to_raw_value};
 use shouwen_engine::{
-    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Recorded,
-    Refusal, Saved, Stored, World,
+    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Recorded, Refusal,
+    Saved, World,
 };
 use shouwen_policy::{PolicyBook, PolicyVersion};
 use shouwen_proto::events::v1::{ClientsEvent, clients_event::Event};
@@ -179,27 +180,20 @@ impl Domain for ClientsDomain {
         ClientsEvent::decode(payload)?.event.ok_or_else(unknown)
     }
 
-    async fn load(
-        &self,
-        connection: &mut PgConnection,
-        ids: &[AggregateId],
-    ) -> sqlx::Result<Vec<Loaded<State>>> {
-        let of = |collection: &str| -> Vec<String> {
-            ids.iter().filter(|id| id.collection() == collection).map(|id| id.0.clone()).collect()
-        };
-        let mut loaded = Vec::with_capacity(ids.len());
-        loaded.extend(store::clients::load(&mut *connection, &of("clients")).await?);
-        loaded.extend(store::imports::load(&mut *connection, &of("operations")).await?);
-        loaded.extend(store::policies::load(connection, &of("policies")).await?);
-        Ok(loaded)
+    fn kept(state: &State) -> serde_json::Result<Box<RawValue>> {
+        match state {
+            State::Client(client) => to_raw_value(client),
+            State::Import(import) => to_raw_value(import),
+            State::Policy(version) => to_raw_value(version),
+        }
     }
 
-    fn stored(state: &State) -> serde_json::Result<Stored> {
-        match state {
-            State::Client(client) => Stored::new("client", client),
-            State::Import(import) => Stored::new("import", import),
-            State::Policy(version) => Stored::new("policy", version),
-        }
+    fn restored(id: &AggregateId, kept: &RawValue) -> serde_json::Result<State> {
+        Ok(match id.collection() {
+            "policies" => State::Policy(serde_json::from_str(kept.get())?),
+            "operations" => State::Import(serde_json::from_str(kept.get())?),
+            _ => State::Client(serde_json::from_str(kept.get())?),
+        })
     }
 
     async fn attach(&self, connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<()> {

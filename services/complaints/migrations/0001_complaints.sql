@@ -55,4 +55,4 @@ create table client_mark (
 );
 
 -- Where the engine keeps states.
-select keep_states_in('complaint', 'policy');
+select keep_states_in('{"complaints": "complaint", "policies": "policy"}');

@@ -3,14 +3,11 @@
 pub(crate) mod projections;
 
 use chrono::{DateTime, Utc};
-use shouwen_engine::{AggregateId, Loaded};
+use shouwen_engine::AggregateId;
 use shouwen_policy::PolicyVersion;
 use sqlx::{PgConnection, PgExecutor, PgPool, types::Json};
 
-use crate::{
-    domain::{Complaint, State},
-    policies::StoredPolicy,
-};
+use crate::{domain::Complaint, policies::StoredPolicy};
 
 /// Which complaints a list shows; absent terms do not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,40 +92,6 @@ pub(crate) async fn policies(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<
             .fetch_all(executor)
             .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.state.0)).collect())
-}
-
-/// Loads complaints; locked by the engine before.
-pub(crate) async fn load_complaints(
-    connection: &mut PgConnection,
-    ids: &[String],
-) -> sqlx::Result<Vec<Loaded<State>>> {
-    let rows = sqlx::query!(
-        r#"select id, version, state as "state: Json<Complaint>" from complaint where id = any($1)"#,
-        ids
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (AggregateId(row.id), row.version, State::Complaint(Box::new(row.state.0))))
-        .collect())
-}
-
-/// Loads policies.
-pub(crate) async fn load_policies(
-    connection: &mut PgConnection,
-    ids: &[String],
-) -> sqlx::Result<Vec<Loaded<State>>> {
-    let rows = sqlx::query!(
-        r#"select id, version, state as "state: Json<Option<PolicyVersion>>" from policy where id = any($1)"#,
-        ids
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (AggregateId(row.id), row.version, State::Policy(row.state.0.map(Box::new))))
-        .collect())
 }
 
 /// How many there are of something.

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use prost::Message as _;
+use serde_json::value::{RawValue, to_raw_value};
 use shouwen_engine::{
-    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Reading,
-    Recorded, Refusal, Stored, World,
+    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Reading, Recorded,
+    Refusal, World,
 };
 use shouwen_policy::PolicyVersion;
 use shouwen_proto::events::v1::{ComplaintsEvent, complaints_event::Event};
@@ -160,28 +161,18 @@ impl Domain for ComplaintsDomain {
         ComplaintsEvent::decode(payload)?.event.ok_or_else(unknown)
     }
 
-    async fn load(
-        &self,
-        connection: &mut PgConnection,
-        ids: &[AggregateId],
-    ) -> sqlx::Result<Vec<Loaded<State>>> {
-        let (policies, complaints): (Vec<String>, Vec<String>) =
-            ids.iter().map(|id| id.0.clone()).partition(|id| id.starts_with("policies/"));
-        let mut loaded = Vec::with_capacity(ids.len());
-        if !complaints.is_empty() {
-            loaded.extend(store::load_complaints(&mut *connection, &complaints).await?);
+    fn kept(state: &State) -> serde_json::Result<Box<RawValue>> {
+        match state {
+            State::Complaint(complaint) => to_raw_value(complaint),
+            State::Policy(version) => to_raw_value(version),
         }
-        if !policies.is_empty() {
-            loaded.extend(store::load_policies(connection, &policies).await?);
-        }
-        Ok(loaded)
     }
 
-    fn stored(state: &State) -> serde_json::Result<Stored> {
-        match state {
-            State::Complaint(complaint) => Stored::new("complaint", complaint),
-            State::Policy(version) => Stored::new("policy", version),
-        }
+    fn restored(id: &AggregateId, kept: &RawValue) -> serde_json::Result<State> {
+        Ok(match id.collection() {
+            "policies" => State::Policy(serde_json::from_str(kept.get())?),
+            _ => State::Complaint(serde_json::from_str(kept.get())?),
+        })
     }
 
     async fn readings(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<Reading>> {

@@ -1,2 +1,6 @@
 -- Where the engine keeps states.
-select keep_states_in('cases', 'contacts', 'roster', 'policy', 'absences', 'reassignments', 'presences', 'routings', 'staffing');
+select keep_states_in('{
+    "cases": "cases", "contacts": "contacts", "policies": "policy", "absences": "absences", "reassignments": "reassignments",
+    "presences": "presences", "routings": "routings", "staffing": "staffing",
+    "branches": "roster", "employees": "roster", "lines": "roster", "serviceAccounts": "roster"
+}');

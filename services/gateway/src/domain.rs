@@ -33,9 +33,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use prost::Message as _;
+use serde_json::value::{RawValue, to_raw_value};
 use shouwen_engine::{
     AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Loaded, Reading,
-    Recorded, Refusal, Saved, Stored, World,
+    Recorded, Refusal, Saved, World,
 };
 use shouwen_policy::{PolicyBook, PolicyState};
 use shouwen_proto::events::v1::{OwnershipEvent, PromiseSettled, ownership_event::Event};
@@ -160,11 +161,6 @@ impl OwnershipDomain {
             mutants: self.mutants,
         }
     }
-}
-
-/// The collection of an aggregate's name decides where it is kept.
-pub(crate) fn is_roster(id: &AggregateId) -> bool {
-    matches!(id.collection(), "branches" | "employees" | "lines" | "serviceAccounts")
 }
 
 /// What a contact's answer, or its taking back, means for who is on the line.
@@ -317,26 +313,41 @@ impl Domain for OwnershipDomain {
         Ok(OwnershipEvent::decode(payload)?.event.unwrap_or(nothing))
     }
 
-    async fn load(
-        &self,
-        connection: &mut PgConnection,
-        ids: &[AggregateId],
-    ) -> sqlx::Result<Vec<Loaded<State>>> {
-        store::load(connection, ids).await
+    fn kept(state: &State) -> serde_json::Result<Box<RawValue>> {
+        match state {
+            State::Case(case) => to_raw_value(case),
+            State::Contact(contact) => to_raw_value(contact),
+            State::Roster(entry, _) => to_raw_value(entry),
+            State::Policy(policy) => to_raw_value(policy),
+            State::Absence(absence) => to_raw_value(absence),
+            State::Reassignment(reassignment) => to_raw_value(reassignment),
+            State::Presence(presence) => to_raw_value(presence),
+            State::Routing(routing) => to_raw_value(routing),
+            State::Staffing(staffing) => to_raw_value(staffing),
+        }
     }
 
-    fn stored(state: &State) -> serde_json::Result<Stored> {
-        match state {
-            State::Case(case) => Stored::new("cases", case),
-            State::Contact(contact) => Stored::new("contacts", contact),
-            State::Roster(entry, _) => Stored::new("roster", entry),
-            State::Policy(policy) => Stored::new("policy", policy),
-            State::Absence(absence) => Stored::new("absences", absence),
-            State::Reassignment(reassignment) => Stored::new("reassignments", reassignment),
-            State::Presence(presence) => Stored::new("presences", presence),
-            State::Routing(routing) => Stored::new("routings", routing),
-            State::Staffing(staffing) => Stored::new("staffing", staffing),
-        }
+    fn restored(id: &AggregateId, kept: &RawValue) -> serde_json::Result<State> {
+        let kept = kept.get();
+        Ok(match id.collection() {
+            "cases" => State::Case(serde_json::from_str(kept)?),
+            "contacts" => State::Contact(serde_json::from_str(kept)?),
+            "policies" => State::Policy(serde_json::from_str(kept)?),
+            "absences" => State::Absence(serde_json::from_str(kept)?),
+            "reassignments" => State::Reassignment(serde_json::from_str(kept)?),
+            "presences" => State::Presence(serde_json::from_str(kept)?),
+            "routings" => State::Routing(serde_json::from_str(kept)?),
+            "staffing" => State::Staffing(serde_json::from_str(kept)?),
+            _ => State::Roster(serde_json::from_str(kept)?, LeftBehind::default()),
+        })
+    }
+
+    async fn complete(
+        &self,
+        connection: &mut PgConnection,
+        loaded: &mut [Loaded<State>],
+    ) -> sqlx::Result<()> {
+        store::complete(connection, loaded).await
     }
 
     async fn attach(&self, connection: &mut PgConnection, rows: &[Saved<State>]) -> sqlx::Result<()> {

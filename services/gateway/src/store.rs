@@ -1,4 +1,4 @@
-//! SQL of schema `ownership`: load many for the engine, desks, and the reads of the API.
+//! SQL of schema `ownership`: what the engine's states lack, desks, and the reads of the API.
 
 pub(crate) mod absences;
 pub(crate) mod cases;
@@ -13,147 +13,32 @@ pub(crate) mod routing;
 pub(crate) mod timeline;
 
 use shouwen_engine::{AggregateId, Loaded, Saved};
-use sqlx::{PgConnection, types::Json};
+use sqlx::PgConnection;
 
 use crate::domain::{
-    LeftBehind, PresenceState, RosterState, RoutingState, StaffingState, State,
+    PresenceState, RosterState, State,
     desk::{Item, items},
-    is_roster,
 };
 
-/// Loads aggregates of all kinds that are asked for.
-pub(crate) async fn load(
+/// Adds when who is present was last seen, and what employees would leave behind.
+pub(crate) async fn complete(
     connection: &mut PgConnection,
-    ids: &[AggregateId],
-) -> sqlx::Result<Vec<Loaded<State>>> {
-    let mut loaded = Vec::with_capacity(ids.len());
-    let of = |collection: &str| -> Vec<String> {
-        ids.iter().filter(|id| id.collection() == collection).map(|id| id.0.clone()).collect()
-    };
-    let cases = of("cases");
-    if !cases.is_empty() {
-        let rows = sqlx::query!(
-            r#"select id, version, state as "state: Json<crate::domain::CaseState>" from cases where id = any($1)"#,
-            &cases
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        loaded.extend(
-            rows.into_iter()
-                .map(|row| (AggregateId(row.id), row.version, State::Case(Box::new(row.state.0)))),
-        );
-    }
-    let contacts = of("contacts");
-    if !contacts.is_empty() {
-        let rows = sqlx::query!(
-            r#"select id, version, state as "state: Json<crate::domain::ContactState>" from contacts where id = any($1)"#,
-            &contacts
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        loaded.extend(
-            rows.into_iter()
-                .map(|row| (AggregateId(row.id), row.version, State::Contact(Box::new(row.state.0)))),
-        );
-    }
-    let policies = of("policies");
-    if !policies.is_empty() {
-        let rows = sqlx::query!(
-            r#"select id, version, state as "state: Json<shouwen_policy::PolicyState>" from policy where id = any($1)"#,
-            &policies
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        loaded.extend(
-            rows.into_iter()
-                .map(|row| (AggregateId(row.id), row.version, State::Policy(Box::new(row.state.0)))),
-        );
-    }
-    let presences = of("presences");
-    if !presences.is_empty() {
-        let rows = sqlx::query!(
-            r#"select p.id as "id!", p.version as "version!", p.state as "state!: Json<PresenceState>",
-                      s.last_seen as "seen?"
-               from presences p left join desk_session s on s.employee = p.employee where p.id = any($1)"#,
-            &presences
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        loaded.extend(rows.into_iter().map(|row| {
-            let seen = Some(row.seen.unwrap_or(row.state.0.since));
-            let state = PresenceState { seen, ..row.state.0 };
-            (AggregateId(row.id), row.version, State::Presence(Box::new(state)))
-        }));
-    }
-    let staffing = of("staffing");
-    if !staffing.is_empty() {
-        let rows = sqlx::query!(
-            r#"select id, version, state as "state: Json<StaffingState>" from staffing where id = any($1)"#,
-            &staffing
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        loaded.extend(
-            rows.into_iter().map(|row| (AggregateId(row.id), row.version, State::Staffing(row.state.0))),
-        );
-    }
-    let routings = of("routings");
-    if !routings.is_empty() {
-        let rows = sqlx::query!(
-            r#"select id, version, state as "state: Json<RoutingState>" from routings where id = any($1)"#,
-            &routings
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        loaded.extend(
-            rows.into_iter()
-                .map(|row| (AggregateId(row.id), row.version, State::Routing(Box::new(row.state.0)))),
-        );
-    }
-    let roster: Vec<String> = ids.iter().filter(|id| is_roster(id)).map(|id| id.0.clone()).collect();
-    if !roster.is_empty() {
-        let rows = sqlx::query!(
-            r#"select id, version, state as "state: Json<crate::domain::RosterState>" from roster where id = any($1)"#,
-            &roster
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        for row in rows {
-            let entry = row.state.0;
-            let left = match &entry {
-                RosterState::Employee(employee) => open::left_behind(connection, &employee.name).await?,
-                _ => LeftBehind::default(),
-            };
-            loaded.push((AggregateId(row.id), row.version, State::Roster(entry, left)));
+    loaded: &mut [Loaded<State>],
+) -> sqlx::Result<()> {
+    let mut present: Vec<&mut PresenceState> = Vec::new();
+    for Loaded { state, .. } in loaded {
+        match state {
+            State::Presence(presence) => present.push(presence),
+            State::Roster(RosterState::Employee(employee), left) => {
+                *left = open::left_behind(connection, &employee.name).await?;
+            }
+            _ => {}
         }
     }
-    let absences = of("absences");
-    if !absences.is_empty() {
-        let rows = sqlx::query!(
-            r#"select id, version, state as "state: Json<crate::domain::AbsenceState>" from absences where id = any($1)"#,
-            &absences
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        loaded.extend(
-            rows.into_iter()
-                .map(|row| (AggregateId(row.id), row.version, State::Absence(Box::new(row.state.0)))),
-        );
+    if !present.is_empty() {
+        routing::see(connection, &mut present).await?;
     }
-    let reassignments = of("reassignments");
-    if !reassignments.is_empty() {
-        let rows = sqlx::query!(
-            r#"select id, version, state as "state: Json<crate::domain::ReassignmentState>" from reassignments where id = any($1)"#,
-            &reassignments
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        loaded.extend(
-            rows.into_iter()
-                .map(|row| (AggregateId(row.id), row.version, State::Reassignment(Box::new(row.state.0)))),
-        );
-    }
-    Ok(loaded)
+    Ok(())
 }
 
 /// Keeps desks up with the states that are saved.

@@ -1,4 +1,4 @@
-//! What a batch locks, as its members and their footprints want it, and the states that it then loads.
+//! What a batch locks, as its members and their footprints want it, and what it then finds.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,8 +6,9 @@ use sqlx::PgConnection;
 
 use super::{BatchError, FeedStep, Setting, Verdict};
 use crate::{
-    domain::{AggregateId, Domain, Footprint, Key, Slot},
-    store::{self, Cursor, Feed, Locked, LockedRows, Wanted, WantedRequest},
+    domain::{AggregateId, Domain, Footprint, Key, Loaded, Slot},
+    states,
+    store::{self, Cursor, Feed, Kept, Locked, LockedRows, Wanted, WantedRequest},
     submission::{RequestKey, Submission},
 };
 
@@ -112,22 +113,19 @@ pub(super) fn keys(locked: &LockedRows, footprints: &[Footprint]) -> LockedKeys 
     keys
 }
 
-pub(super) async fn load<D: Domain>(
+/// The states of a batch: what is kept of the aggregates that were there before, and nothing yet of the fresh ones.
+pub(super) async fn states<D: Domain>(
     domain: &D,
     connection: &mut PgConnection,
-    versions: HashMap<AggregateId, i64>,
+    kept: Vec<Kept>,
+    fresh: &[AggregateId],
 ) -> Result<HashMap<AggregateId, Slot<D::State>>, BatchError> {
-    let mut existing: Vec<AggregateId> =
-        versions.iter().filter(|(_, version)| **version > 0).map(|(id, _)| id.clone()).collect();
-    existing.sort();
-    let loaded = if existing.is_empty() { Vec::new() } else { domain.load(connection, &existing).await? };
-    if loaded.len() != existing.len() {
-        return Err(BatchError::Moved);
+    let mut loaded = states::restore::<D>(kept)?;
+    if !loaded.is_empty() {
+        domain.complete(connection, &mut loaded).await?;
     }
-    let mut states: HashMap<AggregateId, Slot<D::State>> =
-        versions.into_iter().map(|(id, version)| (id, Slot { version, state: None })).collect();
-    for (id, version, state) in loaded {
-        states.insert(id, Slot { version, state: Some(state) });
-    }
-    Ok(states)
+    let fresh = fresh.iter().map(|id| (id.clone(), Slot { version: 0, state: None }));
+    let loaded =
+        loaded.into_iter().map(|Loaded { id, version, state }| (id, Slot { version, state: Some(state) }));
+    Ok(fresh.chain(loaded).collect())
 }

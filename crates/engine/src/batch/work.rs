@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use serde_json::value::RawValue;
 use sqlx::PgConnection;
 
 use super::{BatchError, Verdict, locks::LockedKeys};
 use crate::{
     domain::{
-        AggregateId, Deadline, DecideContext, Domain, Footprint, Key, Recorded, Refusal, Saved, Slot, Stored,
-        World,
+        AggregateId, Deadline, DecideContext, Domain, Footprint, Key, Recorded, Refusal, Saved, Slot, World,
     },
     ledger::{Head, LedgerRow},
     options::Options,
@@ -205,7 +205,7 @@ impl<D: Domain> Work<D> {
     pub(super) fn changed(&self, domain: &D) -> sqlx::Result<Changed<D::State>> {
         let mut changed = Changed {
             rows: Vec::with_capacity(self.before.len()),
-            stored: Vec::new(),
+            kept: Vec::new(),
             deadlines: Vec::new(),
             moved: Vec::new(),
         };
@@ -227,8 +227,8 @@ impl<D: Domain> Work<D> {
             changed.rows.push(Saved { id: id.clone(), before: before.version, after: slot.version, state });
         }
         changed.rows.sort_by(|a, b| a.id.cmp(&b.id));
-        let stored = changed.rows.iter().map(|row| D::stored(&row.state)).collect::<Result<_, _>>();
-        changed.stored = stored.map_err(|error| sqlx::Error::Encode(error.into()))?;
+        let kept = changed.rows.iter().map(|row| D::kept(&row.state)).collect::<Result<_, _>>();
+        changed.kept = kept.map_err(|error| sqlx::Error::Encode(error.into()))?;
         Ok(changed)
     }
 
@@ -244,14 +244,17 @@ impl<D: Domain> Work<D> {
         self.keys(domain, writes);
         writes.counters = self.counters.iter().map(|(name, value)| Counter { name, value: *value }).collect();
         writes.unused = fresh.iter().filter(|id| !self.before.contains_key(id)).collect();
-        for (row, Stored { table, state }) in changed.rows.iter().zip(&changed.stored) {
+        for (row, state) in changed.rows.iter().zip(&changed.kept) {
             let version = |before| Version { id: &row.id, before, after: row.after };
             let says = if row.before == 0 { FIRST } else { row.before };
             if says != row.after {
                 writes.versions.push(version(says));
             }
             let states = if row.before == 0 { &mut writes.fresh } else { &mut writes.changed };
-            states.entry(table).or_default().push(StoredState { version: version(row.before), state });
+            states
+                .entry(row.id.collection())
+                .or_default()
+                .push(StoredState { version: version(row.before), state });
         }
         writes.states = (!changed.rows.is_empty()).then_some(changed.rows.len());
         writes.moved = changed.moved.iter().map(String::as_str).collect();
@@ -319,7 +322,7 @@ impl<D: Domain> Work<D> {
 pub(super) struct Changed<S> {
     pub(super) rows: Vec<Saved<S>>,
     /// Their states as they are kept, in the same order.
-    stored: Vec<Stored>,
+    kept: Vec<Box<RawValue>>,
     /// Those whose former deadlines go.
     moved: Vec<String>,
     /// Those whose deadlines changed, with all that they have now.

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _, types::Json};
 
 use super::call::{call, hexadecimal};
@@ -85,9 +86,9 @@ pub(crate) struct LockedRows {
     /// The keys that were not free.
     #[serde(default)]
     pub(crate) held: Vec<HeldKey>,
-    /// Versions of the aggregates that were there before, holders of keys among them.
+    /// The aggregates that were there before, holders of keys among them.
     #[serde(default)]
-    pub(crate) versions: HashMap<AggregateId, i64>,
+    pub(crate) states: Vec<Kept>,
     /// Aggregates that have only got a row now, with [`FIRST`] in it.
     #[serde(default)]
     pub(crate) fresh: Vec<AggregateId>,
@@ -114,6 +115,14 @@ impl FormerRequest {
     pub(crate) fn is_of(&self, key: &RequestKey) -> bool {
         self.id == key.id && self.principal == key.principal && self.method == key.method
     }
+}
+
+/// An aggregate as it is kept.
+#[derive(Deserialize)]
+pub(crate) struct Kept {
+    pub(crate) id: AggregateId,
+    pub(crate) version: i64,
+    pub(crate) state: Box<RawValue>,
 }
 
 /// A key with the aggregate that holds it.

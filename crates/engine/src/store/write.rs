@@ -38,11 +38,11 @@ pub(crate) struct Writes<'a> {
     /// How many states there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) states: Option<usize>,
-    /// By their tables, those of aggregates that come to be and those of others.
+    /// By their collections, those of aggregates that come to be and those of others.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) fresh: BTreeMap<&'static str, Vec<StoredState<'a>>>,
+    pub(crate) fresh: BTreeMap<&'a str, Vec<StoredState<'a>>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) changed: BTreeMap<&'static str, Vec<StoredState<'a>>>,
+    pub(crate) changed: BTreeMap<&'a str, Vec<StoredState<'a>>>,
     /// Aggregates whose former deadlines go.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) moved: Vec<&'a str>,

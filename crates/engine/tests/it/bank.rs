@@ -12,11 +12,12 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use prost::Message as _;
+use serde_json::value::{RawValue, to_raw_value};
 use shouwen_engine::{
-    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Gauge, Key, Loaded,
-    Reading, Recorded, Refusal, Stored, World,
+    AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Gauge, Key, Reading,
+    Recorded, Refusal, World,
 };
-use sqlx::{PgConnection, Row as _, types::Json};
+use sqlx::{PgConnection, Row as _};
 
 use self::vocabulary::KINDS;
 pub(crate) use self::vocabulary::{Account, Command, Entry, Refused, Reminder};
@@ -31,7 +32,7 @@ pub(crate) const TABLES: &str = "
     );
     create table projected (position bigint primary key, times integer not null);
     create sequence mutant_position;
-    select keep_states_in('account');";
+    select keep_states_in('{\"accounts\": \"account\", \"notes\": \"account\", \"settings\": \"account\"}');";
 
 /// What a follower may not credit.
 pub(crate) const UNLUCKY: i64 = 13;
@@ -350,26 +351,12 @@ impl Domain for Bank {
         Entry::decode(payload)
     }
 
-    async fn load(
-        &self,
-        connection: &mut PgConnection,
-        ids: &[AggregateId],
-    ) -> sqlx::Result<Vec<Loaded<Account>>> {
-        let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
-        let rows = sqlx::query("select id, version, state from account where id = any($1)")
-            .bind(&ids)
-            .fetch_all(connection)
-            .await?;
-        rows.into_iter()
-            .map(|row| {
-                let state: Json<Account> = row.try_get("state")?;
-                Ok((AggregateId(row.try_get("id")?), row.try_get("version")?, state.0))
-            })
-            .collect()
+    fn kept(state: &Account) -> serde_json::Result<Box<RawValue>> {
+        to_raw_value(state)
     }
 
-    fn stored(state: &Account) -> serde_json::Result<Stored> {
-        Stored::new("account", state)
+    fn restored(_id: &AggregateId, kept: &RawValue) -> serde_json::Result<Account> {
+        serde_json::from_str(kept.get())
     }
 
     async fn refresh(&self, connection: &mut PgConnection) -> sqlx::Result<()> {

@@ -1,9 +1,8 @@
 //! Clients' files, and by what they are found.
 
-use shouwen_engine::{AggregateId, Loaded};
 use sqlx::{PgConnection, PgPool, types::Json};
 
-use crate::domain::{Client, ClientClass, ClientName, OpaqueKey, State};
+use crate::domain::{Client, ClientClass, ClientName, OpaqueKey};
 
 /// Which clients are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,23 +114,6 @@ pub(crate) async fn list(
         }
     };
     Ok(states.into_iter().map(|state| state.0).collect())
-}
-
-/// Loads clients; locked by the engine before.
-pub(crate) async fn load(connection: &mut PgConnection, ids: &[String]) -> sqlx::Result<Vec<Loaded<State>>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = sqlx::query!(
-        r#"select id, version, state as "state: Json<Client>" from client where id = any($1)"#,
-        ids
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (AggregateId(row.id), row.version, State::Client(Box::new(row.state.0))))
-        .collect())
 }
 
 /// Forgets by what clients were found and are not any more.

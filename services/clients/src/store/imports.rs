@@ -1,9 +1,8 @@
 //! Imports and the lines that they did not take.
 
-use shouwen_engine::{AggregateId, Loaded};
 use sqlx::{PgConnection, PgPool, types::Json};
 
-use crate::domain::{Import, OperationName, State, import::Fault};
+use crate::domain::{Import, OperationName, import::Fault};
 
 /// One import.
 pub(crate) async fn find(pool: &PgPool, name: &OperationName) -> sqlx::Result<Option<Import>> {
@@ -41,23 +40,6 @@ pub(crate) async fn faults(
                 Fault { line: row.line, field: row.field, reason: row.reason, description: row.description };
             (row.number, fault)
         })
-        .collect())
-}
-
-/// Loads imports; locked by the engine before.
-pub(crate) async fn load(connection: &mut PgConnection, ids: &[String]) -> sqlx::Result<Vec<Loaded<State>>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = sqlx::query!(
-        r#"select id, version, state as "state: Json<Import>" from import where id = any($1)"#,
-        ids
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (AggregateId(row.id), row.version, State::Import(Box::new(row.state.0))))
         .collect())
 }
 

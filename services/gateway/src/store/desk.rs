@@ -5,12 +5,12 @@ pub(crate) mod read;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use shouwen_engine::AggregateId;
+use shouwen_engine::{Loaded, states};
 use shouwen_proto::events::v1::Event;
 use sqlx::{PgConnection, types::Json};
 
 use crate::domain::{
-    CaseState,
+    CaseState, OwnershipDomain,
     desk::{self, Item, Kind, Recipient, followed, followed::Followed},
 };
 
@@ -290,12 +290,11 @@ pub(crate) async fn mend(
     .fetch_all(&mut *connection)
     .await?;
     let Some(last) = names.last().cloned() else { return Ok(None) };
-    let ids: Vec<AggregateId> = names.iter().cloned().map(AggregateId).collect();
-    let states = super::load(connection, &ids).await?;
+    let states = states::load::<OwnershipDomain>(connection, &names).await?;
     let others = load_followed(connection, &names).await?;
     let told = responsible(connection, others.values()).await?;
     let mut items: BTreeMap<String, Vec<Item>> = names.into_iter().map(|name| (name, Vec::new())).collect();
-    for (id, _, state) in states {
+    for Loaded { id, state, .. } in states {
         let waiting = desk::items(&id.0, &state);
         items.insert(id.0, waiting);
     }

@@ -257,6 +257,24 @@ pub(crate) async fn heard(
     .await
 }
 
+/// Adds to presences when their desks were heard of last.
+pub(crate) async fn see(
+    connection: &mut PgConnection,
+    presences: &mut [&mut PresenceState],
+) -> sqlx::Result<()> {
+    let employees: Vec<String> = presences.iter().map(|known| known.employee.clone()).collect();
+    let desks =
+        sqlx::query!("select employee, last_seen from desk_session where employee = any($1)", &employees)
+            .fetch_all(connection)
+            .await?;
+    let seen: HashMap<String, DateTime<Utc>> =
+        desks.into_iter().map(|desk| (desk.employee, desk.last_seen)).collect();
+    for known in presences {
+        known.seen = Some(seen.get(&known.employee).copied().unwrap_or(known.since));
+    }
+    Ok(())
+}
+
 /// Keeps the desks up with the presences that are saved.
 pub(crate) async fn keep_desks(
     connection: &mut PgConnection,

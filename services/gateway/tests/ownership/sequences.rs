@@ -11,9 +11,9 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestCaseError, TestRunner},
 };
-use shouwen_engine::{Actor, AggregateId, Domain as _, Submission, ledger};
+use shouwen_engine::{Actor, AggregateId, Loaded, Submission, ledger, states};
 use shouwen_gateway::domain::{
-    CaseState, Command, State as Stored,
+    CaseState, Command, OwnershipDomain, State as Stored,
     case::{Complaint, Phase},
     command::FollowUp,
 };
@@ -230,12 +230,12 @@ impl Play<'_> {
 
     /// The cases as they stand.
     async fn now(&self) -> Cases {
-        let ids: Vec<AggregateId> = self.cases.iter().cloned().map(AggregateId).collect();
+        let names: Vec<String> = self.cases.iter().cloned().collect();
         let mut connection = self.office.engine.pool().acquire().await.unwrap();
-        let loaded = self.office.domain().load(&mut connection, &ids).await.unwrap();
+        let loaded = states::load::<OwnershipDomain>(&mut connection, &names).await.unwrap();
         loaded
             .into_iter()
-            .filter_map(|(id, _, state)| match state {
+            .filter_map(|Loaded { id, state, .. }| match state {
                 Stored::Case(case) => Some((id.0, *case)),
                 _ => None,
             })
