@@ -45,8 +45,10 @@ impl<D: Domain> Committer<D> {
     pub(crate) fn start(engine: Engine<D>, jobs: mpsc::Receiver<Job<D>>) -> io::Result<()> {
         let scheduler = Builder::new_current_thread().enable_all().build()?;
         let (mut lives, ended) = oneshot::channel::<()>();
-        engine.0.tasks.spawn(async move { lives.closed().await });
+        engine.0.parts.run(async move { lives.closed().await });
+        let watch = engine.0.parts.watch();
         thread::Builder::new().name(format!("commit-{}", D::SERVICE)).spawn(move || {
+            let _watch = watch;
             let committer = Self { engine, connection: None, known_fences: HashMap::new() };
             scheduler.block_on(async {
                 tokio::select! {

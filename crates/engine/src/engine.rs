@@ -14,7 +14,7 @@ use sqlx::{
     ConnectOptions as _, Connection as _, Executor as _, PgConnection, PgPool, postgres::PgConnectOptions,
 };
 use tokio::sync::{Notify, RwLock, RwLockReadGuard, mpsc, oneshot, watch};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     batch,
@@ -23,6 +23,7 @@ use crate::{
     ledger,
     metrics::Metrics,
     options::Options,
+    parts::{Broken, Parts},
     store,
     submission::{Outcome, RequestKey, Submission, SubmitError},
 };
@@ -60,7 +61,7 @@ pub(crate) struct Inner<D: Domain> {
     pub(crate) stop: CancellationToken,
     /// No further command is taken in.
     pub(crate) closing: CancellationToken,
-    pub(crate) tasks: TaskTracker,
+    pub(crate) parts: Parts,
 }
 
 impl<D: Domain> Engine<D> {
@@ -97,9 +98,9 @@ impl<D: Domain> Engine<D> {
             resumed: Notify::new(),
             progress: Notify::new(),
             sweep: Notify::new(),
+            parts: Parts::new(stop.clone()),
             stop,
             closing: CancellationToken::new(),
-            tasks: TaskTracker::new(),
         }));
         Committer::start(engine.clone(), jobs)?;
         Ok(engine)
@@ -110,11 +111,10 @@ impl<D: Domain> Engine<D> {
         self.0.stop.clone().cancelled_owned()
     }
 
-    /// Takes no further command and waits until what was taken in is answered, after `stop` was cancelled.
-    pub async fn stopped(&self) {
+    /// Takes no further command and waits until what was taken in is answered, after `stop` was cancelled; by the engine itself where it fails.
+    pub async fn stopped(&self) -> Result<(), Broken> {
         self.0.closing.cancel();
-        self.0.tasks.close();
-        self.0.tasks.wait().await;
+        self.0.parts.ended().await
     }
 
     pub fn domain(&self) -> &D {

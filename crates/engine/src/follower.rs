@@ -79,7 +79,7 @@ impl<D: Domain> Engine<D> {
         let progress = self.0.metrics.follow(F::FEED);
         let follower = Follower { engine: self.clone(), follow, connection: None, progress };
         let stop = self.0.stop.clone();
-        self.0.tasks.spawn(async move {
+        self.0.parts.run(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = follower.run(source) => {}

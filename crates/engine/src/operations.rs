@@ -280,7 +280,7 @@ impl<D: Domain> Engine<D> {
     pub fn keep_up(&self) {
         self.keep_sampling();
         let engine = self.clone();
-        self.0.tasks.spawn(async move {
+        self.0.parts.run(async move {
             let stop = engine.0.stop.clone();
             loop {
                 if let Err(error) = engine.upkeep().await {

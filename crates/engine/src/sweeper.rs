@@ -19,7 +19,7 @@ impl<D: Domain> Engine<D> {
     /// Sweeps until the engine stops.
     pub fn sweep(&self) {
         let engine = self.clone();
-        self.0.tasks.spawn(async move {
+        self.0.parts.run(async move {
             let stop = engine.0.stop.clone();
             loop {
                 tokio::select! {

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use shouwen_access::{Contract, RequireContext, layer::MAX_MESSAGE_BYTES};
-use shouwen_engine::{FingerprintKey, Options, audit, provision::Schema};
+use shouwen_engine::{Broken, FingerprintKey, Options, audit, provision::Schema};
 use shouwen_gateway::edge::{Edge, EdgeParts};
 use shouwen_proto::DESCRIPTORS;
 use shouwen_runtime::{
@@ -168,7 +168,10 @@ pub(crate) async fn serve(
             outcome = Err(error);
         }
     }
-    stopped.await;
+    if let Err(error) = stopped.await {
+        tracing::error!(service = name, %error, "the service failed");
+        outcome = Err(error.into());
+    }
     tracing::info!(service = name, "stopped");
     outcome
 }
@@ -265,7 +268,7 @@ struct Prepared<'a> {
 }
 
 /// Completes when the engine has answered what it took in.
-type Stopped = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+type Stopped = std::pin::Pin<Box<dyn Future<Output = Result<(), Broken>> + Send>>;
 
 impl Prepared<'_> {
     async fn start(

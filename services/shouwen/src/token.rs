@@ -76,7 +76,7 @@ async fn administrator(database: &DatabaseConfig, employee: &str) -> Result<bool
     .await?;
     let made = shouwen_gateway::bootstrap(&engine, employee).await;
     stop.cancel();
-    engine.stopped().await;
+    engine.stopped().await?;
     match made {
         Ok(()) => Ok(true),
         Err(SubmitError::Rejected(Rejection::RosterNotEmpty)) => Ok(false),

@@ -138,7 +138,7 @@ impl<D: Domain> Engine<D> {
             return;
         }
         let engine = self.clone();
-        self.0.tasks.spawn(async move {
+        self.0.parts.run(async move {
             let stop = engine.0.stop.clone();
             loop {
                 let sampling = batch::within(&engine.0.options, engine.sample());

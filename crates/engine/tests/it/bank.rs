@@ -40,6 +40,8 @@ pub(crate) const UNLUCKY: i64 = 13;
 pub(crate) const POISON: i64 = 666;
 /// An amount on which a decision panics unless the account is lenient.
 pub(crate) const DREADFUL: i64 = 667;
+/// A deposit on which the process panics once it is committed.
+pub(crate) const FATAL: i64 = 668;
 
 pub(crate) struct Bank {
     limit: AtomicI64,
@@ -375,6 +377,10 @@ impl Domain for Bank {
 
     fn recompute(&self, aggregate: &AggregateId) -> Option<Command> {
         Some(Command::Recompute { account: aggregate.0.clone() })
+    }
+
+    fn committed(&self, events: &[(AggregateId, Entry)]) {
+        assert!(events.iter().all(|(_, event)| event.amount != FATAL), "nobody can live with this");
     }
 
     async fn readings(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<Reading>> {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use shouwen_engine::{
-    Options, Submission, SubmitError,
+    Broken, Options, Submission, SubmitError,
     options::{Mutants, Step},
 };
 use sqlx::Executor as _;
 
 use crate::{
-    bank::{Command, Refused},
+    bank::{Command, FATAL, Refused},
     gate::Gate,
     ground::{Found, Ground, Running, calm, demand, deposit, mutated, open, probed, red, rename, submission},
 };
@@ -203,6 +203,21 @@ async fn a_command_that_makes_the_domain_panic_hurts_neither_its_neighbours_nor_
     assert!(matches!(engine.run(panic()).await, Err(SubmitError::Internal)));
     engine.run(deposit("accounts/a", 4)).await.unwrap();
     assert_eq!(ground.balance("accounts/a").await, 7);
+    ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_engine_that_cannot_go_on_stops_its_process() {
+    let ground = Ground::new().await;
+    let engine = ground.engine(calm()).await;
+    engine.open("accounts/a").await;
+    let answer = engine.run(deposit("accounts/a", FATAL)).await;
+    assert!(matches!(answer, Err(SubmitError::OutcomeUnknown)), "{answer:?}");
+    engine.stopping().await;
+    let answer = engine.run(deposit("accounts/a", 1)).await;
+    assert!(matches!(answer, Err(SubmitError::Unavailable)), "{answer:?}");
+    assert_eq!(engine.stopped().await, Err(Broken));
+    assert_eq!(ground.balance("accounts/a").await, FATAL);
     ground.consistent().await.unwrap();
 }
 

@@ -268,7 +268,7 @@ impl Running {
     /// Stops and waits until everything taken in is answered and the connections are closed.
     pub(crate) async fn end(self) {
         self.stop.cancel();
-        self.stopped().await;
+        self.stopped().await.unwrap();
         self.pool().close().await;
     }
 

@@ -261,7 +261,7 @@ impl Bed {
     /// Ends the service and every connection but the superuser's: each server process tells what it has read when it ends.
     pub(crate) async fn end(&self, superuser: &mut PgConnection) {
         self.first.stop.cancel();
-        self.first.service.engine.stopped().await;
+        self.first.service.engine.stopped().await.unwrap();
         self.pool.close().await;
         let running = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
             and backend_type = 'client backend'";
