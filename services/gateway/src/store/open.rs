@@ -15,6 +15,11 @@ pub(crate) async fn find(connection: &mut PgConnection, sought: &Sought) -> sqlx
     let limit = |limit: usize| i64::try_from(limit).unwrap_or(i64::MAX);
     match sought {
         Sought::Of { employee, limit: most } => theirs(connection, employee, limit(*most)).await,
+        Sought::Around { employee, limit: most } => {
+            let mut cases = theirs(connection, employee, limit(*most)).await?;
+            cases.extend(deputised(connection, employee, limit(CHUNK)).await?);
+            Ok(cases)
+        }
         Sought::ByAbsence { absence } => {
             let employee =
                 sqlx::query_scalar!(r#"select employee as "employee!" from absences where id = $1"#, absence)
@@ -43,6 +48,17 @@ async fn theirs(connection: &mut PgConnection, employee: &str, limit: i64) -> sq
     .fetch_all(connection)
     .await
     .map(|ids| ids.into_iter().flatten().collect())
+}
+
+async fn deputised(connection: &mut PgConnection, employee: &str, limit: i64) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        "select id from cases where deputies is not null
+         and deputies @> jsonb_build_array(jsonb_build_object('employee', $1::text)) order by id limit $2",
+        employee,
+        limit
+    )
+    .fetch_all(connection)
+    .await
 }
 
 async fn under(connection: &mut PgConnection, absence: &str, limit: i64) -> sqlx::Result<Vec<String>> {

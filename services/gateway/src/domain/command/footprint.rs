@@ -15,6 +15,8 @@ use crate::domain::{case::open_key, presence, routing, staffing};
 pub enum Sought {
     /// Open ones that the employee handles or is accountable for, at most so many.
     Of { employee: String, limit: usize },
+    /// As `Of`, and those in which the employee deputises for somebody.
+    Around { employee: String, limit: usize },
     /// As `Of`, all that belong to the absence's employee.
     ByAbsence { absence: String },
     /// Those in which somebody deputises by the absence.
@@ -98,7 +100,7 @@ impl Command {
         match self {
             Self::Absence(AbsenceCommand { absence, action }) => match action {
                 // Without a deputy for all each open case must have its own.
-                AbsenceAction::Enter(enter) => Some(Sought::Of {
+                AbsenceAction::Enter(enter) => Some(Sought::Around {
                     employee: enter.employee.clone(),
                     limit: if enter.naming.all.is_some() { CHUNK } else { REASSIGNED + 1 },
                 }),
