@@ -230,9 +230,8 @@ impl Play<'_> {
 
     /// The cases as they stand.
     async fn now(&self) -> Cases {
-        let names: Vec<String> = self.cases.iter().cloned().collect();
         let mut connection = self.office.engine.pool().acquire().await.unwrap();
-        let loaded = states::load::<OwnershipDomain>(&mut connection, &names).await.unwrap();
+        let loaded = states::load::<OwnershipDomain>(&mut connection, &self.cases).await.unwrap();
         loaded
             .into_iter()
             .filter_map(|Loaded { id, state, .. }| match state {
