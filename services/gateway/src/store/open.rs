@@ -17,7 +17,7 @@ pub(crate) async fn find(connection: &mut PgConnection, sought: &Sought) -> sqlx
         Sought::Of { employee, limit: most } => theirs(connection, employee, limit(*most)).await,
         Sought::Around { employee, limit: most } => {
             let mut cases = theirs(connection, employee, limit(*most)).await?;
-            cases.extend(deputised(connection, employee, limit(CHUNK)).await?);
+            cases.extend(deputised(connection, "employee", employee, limit(CHUNK)).await?);
             Ok(cases)
         }
         Sought::ByAbsence { absence } => {
@@ -30,7 +30,7 @@ pub(crate) async fn find(connection: &mut PgConnection, sought: &Sought) -> sqlx
                 None => Ok(Vec::new()),
             }
         }
-        Sought::Under { absence } => under(connection, absence, limit(CHUNK)).await,
+        Sought::Under { absence } => deputised(connection, "absence", absence, limit(CHUNK)).await,
         Sought::Unsettled { absence } => unsettled(connection, absence, limit(CHUNK)).await,
     }
 }
@@ -50,22 +50,18 @@ async fn theirs(connection: &mut PgConnection, employee: &str, limit: i64) -> sq
     .map(|ids| ids.into_iter().flatten().collect())
 }
 
-async fn deputised(connection: &mut PgConnection, employee: &str, limit: i64) -> sqlx::Result<Vec<String>> {
+/// The cases that have a deputy of whom `key`, the employee or the absence, is `value`.
+async fn deputised(
+    connection: &mut PgConnection,
+    key: &str,
+    value: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         "select id from cases where deputies is not null
-         and deputies @> jsonb_build_array(jsonb_build_object('employee', $1::text)) order by id limit $2",
-        employee,
-        limit
-    )
-    .fetch_all(connection)
-    .await
-}
-
-async fn under(connection: &mut PgConnection, absence: &str, limit: i64) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar!(
-        "select id from cases where deputies is not null
-         and deputies @> jsonb_build_array(jsonb_build_object('absence', $1::text)) order by id limit $2",
-        absence,
+         and deputies @> jsonb_build_array(jsonb_build_object($1::text, $2::text)) order by id limit $3",
+        key,
+        value,
         limit
     )
     .fetch_all(connection)
@@ -83,7 +79,7 @@ async fn unsettled(connection: &mut PgConnection, absence: &str, limit: i64) -> 
     .await?;
     let Some(known) = known else { return Ok(Vec::new()) };
     if !matches!(&*known.status, "planned" | "running") {
-        return under(connection, absence, limit).await;
+        return deputised(connection, "absence", absence, limit).await;
     }
     sqlx::query_scalar!(
         r#"select id from (
