@@ -28,6 +28,7 @@ pub(crate) async fn measure(
     clients: &Clients,
     baseline: &Baseline,
 ) -> Result<Vec<Line>, Failure> {
+    let plan = &plan.in_short_turns();
     let _awake = Awake::keep();
     let product = async || -> Result<Vec<u32>, Failure> {
         baseline.checkpoint().await?;

@@ -34,7 +34,7 @@ pub(crate) struct Machine {
     pub(crate) commit: String,
     /// Whether the working tree differed from the commit.
     pub(crate) changed: bool,
-    /// `optimised`, or `unoptimised` for a smoke test.
+    /// `profiled` is that of `make release`; `optimised` without counts, `unoptimised` for a smoke test.
     pub(crate) build: &'static str,
 }
 
@@ -67,7 +67,11 @@ pub(crate) async fn describe() -> Result<Machine, Failure> {
         load_before: load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default(),
         commit: said("git", &["-C", root, "rev-parse", "HEAD"]),
         changed: !said("git", &["-C", root, "status", "--porcelain"]).is_empty(),
-        build: if cfg!(debug_assertions) { "unoptimised" } else { "optimised" },
+        build: match option_env!("SHOUWEN_PROFILED") {
+            _ if cfg!(debug_assertions) => "unoptimised",
+            None => "optimised",
+            Some(_) => "profiled",
+        },
     })
 }
 

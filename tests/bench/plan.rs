@@ -26,4 +26,10 @@ impl Plan {
             warm_up: Duration::from_secs(if fast { 1 } else { 5 }),
         }
     }
+
+    /// As much time in shorter turns. For medians of latencies: what disturbs the machine for some seconds then falls on all sides, and on few of many rounds.
+    pub(crate) fn in_short_turns(self) -> Self {
+        let times = u32::try_from(self.slice.as_secs()).unwrap_or(1);
+        Self { rounds: self.rounds * times as usize, slice: self.slice / times, ..self }
+    }
 }

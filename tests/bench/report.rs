@@ -86,7 +86,7 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "\n{} cores, {} MiB, {}, {}\nPostgres {}, {}, fdatasync {:.0} µs, TCP {}, load before {}\n{} build of {}{}\n\
-             {} rounds, slices of {} s; median over rounds and its 95% bootstrap interval\n",
+             {} rounds, slices of {} s (in turns of a second for one claim alone and added times); median over rounds and its 95% bootstrap interval\n",
             machine.cores,
             machine.memory_mib,
             machine.processor,

@@ -31,6 +31,7 @@ impl Round {
 }
 
 pub(super) async fn measure(plan: &Plan, scene: &Scene, per_second: f64) -> Result<Vec<Line>, Failure> {
+    let plan = &plan.in_short_turns();
     let _awake = Awake::keep();
     let mut rounds = Vec::with_capacity(plan.rounds);
     for number in 1..=plan.rounds {
