@@ -177,11 +177,12 @@ fn on_the_line(
     match command {
         ContactCommand::Claim(claim) => {
             decision.events.extend(routing::answered(world, claim, context));
-            decision.events.extend(routing::left_ringing(world, claim, context, snapshot));
+            decision.events.extend(routing::left_ringing(world, claim, context));
             decision.events.extend(presence::answers(world, claim));
         }
-        ContactCommand::VoidTouch { contact, .. } => {
+        ContactCommand::VoidTouch { contact, reason, .. } => {
             decision.events.extend(routing::over(world, contact, context)?);
+            decision.events.extend(routing::unanswered(world, contact, reason, context, snapshot));
         }
         ContactCommand::Identify { .. } | ContactCommand::CompleteTouch { .. } => {}
     }

@@ -35,6 +35,9 @@ pub(super) use transfer::{left, over};
 
 use seek::Draft;
 
+/// Why calls refuses the answer of a call that was missed or is over.
+const NOT_RINGING: &str = "ILLEGAL_TRANSITION";
+
 /// Events after which somebody may be free for a contact that waits.
 pub const STIRRING: &[&str] = &[
     "presence_changed",
@@ -228,7 +231,6 @@ pub(super) fn left_ringing(
     world: &World<'_, State>,
     claim: &Claim,
     context: &DecideContext<'_>,
-    snapshot: &Snapshot,
 ) -> Vec<(AggregateId, Event)> {
     if claim.channel != i32::from(Channel::Phone) {
         return Vec::new();
@@ -244,8 +246,27 @@ pub(super) fn left_ringing(
     if draft.state.transfer.is_some() {
         draft.returned(ReservationEnd::Withdrawn, context.now);
     } else {
+        // It waits to be looked at now: a claim has locked nobody whom it could go to.
         draft.end_reservation(ReservationEnd::Withdrawn, context.now);
-        draft.seek(world, context, snapshot);
+    }
+    draft.decided().events
+}
+
+/// An answer that its backend refused leaves the client waiting, to be looked at now, unless the call does not ring any more.
+pub(super) fn unanswered(
+    world: &World<'_, State>,
+    contact: &AggregateId,
+    reason: &str,
+    context: &DecideContext<'_>,
+    snapshot: &Snapshot,
+) -> Vec<(AggregateId, Event)> {
+    let (Some(touched), Ok(mut draft)) = (contact::find(world, contact), Draft::of(world, contact)) else {
+        return Vec::new();
+    };
+    let theirs =
+        matches!(&draft.state.phase, Phase::Answered { employee, .. } if *employee == touched.employee);
+    if theirs && !draft.state.is_transferred() && reason != NOT_RINGING {
+        draft.wait(&[], context.now, context, snapshot);
     }
     draft.decided().events
 }
@@ -261,6 +282,7 @@ impl Draft {
 
     fn end_reservation(&mut self, end: ReservationEnd, at: chrono::DateTime<chrono::Utc>) {
         if let Phase::Reserved { employee, .. } = &self.state.phase {
+            self.left = Some(employee.clone());
             let ended = ReservationEnded {
                 employee: employee.clone(),
                 end: end.into(),

@@ -16,6 +16,7 @@ use crate::{
     desk::{IntoEntry as _, colleague, employee, id, reason},
     ground::{Ground, Office, at, local, tuesday},
     telephone::{call, call_of, outcome},
+    touching::touch,
 };
 
 /// Employees sign on a second after each other: the first is the longest idle.
@@ -162,6 +163,73 @@ async fn k13_who_answers_a_colleagues_phone_gives_back_what_rings_at_their_own_d
     let moved = office.telephony().routing("c-1").await.unwrap();
     assert_eq!(moved.past[0].end(), ReservationEnd::Withdrawn);
     assert_eq!(outcome(&moved), employee("li"), "free again, and longer than Wang");
+}
+
+#[tokio::test]
+async fn k13_who_gave_a_call_back_for_another_one_or_a_pause_is_asked_again() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (telephony, zhang) = (office.telephony(), office.desk("zhang"));
+    office.at_their_desks(&["zhang"]).await;
+    assert_eq!(outcome(&telephony.route(call("c-1")).await.unwrap()), employee("zhang"));
+    zhang.claim("c-2").await.unwrap();
+    office.engine.sweep_once().await.unwrap();
+    assert_eq!(outcome(&telephony.routing("c-1").await.unwrap()), "queued");
+    zhang.is(Wanted::Available).await.unwrap();
+    office.engine.sweep_once().await.unwrap();
+    assert_eq!(office.rings_at("c-1").await, employee("zhang"));
+    zhang.is(Wanted::Paused).await.unwrap();
+    assert_eq!(outcome(&telephony.routing("c-1").await.unwrap()), "queued");
+    zhang.is(Wanted::Available).await.unwrap();
+    office.engine.sweep_once().await.unwrap();
+    assert_eq!(office.rings_at("c-1").await, employee("zhang"));
+}
+
+#[tokio::test]
+async fn k21_what_is_given_back_at_night_rings_at_who_else_is_on_duty() {
+    let (_ground, office) = Ground::at(tuesday() + TimeDelta::hours(10)).await;
+    let duty = |name| Employee { duty: true, ..colleague(name, "b1", &[Role::Staff]) };
+    hire(&office, vec![duty("he"), duty("hu")]).await;
+    in_turn(&office, &["he", "hu"]).await;
+    assert_eq!(outcome(&office.telephony().route(call("c-1")).await.unwrap()), employee("he"));
+    assert_eq!(outcome(&office.telephony().route(call("c-2")).await.unwrap()), employee("hu"));
+    office.desk("he").claim("c-2").await.unwrap();
+    office.engine.sweep_once().await.unwrap();
+    assert_eq!(office.rings_at("c-1").await, employee("hu"));
+}
+
+#[tokio::test]
+async fn k2_an_answer_that_its_backend_refuses_leaves_the_client_to_be_answered() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let telephony = office.telephony();
+    in_turn(&office, &["zhang", "li"]).await;
+    assert_eq!(outcome(&telephony.route(call("c-1")).await.unwrap()), employee("zhang"));
+    assert_eq!(outcome(&telephony.route(call("c-2")).await.unwrap()), employee("li"));
+    // Of a call that does not ring any more nobody is to be found.
+    for (contact, refusal, then) in
+        [("c-1", "CALL_NOT_FOUND", employee("zhang")), ("c-2", "ILLEGAL_TRANSITION", "answered".to_owned())]
+    {
+        let claim = touch(contact, "wang", "");
+        office.ownership.claim(claim.clone()).await.unwrap();
+        office
+            .ownership
+            .void_touch(&format!("contacts/{contact}"), &claim.request_id, refusal)
+            .await
+            .unwrap();
+        office.engine.sweep_once().await.unwrap();
+        assert_eq!(outcome(&telephony.routing(contact).await.unwrap()), then, "{refusal}");
+    }
+}
+
+#[tokio::test]
+async fn k2_a_call_rings_at_nobody_who_may_not_answer_it() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    hire(&office, vec![colleague("he", "b2", &[Role::Staff])]).await;
+    ground.client_file("C-1", false, "employees/he").await;
+    in_turn(&office, &["he", "zhang"]).await;
+    let routed = office.telephony().route(call_of("c-1", "C-1")).await.unwrap();
+    assert_eq!(outcome(&routed), employee("zhang"));
+    let elsewhere = (employee("he"), CandidateRank::ServiceManager, CandidateVerdict::OutOfReach);
+    assert_eq!(verdicts(&routed)[0], elsewhere);
 }
 
 #[tokio::test]

@@ -139,6 +139,8 @@ fn verdict(inquiry: &Inquiry, rank: CandidateRank, person: Option<&Person>) -> C
     let knows = matches!(rank, CandidateRank::Handler | CandidateRank::Deputy | CandidateRank::Accountable);
     if !person.active {
         CandidateVerdict::Inactive
+    } else if rank_of(inquiry, person).is_none() {
+        CandidateVerdict::OutOfReach
     } else if inquiry.recused.contains(&person.employee) {
         CandidateVerdict::Recused
     } else if person.absent {

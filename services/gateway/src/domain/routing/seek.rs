@@ -31,6 +31,8 @@ const KEPT: usize = 24;
 pub(super) struct Draft {
     pub(super) routing: AggregateId,
     pub(super) state: RoutingState,
+    /// At whose desk it has just ceased to ring: their presence may still say that they are free.
+    pub(super) left: Option<String>,
     events: Vec<Event>,
 }
 
@@ -40,7 +42,7 @@ impl Draft {
         let routing = id(contact);
         match world.state(&routing) {
             Some(State::Routing(state)) => {
-                Ok(Self { routing, state: RoutingState::clone(state), events: Vec::new() })
+                Ok(Self { routing, state: RoutingState::clone(state), left: None, events: Vec::new() })
             }
             _ => Err(Rejection::RoutingNotFound(routing.0).into()),
         }
@@ -50,7 +52,7 @@ impl Draft {
     pub(super) fn begin(contact: &AggregateId, begun: RoutingBegun, at: DateTime<Utc>) -> Self {
         let begun = Event::RoutingBegun(begun);
         let state = evolve::after(None, &begun, at).unwrap_or_else(|| unreachable!("a beginning begins"));
-        Self { routing: id(contact), state, events: vec![begun] }
+        Self { routing: id(contact), state, left: None, events: vec![begun] }
     }
 
     pub(super) fn then(&mut self, event: Event, at: DateTime<Utc>) {
@@ -81,7 +83,8 @@ impl Draft {
             colleague.contains(&considered.rank) && verdict.contains(&considered.verdict)
         });
         if working {
-            self.wait(&considered, context, snapshot);
+            let check = snapshot.policies.routing(Some(&self.state.branch), context.now).value.queue_check();
+            self.wait(&considered, context.now + check, context, snapshot);
         } else {
             self.rest(&considered, context, snapshot);
         }
@@ -113,7 +116,8 @@ impl Draft {
             Some(State::Case(case)) => Some(&**case),
             _ => None,
         });
-        let inquiry = inquiry(&self.state, case, working, snapshot);
+        let mut inquiry = inquiry(&self.state, case, working, snapshot);
+        inquiry.tried.extend(self.left.clone());
         let people: Vec<Person> = world
             .locked()
             .filter_map(|(_, state)| match state {
@@ -123,7 +127,7 @@ impl Draft {
             .filter(|presence| world.covers(&presence::reserved_key(&presence.employee)))
             .filter_map(|presence| {
                 let holder = world.key_holder(&presence::reserved_key(&presence.employee));
-                // What was reserved by this very contact is in its past.
+                // Who was reserved by this very contact has just been left.
                 let reserved = holder.is_some_and(|holder| *holder != self.routing);
                 person(presence, reserved, context.now, snapshot)
             })
@@ -152,11 +156,18 @@ impl Draft {
         true
     }
 
-    fn wait(&mut self, considered: &[Considered], context: &DecideContext<'_>, snapshot: &Snapshot) {
+    /// It waits, and is looked at again at `check` at the latest.
+    pub(super) fn wait(
+        &mut self,
+        considered: &[Considered],
+        check: DateTime<Utc>,
+        context: &DecideContext<'_>,
+        snapshot: &Snapshot,
+    ) {
         let policy = snapshot.policies.routing(Some(&self.state.branch), context.now);
         let queued = RoutingQueued {
             considered: kept(considered),
-            check_time: Some(to_proto(context.now + policy.value.queue_check())),
+            check_time: Some(to_proto(check)),
             policy_version: policy.version.to_string(),
         };
         self.then(Event::RoutingQueued(queued), context.now);
@@ -209,7 +220,12 @@ pub(super) fn inquiry(
         vip: routing.vip,
         named,
         recused,
-        tried: routing.past.iter().map(|past| past.employee.clone()).collect(),
+        tried: routing
+            .past
+            .iter()
+            .filter(|past| past.was_asked())
+            .map(|past| past.employee.clone())
+            .collect(),
         working,
     }
 }

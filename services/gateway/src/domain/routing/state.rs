@@ -121,6 +121,13 @@ pub struct Past {
     pub end: i32,
 }
 
+impl Past {
+    /// Whoever missed, declined or lost it is not asked again. Who could not answer because of another call or a pause may be.
+    pub fn was_asked(&self) -> bool {
+        self.end != i32::from(ReservationEnd::Withdrawn)
+    }
+}
+
 /// `routings/{contact}` of `contacts/{contact}`.
 pub fn id(contact: &AggregateId) -> AggregateId {
     AggregateId(format!("routings/{}", contact.0.trim_start_matches("contacts/")))
