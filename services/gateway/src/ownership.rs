@@ -165,7 +165,13 @@ impl Ownership {
         };
         match fresh {
             Some(view) => Ok(view),
-            // Claimed before: what counts is whose it is now.
+            // Claimed before: what counts is whose it is now. What came to nothing stays so under its request id: word of it may still be on its way.
+            None if store::cases::is_voided(self.engine.pool(), &contact)
+                .await
+                .map_err(|error| refusal::database(&error))? =>
+            {
+                Err(failures::touch_voided(&contact))
+            }
             None => self.find(&contact).await?.ok_or_else(Failure::internal),
         }
     }

@@ -56,6 +56,18 @@ fn responsible(failure: Failure, who: &Responsible) -> Failure {
         .resource("case", who.case.clone())
 }
 
+/// The first attempt under this request id was refused for good.
+pub(crate) fn touch_voided(contact: &str) -> Failure {
+    Failure::new(
+        Code::FailedPrecondition,
+        "TOUCH_VOIDED",
+        format!("Answering `{contact}` was refused under this request_id; answer it again under a new one."),
+        format!("以此 request_id 应答 `{contact}` 已被拒绝；请换新的 request_id 重新应答。"),
+    )
+    .with("contact", contact)
+    .resource("contact", contact)
+}
+
 /// Nobody in the clients service is found by what was given; it is not repeated here, being personal data.
 pub(crate) fn client_not_found() -> Failure {
     Failure::new(

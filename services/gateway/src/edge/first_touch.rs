@@ -31,6 +31,15 @@ const PERMANENT: [Code; 6] = [
     Code::PermissionDenied,
 ];
 
+/// A first touch that is won.
+struct Won<'a> {
+    /// `contacts/{contact}`.
+    contact: &'a str,
+    request_id: &'a str,
+    /// The backend is known not to have taken it yet.
+    owed: bool,
+}
+
 impl<O: Owners> Edge<O> {
     /// Claims the contact for the caller, then forwards. `CONTACT_CLAIMED` if a colleague was faster.
     pub(super) async fn first_touch(
@@ -62,7 +71,8 @@ impl<O: Owners> Edge<O> {
         };
         let view = self.0.owners.claim(claim).await?;
         let contact = format!("contacts/{contact_id}");
-        self.finish_touch(call, identity, view, &contact, fields.request_id, &framed.bytes).await
+        let won = Won { contact: &contact, request_id: fields.request_id, owed: false };
+        self.finish_touch(call, identity, view, &won, &framed.bytes).await
     }
 
     /// Forwards a touch that is won. Whatever cuts this short leaves the touch pending.
@@ -71,23 +81,22 @@ impl<O: Owners> Edge<O> {
         call: &Call<'_>,
         identity: &Identity,
         view: CaseView,
-        contact: &str,
-        request_id: &str,
+        won: &Won<'_>,
         framed: &Bytes,
     ) -> Result<Response<Answer>, Failure> {
-        let standing = after_touch(view.clone(), identity);
+        let standing = after_touch(view.clone(), identity, won.owed);
         let mut response = call.send(&standing, framed).await?;
         if refused_as(&response, "STALE_EPOCH")
-            && let Some(view) = self.0.owners.find(contact).await?
+            && let Some(view) = self.0.owners.find(won.contact).await?
         {
-            response = call.send(&after_touch(view, identity), framed).await?;
+            response = call.send(&after_touch(view, identity, won.owed), framed).await?;
         }
         if refused_as(&response, "NOT_A_REPLAY") {
             return Err(refusal::not_responsible(&view, false));
         }
         if let Some((code, reason)) = refused(&response)
             && is_permanent(code, &reason)
-            && let Err(failure) = self.0.owners.void_touch(contact, request_id, &reason).await
+            && let Err(failure) = self.0.owners.void_touch(won.contact, won.request_id, &reason).await
         {
             // It stays pending, is rejected again, and voided then.
             tracing::warn!(reason = failure.reason(), "a rejected first touch could not be voided");
@@ -144,9 +153,8 @@ impl<O: Owners> Edge<O> {
             ..self.call(method, route, Some(&identity), &headers, Language::default())
         };
         let framed = Framed::of_message(&touch.request);
-        let response = self
-            .finish_touch(&call, &identity, view, &touch.contact, &touch.request_id, &framed.bytes)
-            .await?;
+        let won = Won { contact: &touch.contact, request_id: &touch.request_id, owed: true };
+        let response = self.finish_touch(&call, &identity, view, &won, &framed.bytes).await?;
         match refused(&response) {
             Some((code, reason)) if !is_permanent(code, &reason) => {
                 Err(Failure::new(code, reason, "The backend did not accept the call.", "后端未接受该调用。"))

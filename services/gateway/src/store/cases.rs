@@ -208,6 +208,16 @@ pub(crate) struct PendingContact {
     pub(crate) state: Json<ContactState>,
 }
 
+/// Whether the answer of a contact came to nothing.
+pub(crate) async fn is_voided(pool: &PgPool, contact: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select from contacts where id = $1 and touch = 'voided') as "voided!""#,
+        contact
+    )
+    .fetch_one(pool)
+    .await
+}
+
 /// First touches that are still owed, of contacts claimed before a moment, oldest first.
 pub(crate) async fn pending(
     pool: &PgPool,

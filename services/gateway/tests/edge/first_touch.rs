@@ -132,6 +132,19 @@ async fn o1_a_touch_that_the_backend_missed_is_repeated_as_the_winners() {
 }
 
 #[tokio::test]
+async fn o1_a_touch_that_is_owed_is_taken_though_the_responsibility_has_moved() {
+    let mut world = World::with(|config| config.limits.request_timeout = Period::secs(1)).await;
+    world.script([Act::Hang]);
+    world.ask("Answer", "zhang").send(&answer("c1")).await.unwrap_err();
+    world.seen().await;
+    let li = || "employees/li".to_owned();
+    let moved = CaseView { handler: li(), accountable: li(), ..view("cases/of-c1") };
+    world.owners.put(&["contacts/c1"], &moved);
+    assert_eq!(world.edge.sweep_touches().await, 1);
+    assert_eq!(world.seen().await.caller.unwrap().capacity, Capacity::Assisting);
+}
+
+#[tokio::test]
 async fn o1_a_backend_that_is_away_leaves_the_touch_to_be_repeated() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let world = World::of(&[], |config| {

@@ -90,6 +90,8 @@ async fn o1_a_touch_refused_for_good_voids_its_case_and_the_contact_can_be_claim
         office.ownership.void_touch(&name, &claim.request_id, "CALL_ENDED").await.unwrap();
         let void = office.desk("zhang").get(&view.case).await.unwrap();
         assert_eq!((void.state(), &*void.close_reason, void.epoch), (State::Void, "CALL_ENDED", 2));
+        let repeated = office.ownership.claim(claim).await.unwrap_err();
+        assert_eq!(repeated.reason(), "TOUCH_VOIDED", "word of it may still be on its way");
         let anew = office.desk("li").claim_of(contact, client).await.unwrap();
         assert!(anew.first_responder);
         assert_ne!(anew.case.unwrap().name, view.case);
