@@ -120,6 +120,8 @@ pub struct CaseCondition {
     pub field: RequestField,
     /// An override (O7) stands in for responsibility.
     pub override_allowed: bool,
+    /// The method changes something.
+    pub mutation: bool,
 }
 
 /// The fields of a first touch (O1).

@@ -123,7 +123,8 @@ impl Request {
             return Ok(None);
         }
         let field = self.text("case_field", &written.case_field)?;
-        Ok(Some(CaseCondition { rule, field, override_allowed: written.override_allowed }))
+        let (override_allowed, mutation) = (written.override_allowed, written.mutation);
+        Ok(Some(CaseCondition { rule, field, override_allowed, mutation }))
     }
 
     fn first_touch(&self, written: &proto::Access) -> Result<Option<FirstTouch>, Defect> {

@@ -130,8 +130,8 @@ fn capacity(condition: &CaseCondition, view: &CaseView, identity: &Identity) -> 
         CaseRule::Responsible => acting,
         CaseRule::Assisting => acting.or_else(|| assisting(view, identity)),
         CaseRule::Branch => {
-            let involved =
-                || responsible(view, identity, true).is_some() || assisting(view, identity).is_some();
+            let reads = || !condition.mutation && assisting(view, identity).is_some();
+            let involved = || responsible(view, identity, true).is_some() || reads();
             (identity.reach.covers(&view.branch) || involved()).then_some(Capacity::Reader)
         }
         // The contract does not load a condition without a rule.
@@ -159,11 +159,13 @@ fn assisting(view: &CaseView, identity: &Identity) -> Option<Capacity> {
     view.assistants.iter().any(|name| identity.is(name)).then_some(Capacity::Assisting)
 }
 
-/// As what the winner of a first touch comes to the backend: by responsibility, or assisting on the client's open case (O6).
-pub(super) fn after_touch(view: CaseView, identity: &Identity) -> Standing {
+/// As what the winner of a first touch comes to the backend: by responsibility, or assisting on the client's open case (O6). What is still owed to the
+/// backend goes there as assistance where the responsibility has moved on since.
+pub(super) fn after_touch(view: CaseView, identity: &Identity, owed: bool) -> Standing {
     let view = Arc::new(view);
     match responsible(&view, identity, true).or_else(|| assisting(&view, identity)) {
         Some(capacity) => Standing { capacity, view: Some(view) },
+        None if owed => Standing { capacity: Capacity::Assisting, view: Some(view) },
         None => Standing::replay(view),
     }
 }

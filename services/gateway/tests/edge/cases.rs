@@ -95,6 +95,10 @@ async fn o6_who_assists_may_record_but_not_decide() {
     let refusal = world.ask("Decide", "wang").refusal(&Change::of("cases/a")).await;
     refusal.is(Code::PermissionDenied, "NOT_RESPONSIBLE");
     assert!(refusal.0.message().contains("assist"));
+    // Wang is of another branch: assisting is no reach.
+    world.script([not_a_replay()]);
+    let refusal = world.ask("Dismiss", "wang").refusal(&Change::of("cases/a")).await;
+    refusal.is(Code::PermissionDenied, "BRANCH_OUT_OF_REACH");
 }
 
 #[tokio::test]

@@ -55,6 +55,11 @@ service Echo {
       roles: [ROLE_STAFF, ROLE_HQ] case_rule: CASE_RULE_BRANCH case_field: "name"
     };
   }
+  rpc Dismiss(Change) returns (Ping) {
+    option (shouwen.access.v1.access) = {
+      roles: [ROLE_STAFF] case_rule: CASE_RULE_BRANCH case_field: "name" mutation: true
+    };
+  }
   rpc Record(Change) returns (Ping) {
     option (shouwen.access.v1.access) = {
       roles: [ROLE_STAFF, ROLE_LEAD] case_rule: CASE_RULE_ASSISTING case_field: "name" override_allowed: true mutation: true
