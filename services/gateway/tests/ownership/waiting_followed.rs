@@ -6,8 +6,9 @@ use shouwen_proto::{
         ApprovalLevel, AttemptRecorded, CallbackCompleted, CallbackEscalated, CallbackExhausted,
         CallbackLeased, CallbackLimitMoved, CallbackPostponed, CallbackReleased, CallbackScheduled,
         ComplaintAccepted, ComplaintEnd, ComplaintEscalated, ComplaintFiled, ComplaintLimit,
-        HandlingCompleted, HandlingProposed, LimitSet, Measure, MeasureRecorded, ProposalApproved,
-        ProposalReturned, callbacks_event::Event as Callback, complaints_event::Event as Complaint,
+        ComplaintReopened, HandlingCompleted, HandlingProposed, LimitSet, Measure, MeasureRecorded,
+        ProposalApproved, ProposalReturned, ReplyKind, ReplyRecorded, callbacks_event::Event as Callback,
+        complaints_event::Event as Complaint,
     },
     routing::v1::{DeskItemKind as Kind, desk_change::Kind as ChangeKind},
     r#type::v1::{CallbackKind, EscalationLevel, Satisfaction},
@@ -143,9 +144,14 @@ async fn o10_a_missed_callback_waits_for_whom_it_has_reached_until_an_attempt_is
 
 /// A proposal's missed limit, as told to a level.
 fn escalated(level: EscalationLevel) -> Complaint {
+    missed(ComplaintLimit::Proposal, tuesday(), level)
+}
+
+/// A complaint's missed limit, as told to a level.
+fn missed(limit: ComplaintLimit, due: DateTime<Utc>, level: EscalationLevel) -> Complaint {
     Complaint::ComplaintEscalated(ComplaintEscalated {
-        limit: ComplaintLimit::Proposal.into(),
-        due: Some(to_proto(tuesday())),
+        limit: limit.into(),
+        due: Some(to_proto(due)),
         level: level.into(),
         step_due: None,
     })
@@ -258,6 +264,96 @@ async fn o6_a_missed_limit_below_a_merged_case_waits_for_whoever_is_responsible_
     late(EscalationLevel::Hq);
     office.followed().await;
     assert_eq!(told().await, ["zhang", "zhang", "zhao", "qian", "chen", "chen"]);
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn o10_a_missed_limit_of_a_complaint_waits_until_it_is_met_and_the_next_one_waits_anew() {
+    let (_ground, office) = staffed().await;
+    let name = office.desk("zhang").open("call-1", "C-1").await;
+    let complaint = format!("{name}/complaints/cp-1");
+    let told = async |r#type: &str, event: Complaint| {
+        office.complaints().complaint(tuesday(), r#type, &complaint, event);
+        office.followed().await;
+    };
+    office.complaints().filed(tuesday(), &complaint, &[]);
+    told("complaint_accepted", Complaint::ComplaintAccepted(ComplaintAccepted::default())).await;
+    let hour = |hours| tuesday() + TimeDelta::hours(hours);
+    let late = |limit, due| missed(limit, due, EscalationLevel::Hq);
+    let replied = |kind: ReplyKind| {
+        Complaint::ReplyRecorded(ReplyRecorded { kind: kind.into(), ..ReplyRecorded::default() })
+    };
+    for (limit, r#type, met) in [
+        (ComplaintLimit::FirstReply, "reply_recorded", replied(ReplyKind::First)),
+        (ComplaintLimit::DefiniteAnswer, "reply_recorded", replied(ReplyKind::Definite)),
+        (
+            ComplaintLimit::Proposal,
+            "handling_proposed",
+            Complaint::HandlingProposed(HandlingProposed::default()),
+        ),
+        (ComplaintLimit::Outcome, "reply_recorded", replied(ReplyKind::Outcome)),
+    ] {
+        told("complaint_escalated", late(limit, hour(1))).await;
+        assert_eq!(who(&office, Kind::Escalation, &["chen"]).await, ["chen"], "{limit:?}");
+        told(r#type, met).await;
+        assert_eq!(who(&office, Kind::Escalation, &["chen"]).await, [""; 0], "{limit:?}");
+    }
+    // A later kind of reply includes the earlier ones; no reply meets any other limit.
+    told("complaint_escalated", late(ComplaintLimit::FirstReply, hour(1))).await;
+    told("complaint_escalated", late(ComplaintLimit::Settlement, hour(2))).await;
+    told("reply_recorded", replied(ReplyKind::Definite)).await;
+    let watch = Watch::of(&office, "chen").await;
+    assert_eq!(at(watch.items[&format!("hq escalation {complaint}")].due_time), hour(2));
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn o10_a_declined_complaint_that_is_reopened_waits_to_be_accepted_and_its_limit_escalates() {
+    let (_ground, office) = staffed().await;
+    let name = office.desk("zhang").open("call-1", "C-1").await;
+    let complaint = format!("{name}/complaints/cp-1");
+    let told = async |r#type: &str, event: Complaint| {
+        office.complaints().complaint(tuesday(), r#type, &complaint, event);
+        office.followed().await;
+    };
+    let acceptance = |hours| LimitSet {
+        limit: ComplaintLimit::Acceptance.into(),
+        due: Some(to_proto(tuesday() + TimeDelta::hours(hours))),
+        ..LimitSet::default()
+    };
+    let filed = ComplaintFiled {
+        complaint: complaint.clone(),
+        case: name.clone(),
+        receiving_unit: "branches/b1".to_owned(),
+        complained_about: vec![employee("qian")],
+        acceptance: Some(acceptance(5)),
+        ..ComplaintFiled::default()
+    };
+    told("complaint_filed", Complaint::ComplaintFiled(filed)).await;
+    office.complaints().declined(tuesday(), &complaint);
+    office.followed().await;
+    for id in EVERYBODY {
+        assert_eq!(waiting(&office, id).await, [], "{id}");
+    }
+    let reopened =
+        ComplaintReopened { case: name.clone(), limits: vec![acceptance(7)], ..ComplaintReopened::default() };
+    told("complaint_reopened", Complaint::ComplaintReopened(reopened)).await;
+    assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, ["officer"]);
+    let due = tuesday() + TimeDelta::hours(7);
+    let watch = Watch::of(&office, "officer").await;
+    let item = watch.items.values().next().unwrap();
+    assert_eq!((&*item.subject, &*item.case, at(item.due_time)), (&*complaint, &*name, due));
+    // O12: still not for whom it is about.
+    told("complaint_escalated", missed(ComplaintLimit::Acceptance, due, EscalationLevel::Hq)).await;
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["zhang", "zhao", "chen"]);
+    told("complaint_accepted", Complaint::ComplaintAccepted(ComplaintAccepted::default())).await;
+    for kind in [Kind::Complaint, Kind::Escalation] {
+        assert_eq!(who(&office, kind, &EVERYBODY).await, [""; 0], "{kind:?}");
+    }
+    // C10: what was accepted before is not to be accepted again.
+    office.complaints().handled_anew(tuesday(), &complaint, "dissatisfied");
+    office.followed().await;
+    assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, [""; 0]);
     assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
 }
 

@@ -6,7 +6,9 @@
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 use serde::{Deserialize, Serialize};
-use shouwen_proto::events::v1::{ApprovalLevel, Event, callbacks_event, complaints_event, event::Body};
+use shouwen_proto::events::v1::{
+    ApprovalLevel, ComplaintLimit, Event, ReplyKind, callbacks_event, complaints_event, event::Body,
+};
 use shouwen_serving::timestamps::from_proto;
 
 use super::{Item, Kind, Recipient, escalations, unit};
@@ -115,7 +117,9 @@ fn complaint(known: Option<Followed>, body: &complaints_event::Event) -> Option<
     let Some(Followed::Complaint(mut complaint)) = known else { return None };
     match body {
         Told::ComplaintAccepted(_) => (complaint.acceptance, complaint.missed) = (None, Vec::new()),
+        Told::ReplyRecorded(replied) => complaint.meet(met_by(replied.kind())),
         Told::HandlingProposed(proposed) => {
+            complaint.meet(&[ComplaintLimit::Proposal]);
             complaint.approvals.clone_from(&proposed.levels);
             complaint.approved = proposed.levels.is_empty();
             complaint.measures =
@@ -135,17 +139,39 @@ fn complaint(known: Option<Followed>, body: &complaints_event::Event) -> Option<
             complaint.missed.retain(|(limit, ..)| *limit != escalated.limit);
             complaint.missed.push((escalated.limit, due, escalated.level));
         }
-        Told::HandlingCompleted(_) | Told::ComplaintReopened(_) | Told::ComplaintClosed(_) => {
+        Told::ComplaintReopened(reopened) => {
+            complaint.begin_anew();
+            // Only what was declined has such a limit again; anything else is accepted already.
+            let acceptance = reopened.limits.iter().find(|set| set.limit() == ComplaintLimit::Acceptance);
+            complaint.acceptance = acceptance.and_then(|limit| time(limit.due.as_ref()));
+        }
+        Told::HandlingCompleted(_) | Told::ComplaintClosed(_) | Told::ComplaintDeclined(_) => {
             complaint.begin_anew();
         }
-        Told::ComplaintDeclined(_) => return None,
         _ => {}
     }
     Some(complaint)
 }
 
+/// The limits that a reply meets: a later kind includes the earlier ones (C5, C7).
+fn met_by(reply: ReplyKind) -> &'static [ComplaintLimit] {
+    use ComplaintLimit::{DefiniteAnswer, FirstReply, Outcome};
+    match reply {
+        ReplyKind::Unspecified => &[],
+        ReplyKind::First => &[FirstReply],
+        ReplyKind::Definite => &[FirstReply, DefiniteAnswer],
+        ReplyKind::Outcome => &[FirstReply, DefiniteAnswer, Outcome],
+    }
+}
+
 impl Complaint {
-    /// Nothing of the round is owed any more. What is closed may be taken up again.
+    /// Nobody is told any more of limits that were missed and are met now (O10).
+    fn meet(&mut self, met: &[ComplaintLimit]) {
+        let is_met = |limit: i32| ComplaintLimit::try_from(limit).is_ok_and(|limit| met.contains(&limit));
+        self.missed.retain(|(limit, ..)| !is_met(*limit));
+    }
+
+    /// Nothing of the round is owed any more. What is closed or declined may be taken up again.
     fn begin_anew(&mut self) {
         let Self { name, case, unit, barred, .. } = std::mem::take(self);
         *self = Self { name, case, unit, barred, ..Self::default() };
