@@ -42,7 +42,9 @@ pub fn decide(
         Command::Supersede { employee, talk, reason, .. } => {
             results::supersede(callback, employee, talk, reason)?
         }
-        Command::Postpone { not_before, reason, .. } => postpone(callback, *not_before, reason, now)?,
+        Command::Postpone { not_before, reason, .. } => {
+            postpone(callback, *not_before, reason, now, &policy(callback, book)?)?
+        }
         Command::Cancel { reason, .. } => cancel(callback, reason)?,
         Command::Recompute { .. } => recompute(callback, now, book)?,
         Command::Due { .. }
@@ -114,13 +116,12 @@ fn attempt(
     policy: &CallbacksPolicy,
 ) -> Result<Vec<Event>, Rejection> {
     held(callback, employee, "RecordAttempt")?;
-    let recorded = |outcome: AttemptOutcome, not_before: Option<DateTime<Utc>>, client_asked| {
-        Event::AttemptRecorded(AttemptRecorded {
-            employee: employee.to_owned(),
-            outcome: outcome.into(),
-            not_before: not_before.and_then(codec::timestamp),
-            client_asked,
-        })
+    let recorded = |outcome: AttemptOutcome, next: Option<DateTime<Utc>>| AttemptRecorded {
+        employee: employee.to_owned(),
+        outcome: outcome.into(),
+        not_before: next.and_then(codec::timestamp),
+        client_asked: false,
+        due: None,
     };
     match tried {
         Tried::Inconvenient { agreed, client_asked } => {
@@ -130,11 +131,14 @@ fn attempt(
             if !client_asked && !policy.calling_windows.contains(agreed) {
                 return Err(Rejection::AgreedOutsideWindows(policy.calling_windows.next_open(agreed)));
             }
-            Ok(vec![recorded(AttemptOutcome::Inconvenient, Some(agreed), client_asked)])
+            // K6: what is agreed anew is promised as the first time was.
+            let due = codec::timestamp(limits::promised(agreed, client_asked, policy).due);
+            let attempt = recorded(AttemptOutcome::Inconvenient, Some(agreed));
+            Ok(vec![Event::AttemptRecorded(AttemptRecorded { client_asked, due, ..attempt })])
         }
         Tried::Unreached(met) => {
             let next = attempts::next(&callback.round, now, policy);
-            let mut events = vec![recorded(codec::outcome(met), next, false)];
+            let mut events = vec![Event::AttemptRecorded(recorded(codec::outcome(met), next))];
             if next.is_none() {
                 events.push(Event::CallbackExhausted(CallbackExhausted {}));
             }
@@ -148,6 +152,7 @@ fn postpone(
     not_before: DateTime<Utc>,
     reason: &str,
     now: DateTime<Utc>,
+    policy: &CallbacksPolicy,
 ) -> Result<Vec<Event>, Rejection> {
     if !matches!(callback.stage, Stage::Waiting | Stage::LeadDecides) {
         return Err(illegal(callback, "PostponeCallback"));
@@ -159,6 +164,7 @@ fn postpone(
         not_before: codec::timestamp(not_before),
         reason: reason.to_owned(),
         client_asked: false,
+        due: codec::timestamp(limits::promised(not_before, false, policy).due),
     })])
 }
 

@@ -13,6 +13,7 @@ use shouwen_callbacks::domain::{
 };
 use shouwen_policy::PolicyBook;
 use shouwen_proto::events::v1::callbacks_event::Event;
+use shouwen_serving::timestamps::to_proto;
 
 /// Shanghai time, `2026-05-06T09:00`.
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
@@ -292,13 +293,17 @@ fn b3_an_inconvenient_client_names_another_time() {
     assert_eq!(bench.attempt(now, ZHANG, tried("2026-05-07T10:01", false)), Err(Rejection::AgreedTimePast));
     let outside = Err(Rejection::AgreedOutsideWindows(at("2026-05-08T09:00")));
     assert_eq!(bench.attempt(now, ZHANG, tried("2026-05-07T20:30", false)), outside);
-    bench.attempt(now, ZHANG, tried("2026-05-07T20:30", true)).unwrap();
+    let events = bench.attempt(now, ZHANG, tried("2026-05-07T20:30", true)).unwrap();
+    let [Event::AttemptRecorded(agreed)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(agreed.due, Some(to_proto(at("2026-05-07T20:45"))), "promised with the policy's grace");
     assert_eq!(bench.callback.not_before, at("2026-05-07T20:30"));
+    assert_eq!(bench.callback.due, at("2026-05-07T10:15"), "the limit for the first attempt stays");
     assert!(bench.callback.client_asked && bench.callback.round.is_empty(), "uses no attempt up");
     assert_eq!(bench.callback.first_attempt, Some(now), "but the limit is kept");
     assert_eq!(bench.lease(at("2026-05-07T20:29"), LI), Err(Rejection::TooEarly(at("2026-05-07T20:30"))));
     bench.lease(at("2026-05-07T20:30"), LI).unwrap();
-    bench.attempt(at("2026-05-07T20:31"), LI, Tried::Unreached(Met::NoAnswer)).unwrap();
+    let events = bench.attempt(at("2026-05-07T20:31"), LI, Tried::Unreached(Met::NoAnswer)).unwrap();
+    assert!(matches!(&events[..], [Event::AttemptRecorded(in_vain)] if in_vain.due.is_none()));
     assert!(!bench.callback.client_asked, "what was asked for is over");
     assert_eq!(bench.callback.not_before, at("2026-05-08T09:00"));
 }
@@ -323,7 +328,9 @@ fn b6_after_the_policys_attempts_a_lead_decides() {
     };
     let (past, later) = (postpone("2026-05-08T13:00"), postpone("2026-05-12T09:00"));
     assert_eq!(bench.tell(at("2026-05-08T14:00"), &past), Err(Rejection::NotBeforePast));
-    bench.tell(at("2026-05-08T14:00"), &later).unwrap();
+    let events = bench.tell(at("2026-05-08T14:00"), &later).unwrap();
+    let [Event::CallbackPostponed(postponed)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(postponed.due, Some(to_proto(at("2026-05-12T09:15"))), "promised with the policy's grace");
     assert_eq!((&bench.callback.stage, bench.callback.not_before), (&Stage::Waiting, at("2026-05-12T09:00")));
     assert!(bench.callback.round.is_empty() && bench.callback.attempts.len() == 3, "a new round");
 }

@@ -43,6 +43,12 @@ impl Follow<OwnershipDomain> for FollowCallbacks {
                     due: due(moved.due.as_ref())?,
                 })
             }
+            Some(callbacks_event::Event::AttemptRecorded(attempt)) => {
+                postponed(event, callback, attempt.due.as_ref())
+            }
+            Some(callbacks_event::Event::CallbackPostponed(set)) => {
+                postponed(event, callback, set.due.as_ref())
+            }
             Some(callbacks_event::Event::CallbackCompleted(completed)) => result(callback, completed),
             // C11: what stands now counts, whatever the former result led to.
             Some(callbacks_event::Event::CallbackResultSuperseded(superseded)) => {
@@ -62,6 +68,12 @@ impl Follow<OwnershipDomain> for FollowCallbacks {
         store::timeline::project(connection, Self::FEED, events).await?;
         store::desk::follow(connection, events).await
     }
+}
+
+/// Another time was agreed with the client (B3) or set by a lead (B6). An attempt that met nobody leaves the promise as it was.
+fn postponed(event: &Event, callback: String, due: Option<&Timestamp>) -> Option<FollowUp> {
+    let due = due.and_then(timestamps::from_proto).filter(|_| !event.case.is_empty())?;
+    Some(FollowUp::PromiseMoved { case: AggregateId(event.case.clone()), callback, due })
 }
 
 /// B5; but what a verification found means something for its complaint, and only by that for the case.

@@ -1,11 +1,16 @@
 //! O11 and callbacks: what was promised shows on the case until it is settled, and stands on the client's receipt.
 
-use chrono::TimeDelta;
-use shouwen_proto::r#type::v1::{CallbackKind, Satisfaction};
+use chrono::{DateTime, TimeDelta, Utc};
+use shouwen_proto::{
+    events::v1::{AttemptOutcome, AttemptRecorded, CallbackPostponed, callbacks_event::Event as Callback},
+    r#type::v1::{CallbackKind, Satisfaction},
+};
+use shouwen_serving::timestamps::to_proto;
 
 use crate::{
     desk::employee,
-    ground::{Ground, at, tuesday},
+    ground::{Ground, Office, at, tuesday},
+    watching::Watch,
 };
 
 #[tokio::test]
@@ -66,6 +71,49 @@ async fn s3_a_promise_moves_with_its_callback_until_it_is_settled() {
     office.callbacks().moved(tuesday(), "cb-2", &merged, hour(8));
     office.followed().await;
     assert_eq!(dues().await, [hour(5), hour(7)], "what is settled does not move");
+}
+
+/// Until when the client is called back by the case, its receipt and the handler's desk.
+async fn promised(office: &Office, case: &str) -> [DateTime<Utc>; 3] {
+    let zhang = office.desk("zhang");
+    let (shown, receipt) = (zhang.get(case).await.unwrap(), zhang.receipt(case).await.unwrap());
+    let desk = Watch::of(office, "zhang").await;
+    let item = &desk.items[&format!("employees/zhang callback {case}/callbacks/cb-1")];
+    [shown.promises[0].due_time, receipt.promises[0].due_time, item.due_time].map(at)
+}
+
+#[tokio::test]
+async fn o11_a_promise_moves_with_a_time_that_is_agreed_anew_or_set_by_a_lead() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let name = office.desk("zhang").open("call-1", "C-1").await;
+    let hour = |hours| tuesday() + TimeDelta::hours(hours);
+    office.callbacks().scheduled(tuesday(), "cb-1", &name, hour(1));
+    office.followed().await;
+    let told = async |r#type: &str, event: Callback| {
+        office.callbacks().callback(tuesday(), r#type, "cb-1", &name, event);
+        office.followed().await;
+    };
+    let attempt = |outcome: AttemptOutcome, due: Option<DateTime<Utc>>| {
+        Callback::AttemptRecorded(AttemptRecorded {
+            outcome: outcome.into(),
+            not_before: Some(to_proto(hour(2))),
+            due: due.map(to_proto),
+            ..AttemptRecorded::default()
+        })
+    };
+    // The next attempt after one in vain is nobody's promise.
+    told("attempt_recorded", attempt(AttemptOutcome::NoAnswer, None)).await;
+    assert_eq!(promised(&office, &name).await, [hour(1); 3]);
+    // B3
+    told("attempt_recorded", attempt(AttemptOutcome::Inconvenient, Some(hour(3)))).await;
+    assert_eq!(promised(&office, &name).await, [hour(3); 3]);
+    let receipt = office.desk("zhang").receipt(&name).await.unwrap();
+    assert!(receipt.text.contains("We call you back by 2025-09-09 13:00"), "{}", receipt.text);
+    // B6
+    let postponed = CallbackPostponed { due: Some(to_proto(hour(26))), ..CallbackPostponed::default() };
+    told("callback_postponed", Callback::CallbackPostponed(postponed)).await;
+    assert_eq!(promised(&office, &name).await, [hour(26); 3]);
+    assert_eq!(ground.count("promise_moved").await, 2);
 }
 
 #[tokio::test]

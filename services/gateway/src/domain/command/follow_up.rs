@@ -29,7 +29,7 @@ pub enum FollowUp {
         kind: CallbackKind,
         due: DateTime<Utc>,
     },
-    /// The time of a promise was recomputed (S3). Here and below, callbacks are meant by the part behind `callbacks/`.
+    /// The time of a promise was recomputed (S3), agreed anew (B3) or set by a lead (B6). Here and below, callbacks are meant by the part behind `callbacks/`.
     PromiseMoved {
         case: AggregateId,
         callback: String,
