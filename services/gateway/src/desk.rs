@@ -62,12 +62,12 @@ pub(crate) enum Ended {
     Changed,
 }
 
-/// All that an employee is, as the roster says at present; `None` for who is not in it.
-pub(crate) fn reader(engine: &Engine<OwnershipDomain>, employee: &str) -> Option<Reader> {
+/// All that an employee is, as the roster says at present, and who watches; `None` for who is not in it.
+pub(crate) fn reader(engine: &Engine<OwnershipDomain>, employee: &str, watcher: &str) -> Option<Reader> {
     let roster = engine.domain().roster();
     let known = roster.employee(employee).filter(|known| known.active)?;
     let recipients = Recipient::of(known).iter().map(Recipient::name).collect();
-    Some(Reader { employee: employee.to_owned(), recipients })
+    Some(Reader { employee: employee.to_owned(), recipients, watcher: watcher.to_owned() })
 }
 
 /// Checks that reading can go on after a change.
@@ -146,7 +146,8 @@ impl Watcher {
         let limit = self.limit();
         let mut after = after;
         loop {
-            if reader(&self.engine, &self.reader.employee).as_ref() != Some(&self.reader) {
+            let Reader { employee, watcher, .. } = &self.reader;
+            if reader(&self.engine, employee, watcher).as_ref() != Some(&self.reader) {
                 return Err(Ended::Changed);
             }
             let (head, changes) = read::changes(self.engine.pool(), &self.reader, after, limit).await?;

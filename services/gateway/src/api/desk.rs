@@ -73,7 +73,7 @@ impl desk_service_server::DeskService for DeskServer {
 }
 
 impl DeskServer {
-    /// Whose desk it is, for who may see it: the employee, a lead of the branch, HQ.
+    /// Whose desk it is and who watches, for who may see it: the employee, a lead of the branch, HQ.
     fn reader(&self, caller: &Caller, name: &str) -> Result<Reader, Failure> {
         let me = caller.require_employee()?.to_string();
         let whose = if name.is_empty() { me.clone() } else { employee("employee", name)? };
@@ -92,7 +92,7 @@ impl DeskServer {
                 roster.employee(&whose).ok_or_else(|| Failure::not_found("employee", whose.clone()))?;
             within_reach(caller, &known.branch)?;
         }
-        desk::reader(&self.ownership.engine, &whose).ok_or_else(|| Failure::not_found("employee", whose))
+        desk::reader(&self.ownership.engine, &whose, &me).ok_or_else(|| Failure::not_found("employee", whose))
     }
 }
 

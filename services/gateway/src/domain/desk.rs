@@ -165,7 +165,7 @@ pub struct Item {
     pub due: Option<DateTime<Utc>>,
     /// A number of `shouwen.type.v1.EscalationLevel`.
     pub level: i32,
-    /// Employees who are not shown it although they have the role (O12, B7), sorted.
+    /// Employees who are not shown it although they have the role, nor on a colleague's desk (O12, B7), sorted.
     pub barred: Vec<String>,
 }
 

@@ -1,6 +1,6 @@
 //! Presences, routings and desks: what commands of routing will touch, what waits, and the reads of the API.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shouwen_engine::{AggregateId, Footprint, Gauge, Reading};
@@ -94,15 +94,17 @@ pub(crate) async fn pending(
     Ok(commands)
 }
 
-/// Published lines whose alarm has to be raised or is over (K1).
+/// Alarms of published lines that have to be raised or are over (K1).
 async fn staffing(
     connection: &mut PgConnection,
     snapshot: &Snapshot,
     at: DateTime<Utc>,
 ) -> sqlx::Result<Vec<Command>> {
+    // First of all: an alarm also ends where no line is published any more.
+    let alarmed = alarms(&mut *connection).await?;
     let published = snapshot.roster.lines().filter(|line| line.published);
     let branches: BTreeSet<String> = published.map(|line| line.branch.clone()).collect();
-    if branches.is_empty() {
+    if branches.is_empty() && alarmed.is_empty() {
         return Ok(Vec::new());
     }
     let branches: Vec<String> = branches.into_iter().collect();
@@ -114,14 +116,9 @@ async fn staffing(
                select state from presences p where p.branch = b.branch and not p.signed_on limit 1) away"#,
         &branches
     )
-    .fetch_all(&mut *connection)
+    .fetch_all(connection)
     .await?;
-    if presences.is_empty() {
-        return Ok(Vec::new());
-    }
     let presences: Vec<PresenceState> = presences.into_iter().map(|state| state.0).collect();
-    let alarmed =
-        sqlx::query_scalar!("select id from staffing where unstaffed").fetch_all(connection).await?;
     Ok(staffing::changes(&presences, &alarmed, at, snapshot))
 }
 
@@ -150,13 +147,17 @@ pub(crate) async fn readings(connection: &mut PgConnection) -> sqlx::Result<Vec<
 
 /// Since when lines are unstaffed, by `lines/{line}`.
 pub(crate) async fn unstaffed(pool: &PgPool) -> sqlx::Result<HashMap<String, DateTime<Utc>>> {
+    let alarmed = alarms(pool).await?;
+    Ok(alarmed.into_iter().filter_map(|(line, alarm)| Some((line, alarm.unstaffed?))).collect())
+}
+
+/// The alarms that are on, by `lines/{line}`.
+async fn alarms(executor: impl PgExecutor<'_>) -> sqlx::Result<BTreeMap<String, StaffingState>> {
     let rows =
         sqlx::query!(r#"select id, state as "state: Json<StaffingState>" from staffing where unstaffed"#)
-            .fetch_all(pool)
+            .fetch_all(executor)
             .await?;
-    let since =
-        |row: (String, StaffingState)| Some((row.0.replacen("staffing/", "lines/", 1), row.1.unstaffed?));
-    Ok(rows.into_iter().filter_map(|row| since((row.id, row.state.0))).collect())
+    Ok(rows.into_iter().map(|row| (row.id.replacen("staffing/", "lines/", 1), row.state.0)).collect())
 }
 
 async fn lost(

@@ -10,7 +10,7 @@ use shouwen_proto::{
 
 use crate::{
     desk::{IntoEntry as _, employee},
-    ground::{Ground, at, local, tuesday},
+    ground::{Ground, Office, at, local, tuesday},
     telephone::{call, outcome},
     watching::{Watch, waiting},
 };
@@ -41,17 +41,23 @@ async fn k2_a_reservation_waits_for_its_employee_until_it_goes_to_the_next() {
     assert_eq!(desks::mend(&office.engine).await.unwrap(), 0);
 }
 
+/// A line of a branch, as it is imported now.
+async fn save_line(office: &Office, branch: &str, published: bool) {
+    let line = Line {
+        name: "lines/1".to_owned(),
+        branch: format!("branches/{branch}"),
+        number: "021-1".to_owned(),
+        published,
+        ..Line::default()
+    };
+    let imported = office.admin().import(vec![Entry::Line(line).into_entry()]).await.unwrap();
+    assert_eq!(imported.rejected, []);
+}
+
 #[tokio::test]
 async fn k1_the_alarm_of_an_unstaffed_line_waits_for_the_leads_until_somebody_is_back() {
     let (_ground, office) = Ground::at(local(2025, 9, 9, 9, 0)).await;
-    let line = Line {
-        name: "lines/1".to_owned(),
-        branch: "branches/b1".to_owned(),
-        number: "021-1".to_owned(),
-        published: true,
-        ..Line::default()
-    };
-    office.admin().import(vec![Entry::Line(line).into_entry()]).await.unwrap();
+    save_line(&office, "b1", true).await;
     office.at_their_desks(&["li"]).await;
     office.desk("li").is(Wanted::Offline).await.unwrap();
     office.engine.sweep_once().await.unwrap();
@@ -65,4 +71,47 @@ async fn k1_the_alarm_of_an_unstaffed_line_waits_for_the_leads_until_somebody_is
     office.at_their_desks(&["li"]).await;
     office.engine.sweep_once().await.unwrap();
     assert_eq!(waiting(&office, "zhao").await, []);
+}
+
+#[tokio::test]
+async fn k1_the_alarm_of_a_line_ends_when_it_is_published_no_more() {
+    let (ground, office) = Ground::at(local(2025, 9, 9, 9, 0)).await;
+    save_line(&office, "b1", true).await;
+    office.at_their_desks(&["li"]).await;
+    office.desk("li").is(Wanted::Offline).await.unwrap();
+    office.engine.sweep_once().await.unwrap();
+    let mut zhao = Watch::of(&office, "zhao").await;
+    assert_eq!(zhao.waiting(), [(Kind::Unstaffed, "lines/1")]);
+    save_line(&office, "b1", false).await;
+    office.engine.sweep_once().await.unwrap();
+    zhao.until(|watch| watch.items.is_empty()).await;
+    assert_eq!(waiting(&office, "qian").await, []);
+    assert_eq!(ground.events("staffing/1").await, ["line_unstaffed", "line_staffed"]);
+    assert_eq!(ground.number("select count(*) from staffing where unstaffed").await, 0);
+    assert_eq!(desks::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn k1_the_alarm_of_a_line_goes_with_it_to_the_leads_of_another_branch() {
+    let (ground, office) = Ground::at(local(2025, 9, 9, 9, 0)).await;
+    save_line(&office, "b1", true).await;
+    for id in ["li", "sun"] {
+        office.at_their_desks(&[id]).await;
+        office.desk(id).is(Wanted::Offline).await.unwrap();
+    }
+    office.engine.sweep_once().await.unwrap();
+    let alarm = [(Kind::Unstaffed, "lines/1".to_owned())];
+    assert_eq!(waiting(&office, "zhao").await, alarm);
+    assert_eq!(waiting(&office, "zhou").await, []);
+    save_line(&office, "b2", true).await;
+    office.engine.sweep_once().await.unwrap();
+    assert_eq!(waiting(&office, "zhao").await, []);
+    assert_eq!(waiting(&office, "zhou").await, alarm);
+    // There it ends as anywhere.
+    office.at_their_desks(&["sun"]).await;
+    office.engine.sweep_once().await.unwrap();
+    assert_eq!(waiting(&office, "zhou").await, []);
+    let events = ["line_unstaffed", "line_staffed", "line_unstaffed", "line_staffed"];
+    assert_eq!(ground.events("staffing/1").await, events);
+    assert_eq!(desks::mend(&office.engine).await.unwrap(), 0);
 }

@@ -155,19 +155,27 @@ async fn o9_what_waits_for_an_absent_handler_waits_for_the_deputy_too_until_they
 }
 
 #[tokio::test]
-async fn o12_an_escalation_is_not_shown_to_whom_the_case_is_kept_from() {
+async fn o12_an_escalation_is_not_shown_to_whom_the_case_is_kept_from_on_any_desk() {
     let (_ground, office) = staffed().await;
     let name = office.desk("zhang").open("call-1", "C-1").await;
     office.until(local(2025, 9, 12, 9, 0)).await;
     assert_eq!(who(&office, Kind::Escalation, &["zhao", "qian"]).await, ["zhao", "qian"]);
     let mut qian = Watch::of(&office, "qian").await;
+    let mut elsewhere = Watch::by(&office, "qian", "zhao").await;
+    assert_eq!(elsewhere.items.len(), 1);
     let complaint = format!("{name}/complaints/cp-1");
     office.complaints().filed(office.here().await, &complaint, &["qian"]);
     office.followed().await;
     // A watcher sees it go.
     qian.until(|watch| watch.items.is_empty()).await;
+    elsewhere.until(|watch| !watch.changes.is_empty()).await;
+    assert_eq!(elsewhere.waiting(), []);
     assert_eq!(who(&office, Kind::Escalation, &["zhao", "qian"]).await, ["zhao"]);
+    for (watcher, shown) in [("qian", 0), ("zhao", 1), ("chen", 1)] {
+        assert_eq!(Watch::by(&office, watcher, "zhao").await.items.len(), shown, "{watcher}");
+    }
     office.complaints().declined(office.here().await, &complaint);
     office.followed().await;
     qian.until(|watch| watch.items.len() == 1).await;
+    elsewhere.until(|watch| watch.items.len() == 1).await;
 }

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tonic::{Code, Streaming};
 
 use crate::{
-    desk::{Answer, Desk, IntoEntry as _, Refused, colleague, reason},
+    desk::{Answer, Desk, IntoEntry as _, Refused, colleague, employee, reason},
     ground::{Ground, Office, PATIENCE, still, tuesday},
 };
 
@@ -34,6 +34,11 @@ impl Watch {
     /// The whole desk of an employee.
     pub(crate) async fn of(office: &Office, id: &str) -> Self {
         Self::begun(office.desk(id).watch("", "").await).await
+    }
+
+    /// The whole desk of an employee, as somebody else sees it.
+    pub(crate) async fn by(office: &Office, watcher: &str, whose: &str) -> Self {
+        Self::begun(office.desk(watcher).watch(&employee(whose), "").await).await
     }
 
     async fn begun(stream: Answer<Streaming<WatchDeskResponse>>) -> Self {
@@ -225,7 +230,7 @@ async fn o3_a_desk_is_seen_by_its_employee_a_lead_of_the_branch_and_hq() {
     let name = zhang.open("call-1", "C-1").await;
     zhang.offered(&name, "li").await;
     for who in ["li", "zhao", "chen"] {
-        let watch = Watch::begun(office.desk(who).watch("employees/li", "").await).await;
+        let watch = Watch::by(&office, who, "li").await;
         assert_eq!(watch.items.len(), 1, "{who}");
     }
     let refused = async |desk: Desk, whose: &str| desk.watch(whose, "").await.unwrap_err();

@@ -4,11 +4,13 @@ use sqlx::PgPool;
 
 use super::Row;
 
-/// For whom a desk is read: all that an employee is, by name and role, and who it is, for what they are not to be shown.
+/// For whom a desk is read: all that an employee is, by name and role, and who it is and who watches, for what either is not to be shown (O12, B7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reader {
     pub(crate) employee: String,
     pub(crate) recipients: Vec<String>,
+    /// `employees/{employee}`: the employee, or a colleague who may see the desk.
+    pub(crate) watcher: String,
 }
 
 /// Number of the last change, and of the last that is forgotten.
@@ -49,14 +51,15 @@ pub(crate) async fn waiting(
                   d.since_time as "since_time!"
            from unnest($1::text[]) as reader (recipient) cross join lateral (
                select * from desk where recipient = reader.recipient and cleared is null and since > $3 and since <= $4
-                      and not $2 = any(barred)
+                      and not $2 = any(barred) and not $6 = any(barred)
                order by since limit $5
            ) d order by d.since limit $5"#,
         &reader.recipients,
         &reader.employee,
         after,
         to,
-        limit
+        limit,
+        &reader.watcher
     )
     .fetch_all(pool)
     .await
@@ -86,17 +89,20 @@ pub(crate) async fn changes(
            from desk_head h left join lateral (
                select d.* from unnest($1::text[]) as reader (recipient) cross join lateral (
                    (select since as number, false as gone, * from desk
-                    where recipient = reader.recipient and since > $3 and not $2 = any(barred) order by since limit $4)
+                    where recipient = reader.recipient and since > $3 and not $2 = any(barred) and not $5 = any(barred)
+                    order by since limit $4)
                    union all
                    (select cleared, true, * from desk
-                    where recipient = reader.recipient and cleared > $3 and not followed and not $2 = any(barred)
+                    where recipient = reader.recipient and cleared > $3 and not followed
+                          and not $2 = any(barred) and not $5 = any(barred)
                     order by cleared limit $4)
                ) d order by d.number limit $4
            ) c on true order by c.number"#,
         &reader.recipients,
         &reader.employee,
         after,
-        limit
+        limit,
+        &reader.watcher
     )
     .fetch_all(pool)
     .await?;
