@@ -282,7 +282,6 @@ impl Draft {
 
     fn end_reservation(&mut self, end: ReservationEnd, at: chrono::DateTime<chrono::Utc>) {
         if let Phase::Reserved { employee, .. } = &self.state.phase {
-            self.left = Some(employee.clone());
             let ended = ReservationEnded {
                 employee: employee.clone(),
                 end: end.into(),

@@ -100,7 +100,7 @@ async fn staffing(
     snapshot: &Snapshot,
     at: DateTime<Utc>,
 ) -> sqlx::Result<Vec<Command>> {
-    // First of all: an alarm also ends where no line is published any more.
+    // Before looking for lines: an alarm also ends where none is published any more.
     let alarmed = alarms(&mut *connection).await?;
     let published = snapshot.roster.lines().filter(|line| line.published);
     let branches: BTreeSet<String> = published.map(|line| line.branch.clone()).collect();

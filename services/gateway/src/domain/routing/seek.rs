@@ -31,8 +31,6 @@ const KEPT: usize = 24;
 pub(super) struct Draft {
     pub(super) routing: AggregateId,
     pub(super) state: RoutingState,
-    /// At whose desk it has just ceased to ring: their presence may still say that they are free.
-    pub(super) left: Option<String>,
     events: Vec<Event>,
 }
 
@@ -42,7 +40,7 @@ impl Draft {
         let routing = id(contact);
         match world.state(&routing) {
             Some(State::Routing(state)) => {
-                Ok(Self { routing, state: RoutingState::clone(state), left: None, events: Vec::new() })
+                Ok(Self { routing, state: RoutingState::clone(state), events: Vec::new() })
             }
             _ => Err(Rejection::RoutingNotFound(routing.0).into()),
         }
@@ -52,7 +50,7 @@ impl Draft {
     pub(super) fn begin(contact: &AggregateId, begun: RoutingBegun, at: DateTime<Utc>) -> Self {
         let begun = Event::RoutingBegun(begun);
         let state = evolve::after(None, &begun, at).unwrap_or_else(|| unreachable!("a beginning begins"));
-        Self { routing: id(contact), state, left: None, events: vec![begun] }
+        Self { routing: id(contact), state, events: vec![begun] }
     }
 
     pub(super) fn then(&mut self, event: Event, at: DateTime<Utc>) {
@@ -117,7 +115,11 @@ impl Draft {
             _ => None,
         });
         let mut inquiry = inquiry(&self.state, case, working, snapshot);
-        inquiry.tried.extend(self.left.clone());
+        // Where it has just ceased to ring, presence may still say free.
+        inquiry.tried.extend(self.events.iter().filter_map(|event| match event {
+            Event::ReservationEnded(ended) => Some(ended.employee.clone()),
+            _ => None,
+        }));
         let people: Vec<Person> = world
             .locked()
             .filter_map(|(_, state)| match state {
