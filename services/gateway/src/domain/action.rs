@@ -1,7 +1,7 @@
 //! What employees do about a case: offers of the work (O3, O4), overrides (O7), the answer and the client's word (O8).
 
 use chrono::{DateTime, Utc};
-use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
+use shouwen_engine::{DecideContext, Decision, Refusal, World};
 use shouwen_proto::events::v1::{
     CaseResolved, CloseKind, OfferAccepted, OfferDeclined, OfferMade, OfferWithdrawn, OverrideBegun,
     OverrideEnded, ownership_event::Event,
@@ -17,7 +17,7 @@ use super::{
     rejection::{AttendanceRejection, Rejection},
 };
 
-/// Decides an action. A merged case only tells where to go on.
+/// Decides an action. A merged case only tells where to go on; what was passed on under its name can still be read there.
 pub fn decide(
     world: &World<'_, State>,
     command: &CaseCommand,
@@ -26,8 +26,14 @@ pub fn decide(
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     let mut case = Draft::of(world, &command.case, context, snapshot)?;
     if matches!(case.phase, Phase::Merged { .. }) {
-        let AggregateId(survivor) = merge::survivor(world, &case.id)?;
-        return Err(Rejection::Merged { case: case.id.0, survivor }.into());
+        let survivor = merge::survivor(world, &case.id)?;
+        if !matches!(command.action, Action::ReadMessage) {
+            return Err(Rejection::Merged { case: case.id.0, survivor: survivor.0 }.into());
+        }
+        let survivor = Draft::of(world, &survivor, context, snapshot)?;
+        let shown = message::read(&case, &survivor, &command.by)?;
+        case.then(shown);
+        return Ok(case.decided());
     }
     if command.etag.is_some_and(|etag| etag != case.version) {
         return Err(Rejection::EtagMismatch(case.id.0).into());
@@ -56,7 +62,10 @@ pub fn decide(
         Action::Pass { offer, to, message } => {
             message::pass(&mut case, by, (offer, to), message, context, snapshot)?;
         }
-        Action::ReadMessage => message::read(&mut case, by)?,
+        Action::ReadMessage => {
+            let shown = message::read(&case, &case, by)?;
+            case.then(shown);
+        }
         Action::Accept { offer } => {
             pending(&case, offer, Some(by))?;
             if snapshot.roster.employee(by).is_some()

@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
 use shouwen_proto::events::v1::{
     AccountabilityMoved, AssistantAdded, CaseAbsorbed, CaseClosed, CaseMerged, CaseOpened, CaseReopened,
-    CaseVoided, CloseKind, ContactJoined, DeputyAppointed, DeputyEnded, OfferWithdrawn, OverrideEnded,
-    PromiseNoted, ownership_event::Event,
+    CaseVoided, CloseKind, ContactJoined, DeputyAppointed, DeputyEnded, OfferMade, OfferWithdrawn,
+    OverrideEnded, PromiseNoted, ownership_event::Event,
 };
 use shouwen_serving::timestamps::to_proto;
 
@@ -18,7 +18,7 @@ use super::{
     Snapshot, State,
     attendance::Attendance,
     case::{self, CaseState, Deputy},
-    deadlines, evolve, recusal,
+    deadlines, evolve, message, recusal,
     rejection::{Rejection, Responsible},
 };
 
@@ -224,9 +224,10 @@ impl<'a> Draft<'a> {
         }));
     }
 
-    /// Takes another case in, which becomes a redirect to this one: who answered there assists here, what was promised there is owed here, and what was
-    /// complained about there hangs under this one.
+    /// Takes another case in, which becomes a redirect to this one: who answered there assists here, what was promised there is owed here, a message that
+    /// waits there waits here, and what was complained about there hangs under this one.
     pub(super) fn absorb(&mut self, other: &mut Draft<'_>) {
+        let message = message::waiting(other).filter(|waiting| self.takes(waiting));
         other.settle();
         let epoch = other.epoch + 1;
         other.then(Event::CaseMerged(CaseMerged { into: self.id.0.clone(), epoch }));
@@ -246,9 +247,17 @@ impl<'a> Draft<'a> {
                 due: Some(to_proto(promise.due)),
             }));
         }
+        if let Some(waiting) = message {
+            self.then(Event::OfferMade(waiting));
+        }
         for complaint in other.complaints.iter().filter(|complaint| complaint.open) {
             recusal::open(self, &complaint.name, &complaint.recused);
         }
+    }
+
+    /// Whether an offer of a case that is absorbed can wait here.
+    fn takes(&self, offer: &OfferMade) -> bool {
+        self.offer.is_none() && !self.is_recused(&offer.from) && !self.is_recused(&offer.to)
     }
 
     fn needs_no_help_of(&self, employee: &str) -> bool {

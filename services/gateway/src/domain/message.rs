@@ -3,11 +3,13 @@
 
 use shouwen_engine::{DecideContext, Refusal};
 use shouwen_proto::events::v1::{MessageShown, OfferMade, OfferMessage, ownership_event::Event};
-use shouwen_serving::timestamps::to_proto;
+use shouwen_serving::{private, timestamps::to_proto};
+use shouwen_vault::Sealed;
 
 use super::{
     Snapshot,
     action::{fit, live},
+    case::CaseState,
     draft::Draft,
     rejection::Rejection,
 };
@@ -53,19 +55,39 @@ pub(super) fn pass(
     Ok(())
 }
 
-/// For its receiver, who took it, and who is responsible for the case, unless a complaint is about them (O12).
-pub(super) fn read(case: &mut Draft<'_>, by: &str) -> Result<(), Refusal<Rejection>> {
+/// The message that nobody has taken yet, as it goes on in another case: whoever takes it there is told, and moves nothing.
+pub(super) fn waiting(case: &CaseState) -> Option<OfferMade> {
+    let offer = case.offer.as_ref().filter(|offer| offer.message)?;
+    let message = case.message.as_ref()?;
+    let sealed = |field: &Option<Sealed>| field.clone().map(private::message);
+    Some(OfferMade {
+        offer: offer.id.clone(),
+        from: offer.from.clone(),
+        to: offer.to.clone(),
+        reason: offer.reason.clone(),
+        explanation: None,
+        expire_time: Some(to_proto(offer.expires)),
+        message: Some(OfferMessage {
+            caller: sealed(&message.caller),
+            callback_number: sealed(&message.callback_number),
+            matter: sealed(&message.matter),
+        }),
+        moves_nothing: true,
+    })
+}
+
+/// For its receiver, who took it, and who is responsible now, for the survivor where the case was merged, unless a complaint is about them (O12).
+pub(super) fn read(case: &Draft<'_>, responsible: &Draft<'_>, by: &str) -> Result<Event, Refusal<Rejection>> {
     let Some(message) = &case.message else {
         return Err(Rejection::MessageNotFound(case.id.0.clone()).into());
     };
-    if message.to != by && message.from != by && !case.may_decide(by) {
-        return Err(Rejection::NotResponsible(case.responsible()).into());
+    if message.to != by && message.from != by && !responsible.may_decide(by) {
+        return Err(Rejection::NotResponsible(responsible.responsible()).into());
     }
-    if let Some(complaint) = case.complaint_about(by) {
+    if let Some(complaint) = responsible.complaint_about(by) {
         let complaint = complaint.name.clone();
         return Err(Rejection::Recused { case: case.id.0.clone(), complaint }.into());
     }
     let shown = MessageShown { offer: message.offer.clone(), employee: by.to_owned() };
-    case.then(Event::MessageShown(shown));
-    Ok(())
+    Ok(Event::MessageShown(shown))
 }

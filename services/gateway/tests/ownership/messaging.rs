@@ -162,6 +162,49 @@ async fn k13_who_only_assists_passes_a_message_to_the_responsible_and_moves_noth
 }
 
 #[tokio::test]
+async fn k13_a_message_that_waits_in_a_case_that_is_merged_waits_on_in_the_survivor() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li, wang) = (office.desk("zhang"), office.desk("li"), office.desk("wang"));
+    let survivor = zhang.open("earlier", "C-1").await;
+    let merged = li.open("c-1", "").await;
+    let passed = li.pass(message(&merged, "wang")).await.unwrap().offer.unwrap();
+    assert_eq!(li.identify("c-1", "C-1").await.unwrap().name, survivor);
+    let subject = format!("{survivor}/offers/{}", passed.offer);
+    assert_eq!(waiting(&office, "wang").await, [(Kind::Message, subject)]);
+    let read = wang.read(&survivor).await.unwrap();
+    assert_eq!((&*read.caller, &*read.from, &*read.to), ("陈先生", "employees/li", "employees/wang"));
+    for reader in [&wang, &li, &zhang] {
+        assert_eq!(reader.read(&merged).await.unwrap().matter, read.matter, "under its former name too");
+    }
+    assert_eq!(reason(office.desk("sun").read(&merged).await), "NOT_RESPONSIBLE");
+    assert_eq!(reason(wang.accept(&merged, &passed.offer).await), "CASE_MERGED");
+    // Li did no more than answer for the case: who takes the message is told by it, and moves nothing (O6).
+    let accepted = wang.accept(&survivor, &passed.offer).await.unwrap();
+    assert_eq!((accepted.handler, accepted.offer), (employee("zhang"), None));
+    assert_eq!(waiting(&office, "wang").await, []);
+    assert_eq!(ground.count("message_shown").await, 4);
+}
+
+#[tokio::test]
+async fn k13_a_message_waits_in_no_case_with_an_offer_of_its_own_nor_for_whom_it_complains_about() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    let busy = zhang.open("earlier-1", "C-1").await;
+    let offered = zhang.offered(&busy, "wang").await;
+    let complained = zhang.open("earlier-2", "C-2").await;
+    office.complaints().filed(office.here().await, &format!("{complained}/complaints/cp-1"), &["wang"]);
+    office.followed().await;
+    for (contact, client, offer) in [("c-1", "C-1", Some(offered)), ("c-2", "C-2", None)] {
+        let merged = li.open(contact, "").await;
+        li.pass(message(&merged, "wang")).await.unwrap();
+        let survivor = li.identify(contact, client).await.unwrap();
+        assert_eq!(survivor.offer.map(|pending| pending.offer), offer);
+        // Whoever is responsible finds it all the same.
+        assert_eq!(zhang.read(&merged).await.unwrap().from, employee("li"));
+    }
+}
+
+#[tokio::test]
 async fn k13_a_message_is_full_and_for_a_colleague_at_work() {
     let (_ground, office) = Ground::at(tuesday()).await;
     let case = answered_for_zhang(&office).await;
