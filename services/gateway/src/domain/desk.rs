@@ -165,7 +165,7 @@ pub struct Item {
     pub due: Option<DateTime<Utc>>,
     /// A number of `shouwen.type.v1.EscalationLevel`.
     pub level: i32,
-    /// Employees who are not shown it although they have the role, nor on a colleague's desk (O12, B7), sorted.
+    /// Employees who are not shown it, neither by their role nor on a colleague's desk (O12, B7), sorted.
     pub barred: Vec<String>,
 }
 
@@ -226,19 +226,16 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
     if !case.is_live() {
         return Vec::new();
     }
-    let barred: Vec<String> = case.recused().into_iter().map(str::to_owned).collect();
-    let item = |recipient: Recipient, kind, subject: &str, due| {
-        let by_role = !matches!(recipient, Recipient::Employee(_));
-        Item {
-            recipient,
-            kind,
-            subject: subject.to_owned(),
-            case: id.to_owned(),
-            branch: case.branch.clone(),
-            due,
-            level: 0,
-            barred: if by_role { barred.clone() } else { Vec::new() },
-        }
+    let recused: Vec<String> = case.recused().into_iter().map(str::to_owned).collect();
+    let item = |recipient: Recipient, kind, subject: &str, due| Item {
+        barred: barred(&recipient, &recused),
+        recipient,
+        kind,
+        subject: subject.to_owned(),
+        case: id.to_owned(),
+        branch: case.branch.clone(),
+        due,
+        level: 0,
     };
     let mut items = Vec::new();
     if let Some(offer) = &case.offer {
@@ -269,6 +266,12 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
         items.extend(recipients.into_iter().map(callback));
     }
     items
+}
+
+/// Of those whom it is about, all but who is named for it: some of it may be theirs to put right (O12, C10).
+fn barred(recipient: &Recipient, recused: &[String]) -> Vec<String> {
+    let named = |employee: &String| *recipient == Recipient::Employee(employee.clone());
+    recused.iter().filter(|employee| !named(employee)).cloned().collect()
 }
 
 /// Who was told so far, each with the level, lowest first: whoever is responsible by name, then the roles.

@@ -11,7 +11,7 @@ use shouwen_proto::events::v1::{
 };
 use shouwen_serving::timestamps::from_proto;
 
-use super::{Item, Kind, Recipient, escalations, unit};
+use super::{Item, Kind, Recipient, barred, escalations, unit};
 
 /// What is known of a callback or a complaint that is not over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -273,10 +273,6 @@ fn of_complaint(complaint: &Complaint, responsible: &[Recipient]) -> Vec<Item> {
 /// Who is responsible by name and not barred.
 fn unbarred(responsible: &[Recipient], barred: &[String]) -> Vec<Recipient> {
     responsible.iter().filter(|recipient| !barred.contains(&recipient.name())).cloned().collect()
-}
-
-fn barred(recipient: &Recipient, barred: &[String]) -> Vec<String> {
-    if matches!(recipient, Recipient::Employee(_)) { Vec::new() } else { barred.to_vec() }
 }
 
 fn sorted(names: &[String]) -> Vec<String> {
