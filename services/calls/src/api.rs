@@ -6,7 +6,7 @@ mod masks;
 mod messages;
 mod parse;
 
-use shouwen_access::{Caller, Failure, PageTokens, page_token::Query};
+use shouwen_access::{Caller, EmployeeName, Failure, PageTokens, page_token::Query};
 use shouwen_engine::{AggregateId, Engine, Outcome};
 use shouwen_proto::{
     access::v1::Capacity,
@@ -231,7 +231,11 @@ impl call_service_server::CallService for Api {
             .await
             .map_err(|error| refusal::database(&error))?
             .ok_or_else(|| Failure::not_found("call", &*name.0))?;
-        if !caller.reach.covers(&row.state.branch) {
+        // O6: the client's case may be in the hands of another branch.
+        let answered = |employee: &EmployeeName| {
+            row.state.answer().is_some_and(|answer| answer.employee == employee.as_str())
+        };
+        if !caller.reach.covers(&row.state.branch) && !caller.employee.as_ref().is_some_and(answered) {
             return Err(failures::branch_out_of_reach(&row.state.branch).into());
         }
         Ok(Response::new(self.masked(&row.state, row.version).await?))

@@ -32,6 +32,8 @@ pub struct CaseView {
     /// When it was read, on the machine's clock.
     pub read_at: DateTime<Utc>,
     pub branch: String,
+    /// The contact that opened it, `contacts/{contact}`.
+    pub contact: String,
     pub first_responder: String,
     pub accountable: String,
     pub handler: String,
@@ -242,6 +244,7 @@ fn view(named: &str, case: &str, state: &CaseState, read_at: DateTime<Utc>) -> C
         epoch: state.epoch,
         read_at,
         branch: state.branch.clone(),
+        contact: state.contact.clone(),
         first_responder: state.first_responder.clone(),
         accountable: state.accountable.clone(),
         handler: state.handler.clone(),

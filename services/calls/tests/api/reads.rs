@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use shouwen_access::Caller;
-use shouwen_proto::calls::v1::{
-    Call, GetCallRequest, ListCallsRequest, ListCallsResponse, RegisterCallRequest,
+use shouwen_access::{Caller, EmployeeName, Reach};
+use shouwen_proto::{
+    access::v1::Capacity,
+    calls::v1::{Call, GetCallRequest, ListCallsRequest, ListCallsResponse, RegisterCallRequest},
 };
 use tonic::Code;
 
-use crate::harness::{Answer, BRANCH, Running, by, call_from, employee, proto_time, reason, stranger};
+use crate::harness::{
+    Answer, BRANCH, CASE, Running, by, call_from, employee, handler, proto_time, reason, request_id, stranger,
+};
+use crate::steps::Step;
 
 pub(crate) async fn get(running: &Running, who: Caller, name: &str) -> Answer<Call> {
     running.client().get_call(by(who, GetCallRequest { name: name.into() })).await
@@ -29,6 +33,20 @@ async fn l10_contacts_of_other_branches_are_not_shown() {
     assert_eq!(reason(list(&running, stranger(), 0, "").await), "BRANCH_OUT_OF_REACH");
     assert_eq!(reason(get(&running, employee("li"), "calls/c2").await), "CALL_NOT_FOUND");
     assert_eq!(reason(get(&running, employee("li"), "c1").await), "FIELD_INVALID");
+}
+
+#[tokio::test]
+async fn o6_who_answered_a_client_of_another_branch_sees_that_contact() {
+    let running = Running::start().await;
+    let name = running.ring("c1").await.name;
+    let handler = Caller { capacity: Capacity::Handler, case: handler("wang", CASE).case, ..stranger() };
+    let answering = Caller { reach: Reach::All, ..handler };
+    Step::Answer.take(&running, &name, answering, &request_id()).await.unwrap();
+    let seen = get(&running, stranger(), &name).await.unwrap().into_inner();
+    assert_eq!((&*seen.employee, &*seen.branch), ("employees/wang", BRANCH));
+    let colleague = EmployeeName::parse("employees/he").unwrap();
+    let refused = get(&running, Caller { employee: Some(colleague), ..stranger() }, &name).await;
+    assert_eq!(reason(refused), "BRANCH_OUT_OF_REACH");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use shouwen_access::{BranchName, Failure, Reach};
 use shouwen_proto::access::v1::{Capacity, CaseRule};
 use shouwen_runtime::clock::MachineClock;
 
+use super::first_touch::Won;
 use super::identify::Identity;
 use super::owners::Owners;
 use super::refusal;
@@ -19,15 +20,21 @@ use crate::ownership::CaseView;
 pub(super) struct Standing {
     pub(super) capacity: Capacity,
     pub(super) view: Option<Arc<CaseView>>,
+    /// Whether the call is theirs in every branch.
+    pub(super) everywhere: bool,
 }
 
 impl Standing {
     /// Of a call that concerns no case.
-    pub(super) const NONE: Self = Self { capacity: Capacity::Unspecified, view: None };
+    pub(super) const NONE: Self = Self { capacity: Capacity::Unspecified, view: None, everywhere: false };
+
+    fn of(capacity: Capacity, view: Arc<CaseView>) -> Self {
+        Self { capacity, view: Some(view), ..Self::NONE }
+    }
 
     /// Of who is not responsible (any more) and may only get the result of an earlier call.
     pub(super) fn replay(view: Arc<CaseView>) -> Self {
-        Self { capacity: Capacity::Replay, view: Some(view) }
+        Self::of(Capacity::Replay, view)
     }
 }
 
@@ -67,7 +74,7 @@ impl<O: Owners> Judge<O> {
     ) -> Result<Verdict, Failure> {
         let missing: fn(&str) -> Failure = match Named::parse(&condition.field, name)? {
             Named::Branch(branch) if identity.reach.covers(branch.as_str()) => {
-                return Ok(Verdict::Admitted(Standing { capacity: Capacity::Branch, view: None }));
+                return Ok(Verdict::Admitted(Standing { capacity: Capacity::Branch, ..Standing::NONE }));
             }
             Named::Branch(branch) => return Err(refusal::branch_out_of_reach(branch.as_str())),
             Named::Case => |name| Failure::not_found("case", name),
@@ -77,14 +84,14 @@ impl<O: Owners> Judge<O> {
             && let Some(view) = self.remembered(name)
             && let Some(capacity) = capacity(condition, &view, identity)
         {
-            return Ok(Verdict::Admitted(Standing { capacity, view: Some(view) }));
+            return Ok(Verdict::Admitted(Standing::of(capacity, view)));
         }
         // Boxed, because most calls are admitted without it and it is large.
         let found = Box::pin(self.owners.find(name)).await?;
         let view = Arc::new(found.ok_or_else(|| missing(name))?);
         self.readings.insert(name.to_owned(), Arc::clone(&view));
         Ok(match capacity(condition, &view, identity) {
-            Some(capacity) => Verdict::Admitted(Standing { capacity, view: Some(view) }),
+            Some(capacity) => Verdict::Admitted(Standing::of(capacity, view)),
             None => Verdict::Refused(Box::new(refuse(condition, &view, identity)), view),
         })
     }
@@ -159,13 +166,18 @@ fn assisting(view: &CaseView, identity: &Identity) -> Option<Capacity> {
     view.assistants.iter().any(|name| identity.is(name)).then_some(Capacity::Assisting)
 }
 
-/// As what the winner of a first touch comes to the backend: by responsibility, or assisting on the client's open case (O6). What is still owed to the
-/// backend goes there as assistance where the responsibility has moved on since.
-pub(super) fn after_touch(view: CaseView, identity: &Identity, owed: bool) -> Standing {
+/// As what the winner of a first touch comes to the backend: by responsibility, or assisting on the client's open case (O6). Whoever is responsible for
+/// that case answers its client at whichever branch the client asks. What is still owed to the backend goes there as assistance where the
+/// responsibility has moved on since.
+pub(super) fn after_touch(view: CaseView, identity: &Identity, won: &Won<'_>) -> Standing {
     let view = Arc::new(view);
+    if let Some(capacity) = responsible(&view, identity, false) {
+        let everywhere = view.contact != won.contact;
+        return Standing { everywhere, ..Standing::of(capacity, view) };
+    }
     match responsible(&view, identity, true).or_else(|| assisting(&view, identity)) {
-        Some(capacity) => Standing { capacity, view: Some(view) },
-        None if owed => Standing { capacity: Capacity::Assisting, view: Some(view) },
+        Some(capacity) => Standing::of(capacity, view),
+        None if won.owed => Standing::of(Capacity::Assisting, view),
         None => Standing::replay(view),
     }
 }

@@ -32,12 +32,12 @@ const PERMANENT: [Code; 6] = [
 ];
 
 /// A first touch that is won.
-struct Won<'a> {
+pub(super) struct Won<'a> {
     /// `contacts/{contact}`.
-    contact: &'a str,
+    pub(super) contact: &'a str,
     request_id: &'a str,
     /// The backend is known not to have taken it yet.
-    owed: bool,
+    pub(super) owed: bool,
 }
 
 impl<O: Owners> Edge<O> {
@@ -84,12 +84,12 @@ impl<O: Owners> Edge<O> {
         won: &Won<'_>,
         framed: &Bytes,
     ) -> Result<Response<Answer>, Failure> {
-        let standing = after_touch(view.clone(), identity, won.owed);
+        let standing = after_touch(view.clone(), identity, won);
         let mut response = call.send(&standing, framed).await?;
         if refused_as(&response, "STALE_EPOCH")
             && let Some(view) = self.0.owners.find(won.contact).await?
         {
-            response = call.send(&after_touch(view, identity, won.owed), framed).await?;
+            response = call.send(&after_touch(view, identity, won), framed).await?;
         }
         if refused_as(&response, "NOT_A_REPLAY") {
             return Err(refusal::not_responsible(&view, false));

@@ -159,7 +159,7 @@ impl Call<'_> {
             branch: acting.map(|employee| employee.branch.clone()).unwrap_or_default(),
             roles: identity.roles.to_numbers(),
             branches,
-            all_branches: identity.reach == Reach::All,
+            all_branches: identity.reach == Reach::All || standing.everywhere,
             capacity: standing.capacity.into(),
             expires_at: (self.clock.now() + self.context_lifetime).timestamp_micros(),
             language: self.language.tag().to_owned(),

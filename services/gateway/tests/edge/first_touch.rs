@@ -76,6 +76,29 @@ async fn o6_who_answers_a_client_with_an_open_case_assists_there() {
     let caller = world.seen().await.caller.unwrap();
     assert_eq!(caller.capacity, Capacity::Assisting);
     assert_eq!(caller.case.unwrap().name, "cases/a");
+    assert!(!caller.reach.covers("branches/b1"));
+}
+
+#[tokio::test]
+async fn o6_whoever_is_responsible_answers_the_client_at_whichever_branch() {
+    let mut world = World::new().await;
+    let wang = || "employees/wang".to_owned();
+    let nobody = view("cases/a");
+    let ways = [
+        (CaseView { handler: wang(), ..nobody.clone() }, Capacity::Handler),
+        (CaseView { accountable: wang(), ..nobody.clone() }, Capacity::Accountable),
+        (CaseView { deputies: vec![wang()], ..nobody }, Capacity::Deputy),
+    ];
+    for (number, (case, capacity)) in ways.into_iter().enumerate() {
+        world.owners.state.lock().unwrap().joins = Some(case);
+        world.ask("Answer", "wang").send(&answer(&format!("c{number}"))).await.unwrap();
+        let caller = world.seen().await.caller.unwrap();
+        assert_eq!((caller.capacity, caller.reach.covers("branches/b1")), (capacity, true));
+    }
+    // A concern that begins with this contact makes nobody responsible elsewhere.
+    world.ask("Answer", "wang").send(&answer("c9")).await.unwrap();
+    let caller = world.seen().await.caller.unwrap();
+    assert_eq!((caller.capacity, caller.reach.covers("branches/b1")), (Capacity::Handler, false));
 }
 
 #[tokio::test]

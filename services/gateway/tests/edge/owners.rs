@@ -113,6 +113,7 @@ pub(crate) fn view(case: &str) -> CaseView {
         epoch: 3,
         read_at: chrono::DateTime::UNIX_EPOCH,
         branch: "branches/b1".to_owned(),
+        contact: "contacts/first".to_owned(),
         first_responder: "employees/zhang".to_owned(),
         accountable: "employees/zhang".to_owned(),
         handler: "employees/li".to_owned(),
@@ -150,6 +151,7 @@ impl Owners for Maps {
             }
         } else {
             let opened = CaseView {
+                contact: contact.clone(),
                 first_responder: claim.employee.clone(),
                 accountable: claim.employee.clone(),
                 handler: claim.employee.clone(),

@@ -75,6 +75,19 @@ async fn o6_a_later_contact_goes_to_the_handler_then_the_accountable_person_then
 }
 
 #[tokio::test]
+async fn o6_a_later_contact_goes_to_the_handler_at_whichever_branch_they_are() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let case = office.desk("zhang").open("call-1", "C-1").await;
+    let offer = office.desk("zhang").offered(&case, "sun").await;
+    office.desk("sun").accept(&case, &offer).await.unwrap();
+    in_turn(&office, &["wang", "zhang", "sun"]).await;
+    let first = office.telephony().route(call_of("c-1", "C-1")).await.unwrap();
+    assert_eq!((outcome(&first), first.reason()), (employee("sun"), RoutingReason::Handler));
+    let second = office.telephony().route(call_of("c-2", "C-1")).await.unwrap();
+    assert_eq!((outcome(&second), second.reason()), (employee("zhang"), RoutingReason::Accountable));
+}
+
+#[tokio::test]
 async fn k2_a_reservation_that_is_missed_goes_to_the_next_and_is_on_record() {
     let (ground, office) = Ground::at(tuesday()).await;
     in_turn(&office, &["zhang", "li"]).await;

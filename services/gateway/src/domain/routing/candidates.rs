@@ -135,11 +135,11 @@ fn rank_of(inquiry: &Inquiry, person: &Person) -> Option<CandidateRank> {
 fn verdict(inquiry: &Inquiry, rank: CandidateRank, person: Option<&Person>) -> CandidateVerdict {
     // Of whom nothing is known has never signed on.
     let Some(person) = person else { return CandidateVerdict::Offline };
-    // Who works on the concern knows it; everybody else has to be qualified.
+    // Who works on the concern knows it, at whichever branch; everybody else has to be qualified, and of the branch or HQ.
     let knows = matches!(rank, CandidateRank::Handler | CandidateRank::Deputy | CandidateRank::Accountable);
     if !person.active {
         CandidateVerdict::Inactive
-    } else if rank_of(inquiry, person).is_none() {
+    } else if !knows && rank_of(inquiry, person).is_none() {
         CandidateVerdict::OutOfReach
     } else if inquiry.recused.contains(&person.employee) {
         CandidateVerdict::Recused

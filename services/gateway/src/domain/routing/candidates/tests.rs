@@ -163,7 +163,7 @@ fn can(inquiry: &Inquiry, person: &Person, rank: CandidateRank) -> bool {
     let knows = (rank as i32) <= CandidateRank::Accountable as i32;
     matches!(person.standing, Standing::Free { .. })
         && person.active
-        && (person.branch == inquiry.branch || person.hq)
+        && (knows || person.branch == inquiry.branch || person.hq)
         && !person.absent
         && !inquiry.recused.contains(&person.employee)
         && !inquiry.tried.contains(&person.employee)
