@@ -147,6 +147,7 @@ mod tests {
             reach: Reach::All,
             capacity: Capacity::Unspecified,
             case: None,
+            joined: false,
             language: Language::En,
             cause: None,
             body_digest: Some([7; 32]),

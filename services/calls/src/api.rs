@@ -284,7 +284,9 @@ fn subject(call: &AggregateId) -> Subject {
 /// The employee who acts, with the case on which ownership was asked.
 fn acting(call: &Call) -> Result<Acting, Failure> {
     let employee = call.caller.require_employee()?.to_string();
-    Ok(Acting { employee, case: call.caller.case.clone() })
+    let capacity = call.caller.capacity;
+    let responsible = matches!(capacity, Capacity::Handler | Capacity::Accountable | Capacity::Deputy);
+    Ok(Acting { employee, case: call.caller.case.clone(), responsible: responsible && call.caller.joined })
 }
 
 /// What was just sealed, as the state keeps it.

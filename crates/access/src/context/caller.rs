@@ -26,6 +26,8 @@ pub struct Caller {
     pub capacity: Capacity,
     /// The case whose ownership was checked.
     pub case: Option<CaseInView>,
+    /// A first touch joined the case, which was open before (O6).
+    pub joined: bool,
     /// The language of messages to people.
     pub language: Language,
     /// For systems: the event or deadline that caused the call.
@@ -85,6 +87,7 @@ impl Caller {
             reach: reach(&context)?,
             capacity,
             case: case(&context)?,
+            joined: context.joined,
             language: Language::parse(&context.language),
             cause: Some(context.cause).filter(|cause| !cause.is_empty()),
             body_digest: digest(&context.body_digest)?,

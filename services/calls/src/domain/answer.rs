@@ -14,14 +14,16 @@ use super::{
     rejection::Rejection,
 };
 
-/// Answers a contact for the case that ownership opened or found for it. Who answered already may answer again: nothing changes.
+/// Answers a contact for the case that ownership opened or found for it. Who answered already may answer again: nothing changes. Whoever is responsible
+/// for a case answers its client at whichever branch the client asks (O6), where the contact was registered as this client's.
 pub(super) fn answer(
     call: &CallState,
     command: &AnswerContact,
     now: DateTime<Utc>,
     policies: &PolicyBook,
 ) -> Result<Vec<Event>, Rejection> {
-    if !command.reach.covers(&call.branch) {
+    let theirs = command.by.responsible && !call.client.is_empty() && command.client == call.client;
+    if !command.reach.covers(&call.branch) && !theirs {
         return Err(Rejection::BranchOutOfReach(call.branch.clone()));
     }
     let case = command.by.case.as_ref().ok_or_else(|| Rejection::CaseMismatch(call.name.clone()))?;

@@ -135,6 +135,8 @@ pub struct Acting {
     /// `employees/{employee}`
     pub employee: String,
     pub case: Option<CaseInView>,
+    /// Responsible for it, and it was open before this contact (O6).
+    pub responsible: bool,
 }
 
 impl Command {

@@ -60,7 +60,7 @@ pub(super) fn acting() -> Acting {
 
 pub(super) fn acting_on(named: &str, survivor: &str) -> Acting {
     let case = CaseInView { name: survivor.into(), named: named.into(), epoch: 1, read_at: 0 };
-    Acting { employee: EMPLOYEE.into(), case: Some(case) }
+    Acting { employee: EMPLOYEE.into(), case: Some(case), responsible: false }
 }
 
 /// An inbound call with a known number, now.

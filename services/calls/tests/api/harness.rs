@@ -161,6 +161,7 @@ pub(crate) fn employee(id: &str) -> Caller {
         reach: Reach::Branches([branch].into()),
         capacity: Capacity::Unspecified,
         case: None,
+        joined: false,
         language: Language::En,
         cause: None,
         body_digest: None,

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use shouwen_access::{Caller, EmployeeName, Reach};
+use shouwen_access::{Caller, EmployeeName};
 use shouwen_proto::{
     access::v1::Capacity,
-    calls::v1::{Call, GetCallRequest, ListCallsRequest, ListCallsResponse, RegisterCallRequest},
+    calls::v1::{
+        AnswerCallRequest, Call, GetCallRequest, ListCallsRequest, ListCallsResponse, RegisterCallRequest,
+    },
+    r#type::v1::Channel,
 };
 use tonic::Code;
 
 use crate::harness::{
     Answer, BRANCH, CASE, Running, by, call_from, employee, handler, proto_time, reason, request_id, stranger,
 };
-use crate::steps::Step;
 
 pub(crate) async fn get(running: &Running, who: Caller, name: &str) -> Answer<Call> {
     running.client().get_call(by(who, GetCallRequest { name: name.into() })).await
@@ -36,12 +38,26 @@ async fn l10_contacts_of_other_branches_are_not_shown() {
 }
 
 #[tokio::test]
-async fn o6_who_answered_a_client_of_another_branch_sees_that_contact() {
+async fn o6_whoever_is_responsible_answers_their_client_at_another_branch_and_sees_that_contact() {
     let running = Running::start().await;
-    let name = running.ring("c1").await.name;
-    let handler = Caller { capacity: Capacity::Handler, case: handler("wang", CASE).case, ..stranger() };
-    let answering = Caller { reach: Reach::All, ..handler };
-    Step::Answer.take(&running, &name, answering, &request_id()).await.unwrap();
+    let registered = RegisterCallRequest { client: "80011073".into(), ..call_from("c1") };
+    let name = running.register(employee("zhang"), registered).await.unwrap().into_inner().name;
+    let wang = Caller { capacity: Capacity::Handler, case: handler("wang", CASE).case, ..stranger() };
+    let answering = |client: &str| AnswerCallRequest {
+        name: name.clone(),
+        channel: Channel::Phone.into(),
+        client: client.into(),
+        request_id: request_id(),
+        ..AnswerCallRequest::default()
+    };
+    // Not as the first touch of a concern, nor for another client than the one who called.
+    for (joined, client) in [(false, "80011073"), (true, "80011074"), (true, "")] {
+        let who = Caller { joined, ..wang.clone() };
+        let refused = running.client().answer_call(by(who, answering(client))).await;
+        assert_eq!(reason(refused), "BRANCH_OUT_OF_REACH", "{joined} {client}");
+    }
+    let who = Caller { joined: true, ..wang };
+    running.client().answer_call(by(who, answering("80011073"))).await.unwrap();
     let seen = get(&running, stranger(), &name).await.unwrap().into_inner();
     assert_eq!((&*seen.employee, &*seen.branch), ("employees/wang", BRANCH));
     let colleague = EmployeeName::parse("employees/he").unwrap();

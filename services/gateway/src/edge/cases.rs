@@ -20,13 +20,13 @@ use crate::ownership::CaseView;
 pub(super) struct Standing {
     pub(super) capacity: Capacity,
     pub(super) view: Option<Arc<CaseView>>,
-    /// Whether the call is theirs in every branch.
-    pub(super) everywhere: bool,
+    /// Whether a first touch joined a case that was open before (O6).
+    pub(super) joined: bool,
 }
 
 impl Standing {
     /// Of a call that concerns no case.
-    pub(super) const NONE: Self = Self { capacity: Capacity::Unspecified, view: None, everywhere: false };
+    pub(super) const NONE: Self = Self { capacity: Capacity::Unspecified, view: None, joined: false };
 
     fn of(capacity: Capacity, view: Arc<CaseView>) -> Self {
         Self { capacity, view: Some(view), ..Self::NONE }
@@ -166,20 +166,17 @@ fn assisting(view: &CaseView, identity: &Identity) -> Option<Capacity> {
     view.assistants.iter().any(|name| identity.is(name)).then_some(Capacity::Assisting)
 }
 
-/// As what the winner of a first touch comes to the backend: by responsibility, or assisting on the client's open case (O6). Whoever is responsible for
-/// that case answers its client at whichever branch the client asks. What is still owed to the backend goes there as assistance where the
-/// responsibility has moved on since.
+/// As what the winner of a first touch comes to the backend: by responsibility, or assisting on the client's open case (O6). What is still owed to the
+/// backend goes there as assistance where the responsibility has moved on since.
 pub(super) fn after_touch(view: CaseView, identity: &Identity, won: &Won<'_>) -> Standing {
     let view = Arc::new(view);
-    if let Some(capacity) = responsible(&view, identity, false) {
-        let everywhere = view.contact != won.contact;
-        return Standing { everywhere, ..Standing::of(capacity, view) };
-    }
-    match responsible(&view, identity, true).or_else(|| assisting(&view, identity)) {
+    let joined = view.contact != won.contact;
+    let standing = match responsible(&view, identity, true).or_else(|| assisting(&view, identity)) {
         Some(capacity) => Standing::of(capacity, view),
         None if won.owed => Standing::of(Capacity::Assisting, view),
         None => Standing::replay(view),
-    }
+    };
+    Standing { joined, ..standing }
 }
 
 fn refuse(condition: &CaseCondition, view: &CaseView, identity: &Identity) -> Failure {

@@ -159,7 +159,7 @@ impl Call<'_> {
             branch: acting.map(|employee| employee.branch.clone()).unwrap_or_default(),
             roles: identity.roles.to_numbers(),
             branches,
-            all_branches: identity.reach == Reach::All || standing.everywhere,
+            all_branches: identity.reach == Reach::All,
             capacity: standing.capacity.into(),
             expires_at: (self.clock.now() + self.context_lifetime).timestamp_micros(),
             language: self.language.tag().to_owned(),
@@ -170,6 +170,7 @@ impl Call<'_> {
             context.named_case.clone_from(&view.named);
             context.epoch = view.epoch;
             context.read_at = view.read_at.timestamp_micros();
+            context.joined = standing.joined;
         }
         context
     }
