@@ -240,7 +240,7 @@ pub async fn bootstrap(
         on_behalf: String::new(),
         capacity: "system".to_owned(),
     };
-    engine.submit(Submission::new(Command::Roster(RosterCommand { entry }), actor)).await?;
+    engine.submit(Submission::new(Command::Roster(RosterCommand { entry, branches: None }), actor)).await?;
     if let Err(error) = catch_up(engine).await {
         tracing::warn!(%error, "the new entry is not known yet; following the ledger brings it");
     }

@@ -16,7 +16,7 @@ use shouwen_proto::{
 use shouwen_serving::{Call, refusal, timestamps::to_proto};
 use tonic::{Request, Response, Status};
 
-use super::{cut, messages, page_size, parent};
+use super::{cut, messages, page_size, parent, reach};
 use crate::{
     domain::{
         Command, RosterState,
@@ -40,7 +40,8 @@ pub struct RosterServer {
 
 impl RosterServer {
     async fn save(&self, call: &Call, entry: RosterState) -> Result<Saved, Failure> {
-        let submission = call.submission(Command::Roster(RosterCommand { entry }));
+        let branches = reach(&call.caller);
+        let submission = call.submission(Command::Roster(RosterCommand { entry, branches }));
         let request_id = call.request.as_ref().map_or("", |request| request.id.as_str());
         let outcome = call.submit(&self.ownership.engine, submission).await?;
         // The ledger tells the same for a repeated call as for the first.

@@ -101,6 +101,11 @@ impl Employee {
         self.role_set().contains(Role::Hq)
     }
 
+    /// Whether the employee may override in cases of a branch (O7).
+    pub fn may_override(&self, branch: &str) -> bool {
+        self.is_hq() || (self.role_set().contains(Role::Lead) && self.branch == branch)
+    }
+
     /// Whether the employee may work on cases.
     pub fn serves_clients(&self) -> bool {
         let roles = self.role_set();

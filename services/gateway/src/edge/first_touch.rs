@@ -142,7 +142,7 @@ impl<O: Owners> Edge<O> {
         let roster = self.0.owners.roster();
         let employee =
             roster.employee(&touch.employee).ok_or_else(|| refusal::employee_unknown(&touch.employee))?;
-        let identity = Identity::of_employee(principal, employee)?;
+        let identity = Identity::of_repeated(principal, employee, &roster)?;
         let view = self.0.owners.find(&touch.contact).await?;
         let view = view.ok_or_else(|| refusal::contact_not_found(&touch.contact))?;
         let headers = own_headers();

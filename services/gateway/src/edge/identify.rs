@@ -62,8 +62,8 @@ impl Identity {
         }
     }
 
-    /// An employee, active or not: what was begun is brought to its end, also for who has become inactive since.
-    pub(super) fn of_employee(principal: Principal, employee: &Arc<Employee>) -> Result<Self, Failure> {
+    /// An employee, active or not.
+    fn of_employee(principal: Principal, employee: &Arc<Employee>) -> Result<Self, Failure> {
         let roles = employee.role_set();
         let reach = if roles.intersects(EVERYWHERE) {
             Reach::All
@@ -72,6 +72,35 @@ impl Identity {
             Reach::Branches(BTreeSet::from([branch]))
         };
         Ok(Self { principal, acting: Some(Arc::clone(employee)), roles, reach })
+    }
+
+    /// For whom a call is repeated: an employee, within the branches of the account through which it was made. Whether either has become inactive since
+    /// does not matter: what was begun is brought to its end.
+    pub(super) fn of_repeated(
+        principal: Principal,
+        employee: &Arc<Employee>,
+        roster: &Roster,
+    ) -> Result<Self, Failure> {
+        let account = match &principal {
+            Principal::ServiceAccount(name) => {
+                let known = roster.service_account(name.as_str());
+                Some(known.ok_or_else(|| refusal::account_unknown(&principal))?)
+            }
+            Principal::Employee(_) | Principal::Service(_) => None,
+        };
+        let mut identity = Self::of_employee(principal, employee)?;
+        if let Some(account) = account {
+            identity.narrow(account)?;
+        }
+        Ok(identity)
+    }
+
+    /// Never beyond the account's own branches.
+    fn narrow(&mut self, account: &ServiceAccount) -> Result<(), Failure> {
+        if self.reach == Reach::All {
+            self.reach = reach_of(account)?;
+        }
+        Ok(())
     }
 
     /// A service account in its own name: telephony, a reader of feeds.
@@ -95,9 +124,7 @@ impl Identity {
             return Err(refusal::employee_outside_account(&principal, named, &employee.branch));
         }
         let mut identity = Self::of_employee(principal, active(employee)?)?;
-        if identity.reach == Reach::All {
-            identity.reach = reach_of(account)?;
-        }
+        identity.narrow(account)?;
         Ok(identity)
     }
 

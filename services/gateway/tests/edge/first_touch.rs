@@ -75,12 +75,12 @@ async fn o6_who_answers_a_client_with_an_open_case_assists_there() {
     world.ask("Answer", "wang").send(&answer("c1")).await.unwrap();
     let caller = world.seen().await.caller.unwrap();
     assert_eq!(caller.capacity, Capacity::Assisting);
-    assert_eq!(caller.case.unwrap().name, "cases/a");
+    assert_eq!((caller.case.unwrap().name, caller.joined), ("cases/a".to_owned(), true));
     assert!(!caller.reach.covers("branches/b1"));
 }
 
 #[tokio::test]
-async fn o6_whoever_is_responsible_answers_the_client_at_whichever_branch() {
+async fn o6_whoever_is_responsible_comes_to_the_backend_as_such_and_with_their_own_reach() {
     let mut world = World::new().await;
     let wang = || "employees/wang".to_owned();
     let nobody = view("cases/a");
@@ -93,12 +93,13 @@ async fn o6_whoever_is_responsible_answers_the_client_at_whichever_branch() {
         world.owners.state.lock().unwrap().joins = Some(case);
         world.ask("Answer", "wang").send(&answer(&format!("c{number}"))).await.unwrap();
         let caller = world.seen().await.caller.unwrap();
-        assert_eq!((caller.capacity, caller.reach.covers("branches/b1")), (capacity, true));
+        assert_eq!((caller.capacity, caller.joined), (capacity, true));
+        assert!(!caller.reach.covers("branches/b1"));
     }
-    // A concern that begins with this contact makes nobody responsible elsewhere.
+    // The first touch of a concern joins nothing.
     world.ask("Answer", "wang").send(&answer("c9")).await.unwrap();
     let caller = world.seen().await.caller.unwrap();
-    assert_eq!((caller.capacity, caller.reach.covers("branches/b1")), (Capacity::Handler, false));
+    assert_eq!((caller.capacity, caller.joined), (Capacity::Handler, false));
 }
 
 #[tokio::test]
@@ -152,6 +153,18 @@ async fn o1_a_touch_that_the_backend_missed_is_repeated_as_the_winners() {
     assert_eq!((&repeated.principal, &repeated.employee), (&first.principal, &first.employee));
     assert_eq!((repeated.capacity, repeated.body_digest), (Capacity::Handler, first.body_digest));
     assert!(world.owners.state.lock().unwrap().voided.is_empty());
+}
+
+#[tokio::test]
+async fn o1_a_repeated_touch_reaches_no_further_than_the_account_through_which_it_was_made() {
+    let mut world = World::with(|config| config.limits.request_timeout = Period::secs(1)).await;
+    world.script([Act::Hang]);
+    let ask = world.ask_at("/shouwen.echo.v1.Echo/Answer", "serviceAccounts/crm");
+    ask.acting_for("employees/chief").send(&answer("c1")).await.unwrap_err();
+    world.seen().await;
+    assert_eq!(world.edge.sweep_touches().await, 1);
+    let caller = world.seen().await.caller.unwrap();
+    assert!(caller.reach.covers("branches/b1") && !caller.reach.covers("branches/b2"));
 }
 
 #[tokio::test]

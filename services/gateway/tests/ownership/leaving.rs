@@ -166,7 +166,10 @@ fn leaves(who: &str) -> Submission<Command> {
         vip_seat: false,
         duty: false,
     });
-    Submission::new(Command::Roster(RosterCommand { entry }), shouwen_engine::Actor::default())
+    Submission::new(
+        Command::Roster(RosterCommand { entry, branches: None }),
+        shouwen_engine::Actor::default(),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -1,5 +1,6 @@
 //! The roster: imported entry by entry, unique where it must be, known to every replica at once, and begun by exactly one administrator.
 
+use shouwen_access::{BranchName, Reach};
 use shouwen_gateway::{bootstrap, domain::Mutants};
 use shouwen_proto::{
     access::v1::Role,
@@ -277,4 +278,35 @@ async fn lists_of_the_roster_come_by_name_in_pages() {
     let refused =
         root.roster(unknown, async |mut roster, it| roster.get_employee(it).await).await.unwrap_err();
     assert_eq!((refused.code, &*refused.reason), (Code::NotFound, "EMPLOYEE_NOT_FOUND"));
+}
+
+#[tokio::test]
+async fn an_administrator_within_some_branches_changes_nothing_beyond_them() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let mut root = office.admin();
+    root.caller.reach = Reach::Branches([BranchName::parse("branches/b1").unwrap()].into());
+    let account = |branches: &[&str]| {
+        Entry::ServiceAccount(ServiceAccount {
+            name: "serviceAccounts/crm".to_owned(),
+            display_name: "CRM".to_owned(),
+            branches: branches.iter().map(|branch| format!("branches/{branch}")).collect(),
+            act_for_employees: true,
+            active: true,
+            ..ServiceAccount::default()
+        })
+        .into_entry()
+    };
+    let moved = |branch: &str| Entry::Employee(colleague("zhang", branch, &[Role::Staff])).into_entry();
+    let elsewhere = Entry::Employee(colleague("sun", "b1", &[Role::Staff])).into_entry();
+    let entries = vec![account(&["b1"]), account(&["b1", "b2"]), moved("b1"), moved("b2"), elsewhere];
+    let imported = root.import(entries).await.unwrap();
+    let refused: Vec<_> = imported.rejected.iter().map(|it| (it.index, &*it.field, &*it.reason)).collect();
+    assert_eq!(
+        refused,
+        [
+            (1, "service_account.branches", "ROSTER_INVALID"),
+            (3, "employee.branch", "ROSTER_INVALID"),
+            (4, "employee.branch", "ROSTER_INVALID"),
+        ]
+    );
 }

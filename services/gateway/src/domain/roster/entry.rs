@@ -10,6 +10,8 @@ use crate::domain::{Rejection, Snapshot, State};
 #[derive(Clone, Debug)]
 pub struct RosterCommand {
     pub entry: RosterState,
+    /// The caller's branches; `None` for who reaches all.
+    pub branches: Option<Vec<String>>,
 }
 
 impl RosterCommand {
@@ -37,10 +39,25 @@ impl RosterCommand {
     fn named_branches(&self) -> Vec<&str> {
         match &self.entry {
             RosterState::Branch(_) => Vec::new(),
-            RosterState::Employee(employee) => vec![&employee.branch],
-            RosterState::Line(line) => vec![&line.branch],
-            RosterState::ServiceAccount(account) => account.branches.iter().map(String::as_str).collect(),
+            entry => branches_of(entry),
         }
+    }
+
+    /// Whether an entry lies within the caller's branches as a whole.
+    fn reaches(&self, entry: &RosterState) -> bool {
+        let within = |branches: &Vec<String>| {
+            branches_of(entry).into_iter().all(|branch| branches.iter().any(|known| known == branch))
+        };
+        self.branches.as_ref().is_none_or(within)
+    }
+}
+
+fn branches_of(entry: &RosterState) -> Vec<&str> {
+    match entry {
+        RosterState::Branch(branch) => vec![&branch.name],
+        RosterState::Employee(employee) => vec![&employee.branch],
+        RosterState::Line(line) => vec![&line.branch],
+        RosterState::ServiceAccount(account) => account.branches.iter().map(String::as_str).collect(),
     }
 }
 
@@ -55,6 +72,13 @@ pub fn decide(
         Some(State::Roster(known, _)) => Some(known),
         _ => None,
     };
+    if ![Some(&command.entry), known].into_iter().flatten().all(|entry| command.reaches(entry)) {
+        return Err(Rejection::RosterInvalid {
+            field: command.branch_field(),
+            problem: "lies outside the caller's branches",
+        }
+        .into());
+    }
     if let RosterState::Employee(employee) = &command.entry
         && employee.bootstrap
         && world.key_holder(&bootstrap_key()).is_some_and(|holder| *holder != id)
