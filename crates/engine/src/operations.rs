@@ -79,6 +79,9 @@ pub enum ParkedError {
 /// How often upkeep runs.
 const UPKEEP: Duration = Duration::from_secs(60);
 
+/// How many requests are forgotten in one transaction.
+const FORGOTTEN_AT_ONCE: i64 = 5_000;
+
 impl<D: Domain> Engine<D> {
     pub async fn status(&self) -> sqlx::Result<Status> {
         let mut connection = self.pool().acquire().await?;
@@ -297,13 +300,21 @@ impl<D: Domain> Engine<D> {
     async fn upkeep(&self) -> sqlx::Result<()> {
         sqlx::query_scalar!("select ensure_ledger_ranges()").fetch_one(self.pool()).await?;
         let retention = self.options().request_retention.as_secs_f64();
-        sqlx::query!(
-            "delete from request where created_at < clock_timestamp() - make_interval(secs => $1)",
-            retention
-        )
-        .execute(self.pool())
-        .await?;
-        Ok(())
+        loop {
+            // A stable time, which the index can be asked for.
+            let gone = sqlx::query!(
+                "delete from request where ctid = any(array(
+                     select ctid from request where created_at < statement_timestamp() - make_interval(secs => $1)
+                     order by created_at limit $2))",
+                retention,
+                FORGOTTEN_AT_ONCE
+            )
+            .execute(self.pool())
+            .await?;
+            if gone.rows_affected() < FORGOTTEN_AT_ONCE.unsigned_abs() {
+                return Ok(());
+            }
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 //! What is done with the connections is the services' business.
 //!
 //! Behind `PgBouncer` in transaction mode set `statement_cache = 0` (before `PgBouncer` 1.21 or without
-//! `max_prepared_statements`) and `statement_timeout = "0s"`, and give the role its limit with
-//! `ALTER ROLE … SET statement_timeout`: a pooled session must not carry settings of its own. Give it [`BY_INDEX`] in the same
+//! `max_prepared_statements`) and `statement_timeout = "0s"`, and give the role its limits with
+//! `ALTER ROLE … SET statement_timeout` and `idle_in_transaction_session_timeout`: a pooled session must not carry settings of its own. Give it [`BY_INDEX`] in the same
 //! way: what a connection sets of these reaches one session of the server.
 
 use std::str::FromStr;
@@ -77,8 +77,10 @@ impl DatabaseConfig {
             .extra_float_digits(None)
             .log_statements(tracing::log::LevelFilter::Trace)
             .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1));
-        let millis = self.statement_timeout.as_millis();
-        Ok(if millis == 0 { options } else { options.options([("statement_timeout", millis.to_string())]) })
+        let millis = self.statement_timeout.as_millis().to_string();
+        // A session whose host is lost in the midst of a transaction would hold its locks until TCP notices.
+        let limits = [("statement_timeout", &millis), ("idle_in_transaction_session_timeout", &millis)];
+        Ok(if self.statement_timeout.as_millis() == 0 { options } else { options.options(limits) })
     }
 
     /// `host:port/database` for messages.

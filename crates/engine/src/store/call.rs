@@ -10,7 +10,27 @@ use serde::{Deserialize as _, Deserializer, Serialize, Serializer, de::Error as 
 /// whatever the session's settings.
 pub(super) fn call(function: &str, document: &impl Serialize) -> sqlx::Result<String> {
     let document = serde_json::to_string(document).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    Ok(format!("select {function}($${}$$)", document.replace('$', r"\u0024")))
+    Ok(format!("select {function}($${}$$)", without_nul(document).replace('$', r"\u0024")))
+}
+
+/// The one character that Postgres keeps in no text becomes the replacement character.
+fn without_nul(document: String) -> String {
+    const NUL: &str = r"\u0000";
+    if !document.contains(NUL) {
+        return document;
+    }
+    let mut kept = String::with_capacity(document.len());
+    let mut rest = &*document;
+    while let Some(found) = rest.find('\\') {
+        let (before, escaped) = rest.split_at(found);
+        kept.push_str(before);
+        // An escaped backslash is a pair; what follows it is text.
+        let length = if escaped.starts_with(NUL) { NUL.len() } else { 2 };
+        kept.push_str(if length == 2 { &escaped[..2] } else { r"\ufffd" });
+        rest = &escaped[length..];
+    }
+    kept.push_str(rest);
+    kept
 }
 
 /// Bytes as Postgres reads and JSON can hold them.
@@ -41,8 +61,14 @@ mod tests {
             let call = call("f", &[&text]).unwrap();
             let quoted = call.strip_prefix("select f($$").and_then(|rest| rest.strip_suffix("$$)")).unwrap();
             prop_assert!(!quoted.contains('$'));
-            prop_assert_eq!(serde_json::from_str::<Vec<String>>(quoted).unwrap(), [text]);
+            prop_assert_eq!(serde_json::from_str::<Vec<String>>(quoted).unwrap(), [text.replace('\0', "\u{fffd}")]);
         }
+    }
+
+    #[test]
+    fn what_postgres_cannot_keep_is_replaced_and_what_looks_like_it_is_not() {
+        let document = call("f", &["a\0b", r"\u0000", "\\\0"]).unwrap();
+        assert_eq!(document, r#"select f($$["a\ufffdb","\\u0000","\\\ufffd"]$$)"#);
     }
 
     #[test]

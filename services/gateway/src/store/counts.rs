@@ -18,7 +18,7 @@ pub(crate) async fn read(connection: &mut PgConnection) -> sqlx::Result<Counts> 
         r#"select (select count(*) from cases where phase = 'open') as "open!",
                   (select count(*) from cases where phase = 'awaiting_satisfaction') as "awaiting_satisfaction!",
                   (select count(*) from cases
-                   where answer_due <= coalesce((select simulated_at from clock), clock_timestamp())) as "overdue!",
+                   where answer_due <= coalesce((select simulated_at from clock), statement_timestamp())) as "overdue!",
                   (select count(*) from deadline where step = 'offer') as "offers!""#
     )
     .fetch_one(connection)

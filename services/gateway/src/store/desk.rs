@@ -306,17 +306,31 @@ pub(crate) async fn mend(
     Ok(Some((last, changes)))
 }
 
+/// How much is forgotten in one transaction.
+const FORGOTTEN_AT_ONCE: i64 = 5_000;
+
 /// Forgets what was cleared before a moment.
 pub(crate) async fn forget(connection: &mut PgConnection, before: DateTime<Utc>) -> sqlx::Result<()> {
-    sqlx::query!(
-        "with gone as (delete from desk where cleared_time < $1 returning cleared)
-         update desk_head set forgotten = greatest(forgotten, (select max(cleared) from gone))
-         where exists (select 1 from gone)",
-        before
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    loop {
+        let gone = sqlx::query_scalar!(
+            r#"with gone as (
+                   delete from desk where ctid = any(array(
+                       select ctid from desk where cleared is not null and cleared_time < $1 order by cleared_time limit $2))
+                   returning cleared
+               ), moved as (
+                   update desk_head set forgotten = greatest(forgotten, (select max(cleared) from gone))
+                   where exists (select 1 from gone)
+               )
+               select count(*) as "gone!" from gone"#,
+            before,
+            FORGOTTEN_AT_ONCE
+        )
+        .fetch_one(&mut *connection)
+        .await?;
+        if gone < FORGOTTEN_AT_ONCE {
+            return Ok(());
+        }
+    }
 }
 
 /// A row as it shows an item.
