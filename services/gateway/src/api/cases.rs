@@ -203,7 +203,9 @@ impl case_service_server::CaseService for CaseServer {
         let mut cases = Vec::with_capacity(ids.len());
         for id in &ids {
             let row = known.get(id.as_str()).ok_or_else(|| Failure::not_found("case", id.clone()))?;
-            within_reach(&caller, &row.state.branch)?;
+            if !caller.employee.as_ref().is_some_and(|employee| row.state.may_decide(employee.as_str())) {
+                within_reach(&caller, &row.state.branch)?;
+            }
             cases.push(messages::case(id, row.version, &row.state.0, row.filed));
         }
         Ok(Response::new(BatchGetCasesResponse { cases }))

@@ -172,6 +172,7 @@ fn item(row: Row) -> DeskItem {
         Some(Kind::Transfer) => DeskItemKind::Transfer,
         Some(Kind::Returned) => DeskItemKind::Returned,
         Some(Kind::Message) => DeskItemKind::Message,
+        Some(Kind::Satisfaction) => DeskItemKind::Satisfaction,
         None => DeskItemKind::Unspecified,
     };
     DeskItem {

@@ -120,12 +120,11 @@ pub fn decide(
             no_complaint(&case)?;
             case.close(*kind, reason);
         }
-        Action::Reopen { reason } => {
-            if !matches!(case.phase, Phase::Closed { .. }) {
-                return Err(case.illegal("reopen"));
-            }
-            return merge::reopen(world, case, context, snapshot, reason);
-        }
+        Action::Reopen { reason } => match case.phase {
+            Phase::AwaitingSatisfaction => case.reopen(context, snapshot, reason),
+            Phase::Closed { .. } => return merge::reopen(world, case, context, snapshot, reason),
+            _ => return Err(case.illegal("reopen")),
+        },
     }
     Ok(case.decided())
 }
@@ -157,6 +156,10 @@ fn begin_override(
     snapshot: &Snapshot,
 ) -> Result<(), Refusal<Rejection>> {
     live(case, "override")?;
+    let leads = snapshot.roster.employee(by).is_some_and(|employee| employee.may_override(&case.branch));
+    if !leads {
+        return Err(Rejection::NotResponsible(case.responsible()).into());
+    }
     if let Some(complaint) = case.complaint_about(by) {
         let complaint = complaint.name.clone();
         return Err(Rejection::Recused { case: case.id.0.clone(), complaint }.into());

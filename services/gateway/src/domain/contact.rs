@@ -193,7 +193,8 @@ fn identify(
         }
         if let Some(open) = world.key_holder(&key) {
             let mut survivor = Draft::of(world, open, context, snapshot)?;
-            survivor.absorb(&mut case);
+            let limit = survivor.absorb(&mut case);
+            survivor.keep(limit);
             let joined = ContactJoined { contact: contact.0.clone(), case: open.0.clone() };
             let mut events: Vec<_> = case.events().chain(survivor.events()).collect();
             events.push((contact.clone(), Event::ContactJoined(joined)));

@@ -109,10 +109,11 @@ pub enum Kind {
     Transfer,
     Returned,
     Message,
+    Satisfaction,
 }
 
 impl Kind {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Offer,
         Self::Overdue,
         Self::Escalation,
@@ -126,6 +127,7 @@ impl Kind {
         Self::Transfer,
         Self::Returned,
         Self::Message,
+        Self::Satisfaction,
     ];
 
     pub fn parse(name: &str) -> Option<Self> {
@@ -148,6 +150,7 @@ impl Kind {
             Self::Transfer => "transfer",
             Self::Returned => "returned",
             Self::Message => "message",
+            Self::Satisfaction => "satisfaction",
         }
     }
 }
@@ -223,7 +226,8 @@ fn of_staffing(id: &str, staffing: &StaffingState) -> Option<Item> {
 }
 
 fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
-    if !case.is_live() {
+    // What was promised is owed also when the client is satisfied.
+    if matches!(case.phase, Phase::Merged { .. } | Phase::Void { .. }) {
         return Vec::new();
     }
     let recused: Vec<String> = case.recused().into_iter().map(str::to_owned).collect();
@@ -247,6 +251,9 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
         let subject = format!("{id}/offers/{}", back.offer);
         let back = at_work(case, &back.to).map(|recipient| item(recipient, Kind::Returned, &subject, None));
         items.extend(back);
+    }
+    if case.phase == Phase::AwaitingSatisfaction {
+        items.extend(working(case).map(|recipient| item(recipient, Kind::Satisfaction, id, None)));
     }
     if let Some(clock) = case.running_clock().filter(|clock| clock.missed) {
         let due = Some(clock.due);
@@ -299,9 +306,9 @@ fn at_work<'a>(case: &'a CaseState, employee: &'a String) -> impl Iterator<Item 
     each_once(std::iter::once(employee).chain(deputies.map(|deputy| &deputy.employee)))
 }
 
-/// Who is responsible by name, and who stands in for them (O9); nobody once it is over.
+/// Who is responsible by name, and who stands in for them (O9); nobody for what is another case now, or none.
 pub fn responsible(case: &CaseState) -> Vec<Recipient> {
-    if !case.is_live() {
+    if matches!(case.phase, Phase::Merged { .. } | Phase::Void { .. }) {
         return Vec::new();
     }
     let deputies = case.deputies.iter().map(|deputy| &deputy.employee);

@@ -9,15 +9,15 @@ use chrono::{DateTime, Utc};
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
 use shouwen_proto::events::v1::{
     AccountabilityMoved, AssistantAdded, CaseAbsorbed, CaseClosed, CaseMerged, CaseOpened, CaseReopened,
-    CaseVoided, CloseKind, ContactJoined, DeputyAppointed, DeputyEnded, OfferMade, OfferWithdrawn,
-    OverrideEnded, PromiseNoted, ownership_event::Event,
+    CaseVoided, CloseKind, ContactJoined, DeputyAppointed, DeputyEnded, LimitMoved, OfferMade,
+    OfferWithdrawn, OverrideEnded, PromiseNoted, ownership_event::Event,
 };
 use shouwen_serving::timestamps::to_proto;
 
 use super::{
     Snapshot, State,
     attendance::Attendance,
-    case::{self, CaseState, Deputy},
+    case::{self, CaseState, Clock, Deputy},
     deadlines, evolve, message, recusal,
     rejection::{Rejection, Responsible},
 };
@@ -180,9 +180,9 @@ impl<'a> Draft<'a> {
         self.state.illegal(&self.id, action).into()
     }
 
-    /// Who answers a later contact assists, unless responsible anyway (O6).
+    /// Who answers a later contact assists (O6). A power that may end before the contact does, as a deputy's, is no help then.
     pub(super) fn joined(&mut self, employee: &str, contact: &AggregateId) {
-        if self.needs_no_help_of(employee) {
+        if self.has_in_it(employee) {
             let joined = ContactJoined { contact: contact.0.clone(), case: self.id.0.clone() };
             self.then(Event::ContactJoined(joined));
         } else {
@@ -191,9 +191,9 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Who takes a call over assists, unless responsible anyway (K5, O6).
+    /// Who takes a call over assists (K5, O6).
     pub(super) fn helped_by(&mut self, employee: &str, contact: &AggregateId) {
-        if !self.needs_no_help_of(employee) {
+        if !self.has_in_it(employee) {
             let added = AssistantAdded { employee: employee.to_owned(), contact: contact.0.clone() };
             self.then(Event::AssistantAdded(added));
         }
@@ -225,17 +225,18 @@ impl<'a> Draft<'a> {
     }
 
     /// Takes another case in, which becomes a redirect to this one: who answered there assists here, what was promised there is owed here, a message that
-    /// waits there waits here, and what was complained about there hangs under this one.
-    pub(super) fn absorb(&mut self, other: &mut Draft<'_>) {
+    /// waits there waits here, and what was complained about there hangs under this one. Answers the limit that ran there.
+    pub(super) fn absorb(&mut self, other: &mut Draft<'_>) -> Option<Clock> {
+        let limit = other.running_clock().cloned();
         let message = message::waiting(other).filter(|waiting| self.takes(waiting));
         other.settle();
         let epoch = other.epoch + 1;
         other.then(Event::CaseMerged(CaseMerged { into: self.id.0.clone(), epoch }));
         let answered = &other.first_responder;
-        let assistant = if self.needs_no_help_of(answered) { String::new() } else { answered.clone() };
+        let assistant = if self.has_in_it(answered) { String::new() } else { answered.clone() };
         self.then(Event::CaseAbsorbed(CaseAbsorbed { case: other.id.0.clone(), assistant }));
         for employee in std::iter::once(&other.handler).chain(&other.assistants) {
-            if !self.needs_no_help_of(employee) {
+            if !self.has_in_it(employee) {
                 let added = AssistantAdded { employee: employee.clone(), contact: other.contact.clone() };
                 self.then(Event::AssistantAdded(added));
             }
@@ -253,6 +254,7 @@ impl<'a> Draft<'a> {
         for complaint in other.complaints.iter().filter(|complaint| complaint.open) {
             recusal::open(self, &complaint.name, &complaint.recused);
         }
+        limit
     }
 
     /// Whether an offer of a case that is absorbed can wait here.
@@ -260,8 +262,22 @@ impl<'a> Draft<'a> {
         self.offer.is_none() && !self.is_recused(&offer.from) && !self.is_recused(&offer.to)
     }
 
-    fn needs_no_help_of(&self, employee: &str) -> bool {
-        self.may_decide(employee) || self.assistants.iter().any(|known| known == employee)
+    /// Whether somebody may record whatever becomes of the case.
+    fn has_in_it(&self, employee: &str) -> bool {
+        self.accountable == employee || self.assistants.iter().any(|known| known == employee)
+    }
+
+    /// Goes on with the limit of a case that was absorbed, if that is the earlier one (O8, K15).
+    pub(super) fn keep(&mut self, limit: Option<Clock>) {
+        let (Some(theirs), Some(ours)) = (limit, self.running_clock()) else { return };
+        if !ours.missed && theirs.due < ours.due {
+            self.then(Event::LimitMoved(LimitMoved {
+                due: Some(to_proto(theirs.due)),
+                provisional: theirs.provisional,
+                calendar_version: theirs.calendar,
+                answer_from: Some(to_proto(theirs.started)),
+            }));
+        }
     }
 
     /// What ends with the case: a pending offer is withdrawn, a running override is over, and so is every deputy's power.

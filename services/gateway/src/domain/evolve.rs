@@ -330,6 +330,7 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
         }
         Event::LimitMoved(moved) => {
             if let Some(clock) = case.clocks.last_mut() {
+                clock.started = time(moved.answer_from.as_ref(), clock.started);
                 clock.due = time(moved.due.as_ref(), clock.due);
                 clock.provisional = moved.provisional;
                 clock.calendar.clone_from(&moved.calendar_version);

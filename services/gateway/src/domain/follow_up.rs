@@ -113,6 +113,7 @@ fn recomputed(state: &CaseState, context: &DecideContext<'_>, snapshot: &Snapsho
             due: Some(to_proto(fresh.due)),
             provisional: fresh.provisional,
             calendar_version: fresh.calendar,
+            answer_from: None,
         })
     })
 }
@@ -134,9 +135,11 @@ fn call_ended(
         CallOutcome::AnsweredClear if case.is_live() && case.may_decide(by) && !case.has_open_complaint() => {
             case.close(CloseKind::Satisfied, "answered at once and confirmed clear");
         }
-        // K12: a contact without a concern leaves no case.
+        // K12: a contact without a concern leaves no case, unless a message was taken (K13). Who only assists decides nothing.
         CallOutcome::WrongNumber | CallOutcome::Silent | CallOutcome::Private
             if case.is_live()
+                && case.may_decide(by)
+                && case.message.is_none()
                 && case.client.is_none()
                 && case.contact == contact.0
                 && case.complaints.is_empty() =>

@@ -40,18 +40,20 @@ pub(super) fn reopen(
     reason: &str,
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     let mut events = Vec::new();
+    let mut limit = None;
     if let Some(key) = open_key(case.client.as_deref(), &case.topic) {
         if !world.covers(&key) {
             return Err(Refusal::Moved);
         }
         if let Some(newer) = world.key_holder(&key) {
             let mut newer = Draft::of(world, newer, context, snapshot)?;
-            case.absorb(&mut newer);
+            limit = case.absorb(&mut newer);
             // First the newer one lets go of the key, then this one takes it.
             events.extend(newer.events());
         }
     }
     case.reopen(context, snapshot, reason);
+    case.keep(limit);
     let primary = case.id.clone();
     events.extend(case.events());
     Ok(Decision { events, counters: Vec::new(), primary })

@@ -57,6 +57,40 @@ async fn o8_a_dissatisfied_client_takes_the_case_up_again_with_both_clocks() {
 }
 
 #[tokio::test]
+async fn o8_a_case_that_takes_another_in_goes_on_with_the_earlier_limit() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    let reopened = zhang.open("call-1", "C-1").await;
+    zhang.confirm(&reopened, true).await.unwrap();
+    let newer = li.open("call-2", "C-1").await;
+    let limit = li.get(&newer).await.unwrap().clocks[0];
+    office.pass(TimeDelta::days(1)).await;
+    let merged = li.reopen(&reopened).await.unwrap();
+    let running = merged.clocks.last().unwrap();
+    assert_eq!((running.start_time, running.due_time), (limit.start_time, limit.due_time));
+    assert_eq!(li.get(&newer).await.unwrap().merged_into, reopened);
+    office.until(at(limit.due_time)).await;
+    assert!(zhang.get(&reopened).await.unwrap().clocks.last().unwrap().missed);
+    // What is identified later has the later limit: nothing moves.
+    let earlier = zhang.open("call-3", "C-2").await;
+    office.pass(TimeDelta::days(1)).await;
+    li.claim("call-4").await.unwrap();
+    li.identify("call-4", "C-2").await.unwrap();
+    assert!(!ground.events(&earlier).await.contains(&"limit_moved".to_owned()));
+}
+
+#[tokio::test]
+async fn o8_an_unsatisfied_client_is_heard_by_whoever_answers() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let name = office.desk("zhang").open("call-1", "C-1").await;
+    assert_eq!(reason(office.desk("li").reopen(&name).await), "ILLEGAL_TRANSITION");
+    office.desk("zhang").resolve(&name).await.unwrap();
+    office.desk("li").claim_of("call-2", "C-1").await.unwrap();
+    let again = office.desk("li").reopen(&name).await.unwrap();
+    assert_eq!((again.state(), again.reopen_count, again.accountable), (State::Open, 1, employee("zhang")));
+}
+
+#[tokio::test]
 async fn o8_a_lead_closes_what_cannot_be_brought_to_satisfaction_and_o2_nothing_else_ends_a_case() {
     let (_ground, office) = Ground::at(tuesday()).await;
     let zhao = office.desk("zhao");

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use shouwen_gateway::desk as desks;
 use shouwen_proto::{
+    events::v1::CallOutcome,
     ownership::v1::{Case, Message, PassMessageRequest, ReadMessageRequest},
     routing::v1::DeskItemKind as Kind,
 };
@@ -135,7 +136,7 @@ async fn k13_a_message_is_declined_withdrawn_or_expires_and_the_answerer_stays_r
     assert_eq!(waiting(&office, "zhang").await, []);
     assert_eq!(waiting(&office, "li").await, [(Kind::Returned, format!("{}/offers/{offer}", case.name))]);
     li.resolve(&case.name).await.unwrap();
-    assert_eq!(waiting(&office, "li").await, []);
+    assert_eq!(waiting(&office, "li").await, [(Kind::Satisfaction, case.name)]);
 }
 
 #[tokio::test]
@@ -202,6 +203,18 @@ async fn k13_a_message_waits_in_no_case_with_an_offer_of_its_own_nor_for_whom_it
         // Whoever is responsible finds it all the same.
         assert_eq!(zhang.read(&merged).await.unwrap().from, employee("li"));
     }
+}
+
+#[tokio::test]
+async fn k13_a_private_call_for_a_colleague_leaves_the_message() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let li = office.desk("li");
+    let case = li.open("c-1", "").await;
+    li.pass(message(&case, "zhang")).await.unwrap();
+    office.calls().ended(office.here().await, "c-1", "li", CallOutcome::Private);
+    office.followed().await;
+    assert!(matches!(&*waiting(&office, "zhang").await, [(Kind::Message, _)]));
+    assert_eq!(office.desk("zhang").read(&case).await.unwrap().from, employee("li"));
 }
 
 #[tokio::test]

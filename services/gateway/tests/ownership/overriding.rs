@@ -69,6 +69,38 @@ async fn o7_an_override_lets_a_lead_decide_for_a_time_and_stands_in_the_history(
 }
 
 #[tokio::test]
+async fn o6_who_answered_while_they_could_decide_records_it_also_when_they_cannot_any_more() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li, zhao) = (office.desk("zhang"), office.desk("li"), office.desk("zhao"));
+    let name = zhang.open("call-1", "C-1").await;
+    zhao.begin_override(&name).await.unwrap();
+    zhao.claim_of("call-2", "C-1").await.unwrap();
+    zhao.end_override(&name).await.unwrap();
+    li.accept(&name, &zhang.offered(&name, "li").await).await.unwrap();
+    li.claim_of("call-3", "C-1").await.unwrap();
+    office.desk("wang").accept(&name, &li.offered(&name, "wang").await).await.unwrap();
+    zhang.claim_of("call-4", "C-1").await.unwrap();
+    let found = office.ownership.find("calls/call-3").await.unwrap().unwrap();
+    assert_eq!(
+        found.assistants,
+        [employee("zhao"), employee("li")],
+        "who answers for the case needs no more"
+    );
+    assert_eq!(reason(zhao.resolve(&name).await), "NOT_RESPONSIBLE");
+}
+
+#[tokio::test]
+async fn o7_a_lead_of_another_branch_overrides_nothing() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, zhou) = (office.desk("zhang"), office.desk("zhou"));
+    let name = zhang.open("call-1", "C-1").await;
+    assert_eq!(reason(zhou.begin_override(&name).await), "NOT_RESPONSIBLE");
+    // Not as the handler of the case either: that power ends with the hand-over.
+    zhou.accept(&name, &zhang.offered(&name, "zhou").await).await.unwrap();
+    assert_eq!(reason(zhou.begin_override(&name).await), "NOT_RESPONSIBLE");
+}
+
+#[tokio::test]
 async fn o7_headquarters_overrides_too_and_the_next_lead_after_it() {
     let (_ground, office) = Ground::at(tuesday()).await;
     let name = office.desk("zhang").open("call-1", "C-1").await;

@@ -62,7 +62,7 @@ async fn o8_each_state_allows_its_actions_and_refuses_all_others() {
         ("offer", &[Open, Awaiting]),
         ("override", &[Open, Awaiting]),
         ("close", &[Open, Awaiting]),
-        ("reopen", &[Closed]),
+        ("reopen", &[Awaiting, Closed]),
     ];
     let mut number = 0;
     for (action, allowed) in table {

@@ -134,6 +134,31 @@ async fn o10_a_missed_limit_waits_for_the_handler_and_everybody_whom_it_has_reac
 }
 
 #[tokio::test]
+async fn o8_an_answered_case_waits_for_the_clients_word() {
+    let (_ground, office) = staffed().await;
+    let zhang = office.desk("zhang");
+    let name = zhang.open("call-1", "C-1").await;
+    for satisfied in [false, true] {
+        zhang.resolve(&name).await.unwrap();
+        assert_eq!(who(&office, Kind::Satisfaction, &EVERYBODY).await, ["zhang"]);
+        zhang.confirm(&name, satisfied).await.unwrap();
+        assert_eq!(who(&office, Kind::Satisfaction, &EVERYBODY).await, [""; 0]);
+    }
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn o10_what_was_promised_waits_for_the_handler_though_the_case_is_closed() {
+    let (_ground, office) = staffed().await;
+    let zhang = office.desk("zhang");
+    let name = zhang.open("call-1", "C-1").await;
+    office.callbacks().scheduled(tuesday(), "cb-1", &name, tuesday() + TimeDelta::days(1));
+    office.followed().await;
+    zhang.confirm(&name, true).await.unwrap();
+    assert_eq!(who(&office, Kind::Callback, &EVERYBODY).await, ["zhang"]);
+}
+
+#[tokio::test]
 async fn o9_what_waits_for_an_absent_handler_waits_for_the_deputy_too_until_they_are_back() {
     let (_ground, office) = staffed().await;
     let zhang = office.desk("zhang");
