@@ -152,6 +152,8 @@ class Callbacks:
         if a["action"] == "cancel":
             if not callback.is_open:
                 raise Refused("ILLEGAL_TRANSITION")
+            if callback.complaint:
+                raise Refused("VERIFICATION_NOT_CANCELLABLE")  # C9
             callback.state = "cancelled"
         else:
             if callback.state != "lead_decides":

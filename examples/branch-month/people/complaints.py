@@ -277,7 +277,7 @@ def unreachable(office):
     for _ in range(3):
         s.into_window(s.now + timedelta(minutes=office.rng.randrange(900, 1400))).callback("attempt", caller, outcome="no_answer")
     s.wait(10, 40).callback("lease", caller, expect="LEAD_DECIDES")
-    s.wait(20, 90).callback("cancel", "han-lixin", reason="三次未通")
+    s.wait(20, 90).callback("cancel", "han-lixin", expect="VERIFICATION_NOT_CANCELLABLE", reason="三次未通")
     s.wait(5, 20).close("unreachable")
 
 

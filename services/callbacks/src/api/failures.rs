@@ -39,8 +39,8 @@ impl From<Rejection> for Failure {
             Rejection::LeadDecides => Failure::new(
                 Code::FailedPrecondition,
                 "LEAD_DECIDES",
-                "The attempts are used up; ask a lead to postpone or cancel the callback.",
-                "回访次数已用完，请由营业部主管决定延期或取消。",
+                "The attempts are used up; ask a lead to postpone or cancel the callback, or to close the complaint that it verifies.",
+                "回访次数已用完，请由营业部主管决定延期或取消；核实回访则由主管决定延期或对投诉结案。",
             ),
             Rejection::NotLeased => Failure::new(
                 Code::FailedPrecondition,
@@ -83,6 +83,13 @@ impl From<Rejection> for Failure {
                 "leave it empty: only the verification of a complaint asks for measures",
                 "请留空：仅投诉核实回访填写整改措施",
             ),
+            Rejection::VerificationNotCancellable(complaint) => Failure::new(
+                Code::FailedPrecondition,
+                "VERIFICATION_NOT_CANCELLABLE",
+                format!("`{complaint}` waits for this verification; close or reopen the complaint, which ends it."),
+                format!("`{complaint}` 尚待本次核实回访，不能取消；请对该投诉结案或重新办理，回访随之结束。"),
+            )
+            .with("complaint", complaint),
             Rejection::NotCompleted { name, state } => Failure::new(
                 Code::FailedPrecondition,
                 "NOT_COMPLETED",

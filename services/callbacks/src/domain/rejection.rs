@@ -42,6 +42,9 @@ pub enum Rejection {
     /// C11.
     #[error("{name} is {state}: there is no result to supersede")]
     NotCompleted { name: String, state: &'static str },
+    /// C9: the complaint that waits for it.
+    #[error("a verification ends with the complaint {0}, which waits for it")]
+    VerificationNotCancellable(String),
     /// C11: who recorded the result that stands.
     #[error("{0} recorded the result that stands; somebody else supersedes it")]
     SecondPersonRequired(String),

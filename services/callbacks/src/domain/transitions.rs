@@ -45,7 +45,7 @@ pub fn decide(
         Command::Postpone { not_before, reason, .. } => {
             postpone(callback, *not_before, reason, now, &policy(callback, book)?)?
         }
-        Command::Cancel { reason, .. } => cancel(callback, reason)?,
+        Command::Cancel { reason, .. } => give_up(callback, reason)?,
         Command::Recompute { .. } => recompute(callback, now, book)?,
         Command::Due { .. }
         | Command::AdoptPolicy(_)
@@ -166,6 +166,16 @@ fn postpone(
         client_asked: false,
         due: codec::timestamp(limits::promised(not_before, false, policy).due),
     })])
+}
+
+/// B6. A complaint that waits for its verification would wait for ever without it: only what becomes of the complaint ends it (C9).
+fn give_up(callback: &Callback, reason: &str) -> Result<Vec<Event>, Rejection> {
+    match callback.kind.verification() {
+        Some(verified) if callback.is_open() => {
+            Err(Rejection::VerificationNotCancellable(verified.complaint.to_string()))
+        }
+        _ => cancel(callback, reason),
+    }
 }
 
 fn cancel(callback: &Callback, reason: &str) -> Result<Vec<Event>, Rejection> {

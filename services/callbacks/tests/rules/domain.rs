@@ -349,6 +349,24 @@ fn b6_a_lead_gives_a_callback_up_only_while_it_is_open() {
 }
 
 #[test]
+fn c9_a_verification_is_not_given_up_while_its_complaint_waits_for_it() {
+    let mut bench = Bench::verification("2026-05-06T15:00");
+    let cancel = Command::Cancel { callback: bench.id(), employee: LI.into(), reason: "abroad".into() };
+    let mut done = bench.clone();
+    let refused = Err(Rejection::VerificationNotCancellable("cases/1/complaints/c".into()));
+    assert_eq!(bench.tell(at("2026-05-06T15:05"), &cancel), refused);
+    for now in ["2026-05-06T15:10", "2026-05-07T09:00", "2026-05-08T09:00"] {
+        bench.try_in_vain(now);
+    }
+    assert_eq!(bench.callback.stage, Stage::LeadDecides);
+    assert_eq!(bench.tell(at("2026-05-08T09:05"), &cancel), refused);
+    done.lease(at("2026-05-06T15:05"), ZHANG).unwrap();
+    done.complete(at("2026-05-06T15:10"), ZHANG).unwrap();
+    let late = done.tell(at("2026-05-06T15:15"), &cancel);
+    assert!(matches!(late, Err(Rejection::IllegalTransition { state: "COMPLETED", .. })));
+}
+
+#[test]
 fn b4_a_talk_ends_the_callback() {
     let mut bench = Bench::promised("2026-05-07T10:00", false);
     assert_eq!(bench.complete(at("2026-05-07T10:00"), ZHANG), Err(Rejection::NotLeased));

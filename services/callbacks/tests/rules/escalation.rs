@@ -71,9 +71,9 @@ fn o10_the_first_attempt_stops_the_ladder_and_at_the_very_instant_the_step_comes
 
 #[test]
 fn o10_the_end_stops_the_ladder() {
-    let mut bench = Bench::verification("2026-05-06T15:00");
+    let mut bench = Bench::promised("2026-05-07T10:00", false);
     let cancel = Command::Cancel { callback: bench.id(), employee: LI.into(), reason: "abroad".into() };
-    bench.tell(at("2026-05-07T15:30"), &cancel).unwrap();
+    bench.tell(at("2026-05-07T10:30"), &cancel).unwrap();
     assert!(bench.callback.missed && bench.steps().is_empty());
     assert_eq!(bench.callback.escalation.reached, Some(Level::Responsible));
 }

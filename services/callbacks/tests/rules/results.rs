@@ -4,9 +4,7 @@ use futures_util::future::join_all;
 use shouwen_callbacks::domain::Rejection;
 use shouwen_proto::{
     access::v1::CallContext,
-    callbacks::v1::{
-        Callback, CancelCallbackRequest, CompleteCallbackRequest, SupersedeResultRequest, callback::State,
-    },
+    callbacks::v1::{Callback, CompleteCallbackRequest, SupersedeResultRequest, callback::State},
     events::v1::callbacks_event,
     r#type::v1::{MeasuresFound, Satisfaction},
 };
@@ -16,7 +14,7 @@ use crate::{
     api::completed,
     domain::{Bench, LI, WANG, ZHANG, at},
     service::{Bed, colleague, detail, handler, refused, request_id, request_of},
-    verification::{NAME, verifying},
+    verification::{NAME, closed, verifying},
 };
 
 fn superseding(name: &str, measures: MeasuresFound) -> SupersedeResultRequest {
@@ -142,14 +140,13 @@ async fn c11_it_takes_a_second_person_who_is_not_recused() {
 
 #[tokio::test]
 async fn c11_only_a_recorded_result_is_superseded() {
-    let bed = verifying().await;
+    let mut bed = verifying().await;
     let li = colleague("li");
     let early = supersede(&bed, &li, superseding(NAME, MeasuresFound::CarriedOut)).await.unwrap_err();
     assert_eq!((early.code(), detail(&early, "state")), (Code::FailedPrecondition, "WAITING".into()));
     assert_eq!(refused(Err::<(), _>(early)), "NOT_COMPLETED");
-    let cancel =
-        CancelCallbackRequest { name: NAME.into(), reason: "abroad".into(), request_id: request_id() };
-    bed.client().cancel_callback(request_of(&li, cancel)).await.unwrap();
+    bed.complaint_event("complaints/k1", closed()).await;
+    assert_eq!(bed.next_types(1).await, ["callback_cancelled"]);
     let late = supersede(&bed, &li, superseding(NAME, MeasuresFound::CarriedOut)).await;
     assert_eq!(refused(late), "NOT_COMPLETED");
 }

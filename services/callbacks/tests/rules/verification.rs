@@ -277,6 +277,21 @@ async fn b7_whom_the_complaint_is_about_takes_no_part_in_its_verification() {
 }
 
 #[tokio::test]
+async fn c9_a_lead_who_would_give_a_verification_up_is_sent_to_its_complaint() {
+    let bed = verifying().await;
+    let li = colleague("li");
+    let cancel =
+        CancelCallbackRequest { name: NAME.into(), reason: "abroad".into(), request_id: request_id() };
+    let status = bed.client().cancel_callback(request_of(&li, cancel)).await.unwrap_err();
+    assert_eq!(
+        (status.code(), detail(&status, "complaint")),
+        (tonic::Code::FailedPrecondition, COMPLAINT.into())
+    );
+    assert_eq!(refused(Err::<(), _>(status)), "VERIFICATION_NOT_CANCELLABLE");
+    assert_eq!(bed.get(&li, NAME).await.unwrap().state(), State::Waiting);
+}
+
+#[tokio::test]
 async fn c9_a_verification_says_what_became_of_the_measures_and_nothing_else_does() {
     let mut bed = verifying().await;
     let li = colleague("li");
