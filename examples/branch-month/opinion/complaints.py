@@ -55,7 +55,7 @@ class Complaint:
     proposer: str = ""
     open_levels: list = field(default_factory=list)
     approvers: set = field(default_factory=set)
-    measures: list = field(default_factory=list)  # the last word on each: done or not
+    measures: list = field(default_factory=list)  # the last word on each: done or not, None while there is none
     sent_back: bool = False  # by a verification, in the present round
     callback: Callback = None  # the newest verification
 
@@ -214,7 +214,7 @@ class Complaints:
         complaint.marks = frozenset(mark for mark in ("beyond_authority", "malicious") if a[mark])
         levels = 3 if a["beyond_authority"] else SEVERITIES[complaint.severity]
         complaint.open_levels, complaint.approvers = list(range(1, levels + 1)), set()
-        complaint.measures = [False] * len(a["measures"])
+        complaint.measures = [None] * len(a["measures"])
         self.meet(complaint, "proposal")
         self.count["step", "proposals"] += 1
 
@@ -315,7 +315,8 @@ class Complaints:
             complaint.callback.state = "cancelled"
 
     def on_reopen_complaint(self, complaint, _who, _):
-        self.in_state(complaint, "handled", "closed", "declined")
+        failed = complaint.state == "approved" and False in complaint.measures  # C10
+        self.in_state(complaint, "handled", "closed", "declined", *(("approved",) if failed else ()))
         self.end_verification(complaint)
         self.take_up_again(complaint)
         complaint.sent_back = False

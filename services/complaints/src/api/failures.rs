@@ -130,8 +130,12 @@ fn measures_open(measures: &[usize]) -> Failure {
     Failure::new(
         Code::FailedPrecondition,
         "MEASURES_OPEN",
-        format!("Measures {measures} are not carried out; record them as done first."),
-        format!("第 {measures} 项措施尚未落实，请落实并记录后再办结。"),
+        format!(
+            "Measures {measures} are not carried out; record them as done first, or as not carried out and have a lead reopen the complaint."
+        ),
+        format!(
+            "第 {measures} 项措施尚未落实，请落实并记录后再办结；无法落实的，请记录未落实并由主管重新办理该投诉。"
+        ),
     )
     .with("measures", measures)
 }

@@ -252,6 +252,11 @@ impl Proposal {
         self.approvals.iter().any(|approval| approval.approver == employee)
     }
 
+    /// Whether a measure was recorded as not carried out, and not as carried out since.
+    pub fn has_failed(&self) -> bool {
+        self.measures.iter().any(|measure| measure.done == Some(false))
+    }
+
     /// Numbers of the measures that were not carried out (yet).
     pub fn open_measures(&self) -> Vec<usize> {
         let open = self.measures.iter().enumerate().filter(|(_, measure)| measure.done != Some(true));

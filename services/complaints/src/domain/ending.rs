@@ -64,14 +64,16 @@ pub(super) fn reopen(
     reason: &str,
     setting: &Setting<'_>,
 ) -> Result<Vec<Event>, Rejection> {
-    match complaint.stage {
-        Stage::Handled { .. } | Stage::Closed { .. } | Stage::Declined => {
-            Ok(vec![reopened(complaint, reason, setting)?])
-        }
-        Stage::Filed | Stage::Handling | Stage::Proposed { .. } | Stage::Approved { .. } => {
-            Err(illegal(complaint, "ReopenComplaint"))
-        }
+    let possible = match &complaint.stage {
+        Stage::Handled { .. } | Stage::Closed { .. } | Stage::Declined => true,
+        // C10: what was approved cannot be carried out.
+        Stage::Approved { proposal } => proposal.has_failed(),
+        Stage::Filed | Stage::Handling | Stage::Proposed { .. } => false,
+    };
+    if !possible {
+        return Err(illegal(complaint, "ReopenComplaint"));
     }
+    Ok(vec![reopened(complaint, reason, setting)?])
 }
 
 /// A lead's word: the client cannot be reached, or stays dissatisfied although the handling was right (C10).

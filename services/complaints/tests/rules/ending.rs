@@ -104,6 +104,34 @@ fn c10_a_dissatisfied_client_sends_it_back_with_new_limits() {
 }
 
 #[test]
+fn c10_an_approved_handling_begins_anew_only_if_a_measure_of_it_was_not_carried_out() {
+    let mut bench = Bench::accepted(Kind::Complaint, Severity::Minor, NOW);
+    bench.act(at(NOW), ZHANG, propose(Finding::Upheld, 2)).unwrap();
+    bench.act(at(NOW), LEAD, Action::Approve).unwrap();
+    bench.act(at(NOW), ZHANG, reply(ReplyKind::Outcome)).unwrap();
+    // Carried out after all, and the other one may still be.
+    for done in [false, true] {
+        bench.act(at(NOW), ZHANG, measure(1, done)).unwrap();
+    }
+    let early = bench.act(at(NOW), LEAD, reopen());
+    assert!(matches!(early, Err(Rejection::IllegalTransition { state: "APPROVED", .. })), "{early:?}");
+    bench.act(at(NOW), ZHANG, measure(2, false)).unwrap();
+    assert_eq!(bench.act(at(NOW), ZHANG, complete()), Err(Rejection::MeasuresOpen(vec![2])));
+    let events = bench.act(at("2025-09-23T10:00"), LEAD, reopen()).unwrap();
+    assert_eq!(reopened(&events), Some("the client wrote again"));
+    assert_eq!((bench.complaint.round, &bench.complaint.stage), (2, &Stage::Handling));
+    assert_eq!(bench.due(LimitKind::Proposal), at("2025-09-25T17:00"));
+    assert_eq!(bench.steps(), ["first_reply", "definite_answer", "proposal", "outcome", "settlement"]);
+    let former = bench.complaint.limits.iter().find(|it| it.kind == LimitKind::Settlement).unwrap();
+    assert_eq!((former.round, former.met, former.given_up), (1, None, true));
+    // Approved, told and carried out anew.
+    let late = bench.act(at("2025-09-23T10:00"), ZHANG, complete());
+    assert_eq!(late, Err(Rejection::NotApproved("cases/1/complaints/c".into())));
+    bench.handle(at("2025-09-23T11:00"));
+    assert_eq!(bench.complaint.handled, Some(at("2025-09-23T11:00")));
+}
+
+#[test]
 fn c10_a_satisfied_client_ends_it() {
     let mut bench = handled();
     let events = bench.verify(at(NOW), said(&bench, 1, true)).unwrap();

@@ -242,6 +242,21 @@ async fn c9_an_opinion_is_answered_and_needs_no_proposal() {
 }
 
 #[tokio::test]
+async fn c10_what_was_approved_and_cannot_be_carried_out_is_handled_anew() {
+    let bed = Bed::at(NOW).await;
+    let name = bed.accepted("1").await;
+    let (zhang, lead) = (handler("zhang", "cases/1"), lead("cases/1"));
+    let proposed = bed.propose(&zhang, proposal(&name)).await.unwrap();
+    bed.approve(&lead, &name, &proposed.etag).await.unwrap();
+    assert_eq!(detail(bed.reopen(&lead, &name, "why not").await, "state"), "APPROVED");
+    bed.measure(&zhang, &name, 2, false).await.unwrap();
+    let reopened = bed.reopen(&lead, &name, "the line cannot be repaired").await.unwrap();
+    assert_eq!((reopened.state(), reopened.round, reopened.proposal), (State::Handling, 2, None));
+    let again = bed.handle("cases/1", &name).await;
+    assert_eq!((again.state(), again.round), (State::Handled, 2));
+}
+
+#[tokio::test]
 async fn c10_a_lead_closes_or_takes_up_again() {
     let bed = Bed::at(NOW).await;
     let name = bed.accepted("1").await;

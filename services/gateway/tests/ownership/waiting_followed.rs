@@ -358,6 +358,40 @@ async fn o10_a_declined_complaint_that_is_reopened_waits_to_be_accepted_and_its_
 }
 
 #[tokio::test]
+async fn c10_nothing_of_an_approved_handling_waits_for_anybody_once_it_begins_anew() {
+    let (_ground, office) = staffed().await;
+    let name = office.desk("zhang").open("call-1", "C-1").await;
+    let complaint = format!("{name}/complaints/cp-1");
+    let told = async |r#type: &str, event: Complaint| {
+        office.complaints().complaint(tuesday(), r#type, &complaint, event);
+        office.followed().await;
+    };
+    office.complaints().filed(tuesday(), &complaint, &[]);
+    let proposed = HandlingProposed {
+        levels: vec![ApprovalLevel::BranchHead.into()],
+        measures: vec![Measure { measure: 1, responsible: employee("li"), text: None }],
+        ..HandlingProposed::default()
+    };
+    told("handling_proposed", Complaint::HandlingProposed(proposed)).await;
+    let approved = ProposalApproved {
+        level: ApprovalLevel::BranchHead.into(),
+        r#final: true,
+        ..ProposalApproved::default()
+    };
+    told("proposal_approved", Complaint::ProposalApproved(approved)).await;
+    let late = missed(ComplaintLimit::Settlement, tuesday(), EscalationLevel::Hq);
+    told("complaint_escalated", late).await;
+    assert_eq!(who(&office, Kind::Measure, &EVERYBODY).await, ["li"]);
+    assert_eq!(who(&office, Kind::Escalation, &["chen"]).await, ["chen"]);
+    office.complaints().handled_anew(tuesday(), &complaint, "the line cannot be repaired");
+    office.followed().await;
+    for kind in [Kind::Measure, Kind::Escalation] {
+        assert_eq!(who(&office, kind, &EVERYBODY).await, [""; 0], "{kind:?}");
+    }
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn c6_a_complaint_waits_at_each_step_for_whoever_takes_it() {
     let (_ground, office) = staffed().await;
     let name = office.desk("zhang").open("call-1", "C-1").await;
