@@ -215,6 +215,8 @@ impl complaint_service_server::ComplaintService for Api {
         let request = request.get_ref();
         let mut filter = filter::parse(&request.filter)?;
         filter.units = parse::units(&request.parent, caller)?;
+        // O12
+        filter.not_about = caller.employee.as_ref().map(ToString::to_string);
         let size = parse::page_size(request.page_size)?;
         let arguments = [request.parent.as_str(), request.filter.as_str()];
         let query = Query { method: "ListComplaints", caller, arguments: &arguments };

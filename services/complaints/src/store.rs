@@ -18,6 +18,8 @@ pub(crate) struct ComplaintFilter {
     pub(crate) stage: Option<&'static str>,
     pub(crate) client: Option<String>,
     pub(crate) number: Option<String>,
+    /// None that is about this employee (O12), `employees/{employee}`.
+    pub(crate) not_about: Option<String>,
 }
 
 /// One complaint by its aggregate id.
@@ -55,6 +57,12 @@ pub(crate) async fn list(
     }
     if let Some(number) = &filter.number {
         query.push(" and number = ").push_bind(number.clone());
+    }
+    if let Some(employee) = &filter.not_about {
+        query
+            .push(" and (state -> 'complained_about' @> to_jsonb(")
+            .push_bind(employee.clone())
+            .push("::text)) is not true");
     }
     if let Some(before) = before {
         query.push(" and id < ").push_bind(before.to_owned());
