@@ -31,7 +31,7 @@ use shouwen_vault::Vault;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
-    domain::{Client, ClientName, Command, Import, OperationName, State},
+    domain::{Client, ClientName, Command, Import, OperationName, State, verification},
     store,
     write_path::ClientsDomain,
 };
@@ -72,6 +72,14 @@ impl Api {
 
     async fn submit(&self, call: &Call, command: Command) -> Result<Client, Failure> {
         of_client(call.submit(self.engine(), call.submission(command)).await?)
+    }
+
+    /// K11: what was shown once is shown again only while the identity is verified.
+    async fn still_verified(&self, name: &ClientName, employee: &str) -> Result<(), Failure> {
+        let client = self.find(name).await?;
+        let now = self.engine().now().await.map_err(|error| refusal::database(&error))?;
+        verification::verified(&client, employee, now)?;
+        Ok(())
     }
 
     fn verification(&self, client: &Client, employee: &str) -> Result<Response<Verification>, Failure> {
@@ -242,10 +250,14 @@ impl client_service_server::ClientService for Api {
     ) -> Result<Response<FullClient>, Status> {
         let call = Call::mutation(&request, "GetFullClient", &request.get_ref().request_id)?;
         let employee = call.caller.require_employee()?.to_string();
-        let client = parse::client(&request.get_ref().name)?;
+        let name = parse::client(&request.get_ref().name)?;
         let purpose = parse::reason("purpose", &request.get_ref().purpose)?;
-        let client = self.submit(&call, Command::Disclose { client, employee, purpose }).await?;
-        Ok(Response::new(disclosure::full(&self.desk.vault, &client).await?))
+        let command = Command::Disclose { client: name.clone(), employee: employee.clone(), purpose };
+        let outcome = call.submit(self.engine(), call.submission(command)).await?;
+        if outcome.replayed {
+            self.still_verified(&name, &employee).await?;
+        }
+        Ok(Response::new(disclosure::full(&self.desk.vault, &of_client(outcome)?).await?))
     }
 
     async fn assign_service_manager(

@@ -152,17 +152,27 @@ pub fn answer(
     Ok(events)
 }
 
-/// L10: shows the file in full to who has verified the identity. A lock by the guesses of others does not end what has passed.
+/// The employee's verification that has passed and still holds. A lock by the guesses of others does not end it.
+pub fn verified<'a>(
+    client: &'a Client,
+    employee: &str,
+    now: DateTime<Utc>,
+) -> Result<&'a Verification, Rejection> {
+    if let Some(passed) = client.verifications.of(employee, now).filter(|running| running.passed) {
+        return Ok(passed);
+    }
+    unlocked(client, now)?;
+    Err(Rejection::IdentityNotVerified)
+}
+
+/// L10: shows the file in full to who has verified the identity.
 pub fn disclose(
     client: &Client,
     employee: &str,
     purpose: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<Event>, Rejection> {
-    let Some(passed) = client.verifications.of(employee, now).filter(|running| running.passed) else {
-        unlocked(client, now)?;
-        return Err(Rejection::IdentityNotVerified);
-    };
+    let passed = verified(client, employee, now)?;
     Ok(vec![Event::ClientDisclosed(ClientDisclosed {
         employee: employee.to_owned(),
         verification: passed.id.clone(),

@@ -113,13 +113,43 @@ async fn k11_a_repeated_disclosure_shows_the_data_again_without_a_second_record(
     let request =
         GetFullClientRequest { name: CLIENT.into(), purpose: "why".into(), request_id: request_id() };
     let first = bed.client().get_full_client(request_of(&zhang, request.clone())).await.unwrap().into_inner();
-    bed.advance("2026-05-06T10:00").await;
+    bed.advance("2026-05-06T09:14").await;
     let again = bed.client().get_full_client(request_of(&zhang, request.clone())).await.unwrap().into_inner();
     assert_eq!(again, first);
     let shown = bed.ledger(CLIENT).await.into_iter().filter(|name| name == "client_disclosed").count();
     assert_eq!(shown, 1);
     let silent = GetFullClientRequest { purpose: " ".into(), request_id: request_id(), ..request };
     assert_eq!(refused(bed.client().get_full_client(request_of(&zhang, silent)).await), "FIELD_INVALID");
+}
+
+#[tokio::test]
+async fn k11_a_disclosure_repeated_after_the_verification_expired_is_refused_like_a_new_one() {
+    let bed = Bed::at(MORNING).await;
+    bed.saved(client()).await;
+    let (zhang, li) = (staff("zhang"), staff("li"));
+    passed(&bed, &zhang).await;
+    let request =
+        GetFullClientRequest { name: CLIENT.into(), purpose: "why".into(), request_id: request_id() };
+    let show = async || {
+        bed.client().get_full_client(request_of(&zhang, request.clone())).await.map(Response::into_inner)
+    };
+    let first = show().await.unwrap();
+    bed.advance("2026-05-06T09:15").await;
+    assert_eq!(refused(show().await), "IDENTITY_NOT_VERIFIED");
+    assert_eq!(refused(full(&bed, &zhang).await), "IDENTITY_NOT_VERIFIED");
+    // Begun anew, it has to pass anew.
+    let begun = start(&bed, &zhang).await.unwrap();
+    assert_eq!(refused(show().await), "IDENTITY_NOT_VERIFIED");
+    answer(&bed, &zhang, says(&begun, IdentityFactor::ReservedPhone, "13812345678")).await.unwrap();
+    answer(&bed, &zhang, says(&begun, IdentityFactor::Holdings, "000001")).await.unwrap();
+    assert_eq!(show().await.unwrap(), first);
+    bed.advance("2026-05-06T09:30").await;
+    for _ in 0..3 {
+        let begun = start(&bed, &li).await.unwrap();
+        answer(&bed, &li, says(&begun, IdentityFactor::ReservedPhone, "13900000000")).await.unwrap();
+    }
+    assert_eq!(refused(show().await), "VERIFICATION_LOCKED");
+    assert_eq!(refused(full(&bed, &zhang).await), "VERIFICATION_LOCKED");
 }
 
 #[tokio::test]

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use shouwen_access::{Caller, Failure};
-use shouwen_engine::{AggregateId, Outcome};
+use shouwen_engine::{AggregateId, Outcome, SubmitError};
 use shouwen_proto::{
-    access::v1::Role,
+    access::v1::{Capacity, Role},
     complaints::v1::{Complaint as ComplaintMessage, ComplaintRecord},
     r#type::v1::Private,
 };
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Command, Complaint, ComplaintName, State,
+        Command, Complaint, ComplaintName, Rejection, State,
         command::{Act, Action, Filing, Proposing, Who},
         terms::ApprovalLevel,
     },
@@ -85,13 +85,17 @@ impl Api {
         Done::of(call.submit(&self.engine, call.submission(command)).await?)
     }
 
-    /// Records that the record is shown, and shows it; a repetition shows the same without a second entry (L10).
+    /// Records that the record is shown, and shows it; a repetition shows the same without a second entry (L10). Nothing is shown to who repeats it without
+    /// the responsibility of then.
     pub(super) async fn show(
         &self,
         call: &Call,
         name: &str,
         purpose: &str,
     ) -> Result<ComplaintRecord, Failure> {
+        if call.caller.capacity == Capacity::Replay {
+            return Err(refusal::failure::<Rejection>(SubmitError::NotAReplay));
+        }
         let purpose = parse::required("purpose", purpose, parse::MIDDLE)?.to_owned();
         let complaint = self.reachable(&call.caller, name).await?;
         let done = self.act(call, &complaint, "", Action::ShowRecord { purpose }).await?;

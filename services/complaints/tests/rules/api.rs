@@ -5,7 +5,8 @@ use shouwen_access::status::reason_of;
 use shouwen_proto::{
     access::v1::{CallContext, Capacity},
     complaints::v1::{
-        AcceptComplaintRequest, FileComplaintRequest, GetComplaintRecordRequest, complaint::State,
+        AcceptComplaintRequest, FileComplaintRequest, GetComplaintRecordRequest, ReviewComplaintRequest,
+        complaint::State,
     },
     events::v1::{
         ClientIdentified, ComplaintKind, ComplaintLimit, ReplyKind, Severity, WatchRequest, complaints_event,
@@ -373,6 +374,29 @@ async fn l10_a_record_is_shown_in_full_with_an_entry_on_the_ledger_and_repeated_
     assert_eq!(bed.count("complaint_record_shown").await, 5);
     bed.send_back(&lead("cases/1"), &name).await.unwrap();
     assert_eq!(bed.review(&hq("cases/1"), &name).await.unwrap().remarks, ["measures are too weak"]);
+}
+
+#[tokio::test]
+async fn l10_a_showing_is_not_repeated_for_who_is_not_responsible_any_more() {
+    let bed = Bed::at(NOW).await;
+    let name = bed.accepted("1").await;
+    let formerly =
+        |who: &CallContext| CallContext { capacity: Capacity::Replay.into(), epoch: 0, ..who.clone() };
+    let (zhang, lead) = (handler("zhang", "cases/1"), lead("cases/1"));
+    let purpose = "to answer the client";
+    let request =
+        GetComplaintRecordRequest { name: name.clone(), purpose: purpose.into(), request_id: request_id() };
+    bed.record(&zhang, request.clone()).await.unwrap();
+    // What the gateway answers as it refuses a new call.
+    let status = bed.record(&formerly(&zhang), request).await.unwrap_err();
+    assert_eq!(
+        (status.code(), reason_of(&status).as_deref()),
+        (Code::FailedPrecondition, Some("NOT_A_REPLAY"))
+    );
+    let review = ReviewComplaintRequest { name, purpose: purpose.into(), request_id: request_id() };
+    bed.client().review_complaint(request_of(&lead, review.clone())).await.unwrap();
+    let again = bed.client().review_complaint(request_of(&formerly(&lead), review)).await;
+    assert_eq!(refused(again), "NOT_A_REPLAY");
 }
 
 #[tokio::test]
