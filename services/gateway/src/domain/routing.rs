@@ -38,6 +38,9 @@ use seek::Draft;
 /// Why calls refuses the answer of a call that was missed or is over.
 const NOT_RINGING: &str = "ILLEGAL_TRANSITION";
 
+/// Why a backend refuses an answer in whose branch the employee may not answer.
+const OUT_OF_REACH: &str = "BRANCH_OUT_OF_REACH";
+
 /// Events after which somebody may be free for a contact that waits.
 pub const STIRRING: &[&str] = &[
     "presence_changed",
@@ -266,6 +269,9 @@ pub(super) fn unanswered(
     let theirs =
         matches!(&draft.state.phase, Phase::Answered { employee, .. } if *employee == touched.employee);
     if theirs && !draft.state.is_transferred() && reason != NOT_RINGING {
+        if reason == OUT_OF_REACH {
+            draft.end_reservation(ReservationEnd::Refused, context.now);
+        }
         draft.wait(&[], context.now, context, snapshot);
     }
     draft.decided().events
@@ -281,7 +287,7 @@ impl Draft {
     }
 
     fn end_reservation(&mut self, end: ReservationEnd, at: chrono::DateTime<chrono::Utc>) {
-        if let Phase::Reserved { employee, .. } = &self.state.phase {
+        if let Phase::Reserved { employee, .. } | Phase::Answered { employee, .. } = &self.state.phase {
             let ended = ReservationEnded {
                 employee: employee.clone(),
                 end: end.into(),

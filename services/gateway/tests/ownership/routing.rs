@@ -88,6 +88,43 @@ async fn o6_a_later_contact_goes_to_the_handler_at_whichever_branch_they_are() {
 }
 
 #[tokio::test]
+async fn o6_of_another_concern_nobody_is_asked_who_may_not_answer_in_the_branch() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let case = office.desk("zhang").open("call-1", "C-1").await;
+    let offer = office.desk("zhang").offered(&case, "sun").await;
+    office.desk("sun").accept(&case, &offer).await.unwrap();
+    in_turn(&office, &["wang", "zhang", "sun"]).await;
+    let other = RouteContactRequest { topic: "margin".to_owned(), ..call_of("c-1", "C-1") };
+    let routed = office.telephony().route(other).await.unwrap();
+    assert_eq!(routed.case, case);
+    assert_eq!(
+        verdicts(&routed),
+        [
+            (employee("sun"), CandidateRank::Handler, CandidateVerdict::OutOfReach),
+            (employee("zhang"), CandidateRank::Accountable, CandidateVerdict::Chosen)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn o6_a_contact_does_not_ring_again_at_who_may_not_answer_it() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let case = office.desk("zhang").open("call-1", "C-1").await;
+    let offer = office.desk("zhang").offered(&case, "sun").await;
+    office.desk("sun").accept(&case, &offer).await.unwrap();
+    in_turn(&office, &["zhang", "sun"]).await;
+    assert_eq!(outcome(&office.telephony().route(call_of("c-1", "C-1")).await.unwrap()), employee("sun"));
+    let claim = touch("c-1", "sun", "C-1");
+    office.ownership.claim(claim.clone()).await.unwrap();
+    office.ownership.void_touch("contacts/c-1", &claim.request_id, "BRANCH_OUT_OF_REACH").await.unwrap();
+    office.engine.sweep_once().await.unwrap();
+    let next = office.telephony().routing("c-1").await.unwrap();
+    assert_eq!(outcome(&next), employee("zhang"));
+    let past = &next.past[0];
+    assert_eq!((past.employee.as_str(), past.end()), ("employees/sun", ReservationEnd::Refused));
+}
+
+#[tokio::test]
 async fn k2_a_reservation_that_is_missed_goes_to_the_next_and_is_on_record() {
     let (ground, office) = Ground::at(tuesday()).await;
     in_turn(&office, &["zhang", "li"]).await;

@@ -17,6 +17,8 @@ pub struct Inquiry {
     pub skills: BTreeSet<String>,
     /// VIP or core client (L12).
     pub vip: bool,
+    /// It is about the concern of the case that names handler, deputies and accountable person, not about another one of the client.
+    pub same_concern: bool,
     /// Handler, deputies, accountable person and service manager, in this order; somebody may be named twice.
     pub named: Vec<(CandidateRank, String)>,
     /// Whom open complaints of the case are about (O12).
@@ -136,7 +138,8 @@ fn verdict(inquiry: &Inquiry, rank: CandidateRank, person: Option<&Person>) -> C
     // Of whom nothing is known has never signed on.
     let Some(person) = person else { return CandidateVerdict::Offline };
     // Who works on the concern knows it, at whichever branch; everybody else has to be qualified, and of the branch or HQ.
-    let knows = matches!(rank, CandidateRank::Handler | CandidateRank::Deputy | CandidateRank::Accountable);
+    let knows = inquiry.same_concern
+        && matches!(rank, CandidateRank::Handler | CandidateRank::Deputy | CandidateRank::Accountable);
     if !person.active {
         CandidateVerdict::Inactive
     } else if !knows && rank_of(inquiry, person).is_none() {

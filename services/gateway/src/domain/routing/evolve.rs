@@ -57,7 +57,9 @@ pub(in crate::domain) fn after(
             };
         }
         Event::ReservationEnded(ended) => {
-            if let Phase::Reserved { employee, since, .. } = &routing.phase {
+            if let Phase::Reserved { employee, since, .. } | Phase::Answered { employee, at: since, .. } =
+                &routing.phase
+            {
                 routing.past.push(Past {
                     employee: employee.clone(),
                     since: *since,

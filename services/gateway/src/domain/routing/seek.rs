@@ -220,6 +220,7 @@ pub(super) fn inquiry(
         branch: routing.branch.clone(),
         skills,
         vip: routing.vip,
+        same_concern: case.is_some_and(|case| case.topic == routing.topic),
         named,
         recused,
         tried: routing

@@ -24,7 +24,7 @@ fn free(employee: &str, branch: &str, since: i64) -> Person {
 }
 
 fn inquiry() -> Inquiry {
-    Inquiry { branch: "b1".to_owned(), working: true, ..Inquiry::default() }
+    Inquiry { branch: "b1".to_owned(), same_concern: true, working: true, ..Inquiry::default() }
 }
 
 fn skills(names: &[&str]) -> BTreeSet<String> {
@@ -58,6 +58,27 @@ fn o6_handler_then_deputy_then_accountable_then_manager_then_colleague_then_hq()
         people.iter_mut().find(|person| person.employee == *name).unwrap().standing = Standing::Busy;
     }
     assert_eq!(chosen(&inquiry, &people), None, "a colleague of another branch is not asked");
+}
+
+#[test]
+fn o6_who_works_on_another_concern_of_the_client_is_asked_within_reach_and_qualified() {
+    let named = vec![
+        (CandidateRank::Handler, "elsewhere".to_owned()),
+        (CandidateRank::Deputy, "b".to_owned()),
+        (CandidateRank::Accountable, "hq".to_owned()),
+    ];
+    let same = Inquiry { named, skills: skills(&["margin"]), ..inquiry() };
+    let other = Inquiry { same_concern: false, ..same.clone() };
+    let people = [
+        free("elsewhere", "b2", 0),
+        free("b", "b1", 0),
+        Person { skills: skills(&["margin"]), ..free("hq", "hq", 0) },
+    ];
+    assert_eq!(chosen(&same, &people), Some(("elsewhere".to_owned(), CandidateRank::Handler)));
+    let passed: Vec<i32> = order(&other, &people).iter().map(|considered| considered.verdict).collect();
+    let expected = [CandidateVerdict::OutOfReach, CandidateVerdict::Unqualified, CandidateVerdict::Chosen]
+        .map(i32::from);
+    assert_eq!(passed, expected);
 }
 
 #[test]
@@ -145,14 +166,15 @@ fn inquiries() -> impl Strategy<Value = Inquiry> {
         CandidateRank::Accountable,
         CandidateRank::ServiceManager,
     ];
-    (named, some_of(&["margin"]), some_of(&["a", "b"]), some_of(&["c", "d"]), any::<[bool; 2]>()).prop_map(
-        move |(named, skills, recused, tried, [vip, working])| Inquiry {
+    (named, some_of(&["margin"]), some_of(&["a", "b"]), some_of(&["c", "d"]), any::<[bool; 3]>()).prop_map(
+        move |(named, skills, recused, tried, [vip, working, same_concern])| Inquiry {
             branch: "b1".to_owned(),
             named: ranks.into_iter().zip(named.into_iter().map(str::to_owned)).collect(),
             skills,
             recused,
             tried,
             vip,
+            same_concern,
             working,
         },
     )
@@ -160,7 +182,7 @@ fn inquiries() -> impl Strategy<Value = Inquiry> {
 
 /// The rule once more, in other words: whether somebody can be asked at a rank.
 fn can(inquiry: &Inquiry, person: &Person, rank: CandidateRank) -> bool {
-    let knows = (rank as i32) <= CandidateRank::Accountable as i32;
+    let knows = inquiry.same_concern && (rank as i32) <= CandidateRank::Accountable as i32;
     matches!(person.standing, Standing::Free { .. })
         && person.active
         && (knows || person.branch == inquiry.branch || person.hq)
