@@ -10,6 +10,7 @@ mod telephone;
 mod absence;
 mod absent;
 mod answering;
+mod asking_again;
 mod attending;
 mod binding;
 mod deputies;

@@ -23,7 +23,7 @@ pub struct Inquiry {
     pub named: Vec<(CandidateRank, String)>,
     /// Whom open complaints of the case are about (O12).
     pub recused: BTreeSet<String>,
-    /// For whom this contact was reserved before.
+    /// Who was asked for this contact before, and is not asked now.
     pub tried: BTreeSet<String>,
     /// Within working hours; outside them only duty employees serve (K21).
     pub working: bool,

@@ -122,7 +122,8 @@ pub fn dispatchable(
     let mut search = Search::new(found, snapshot);
     let free = |(name, routing): &(AggregateId, RoutingState)| {
         let contact = super::state::contact(name);
-        search.allot(routing).map(|_| Command::Routing(RoutingCommand::Dispatch { contact }))
+        let inquiry = search.inquiry(routing);
+        search.allot(&inquiry).map(|_| Command::Routing(RoutingCommand::Dispatch { contact }))
     };
     queue.iter().filter_map(free).collect()
 }
@@ -153,10 +154,9 @@ impl<'a> Search<'a> {
         seek::inquiry(routing, case, working, self.snapshot)
     }
 
-    /// Somebody for a routing whom no earlier command has.
-    fn allot(&mut self, routing: &RoutingState) -> Option<String> {
-        let inquiry = self.inquiry(routing);
-        let mut free = candidates::eligible(&inquiry, &self.people);
+    /// Somebody whom no earlier command has.
+    fn allot(&mut self, inquiry: &Inquiry) -> Option<String> {
+        let mut free = candidates::eligible(inquiry, &self.people);
         let own = free.find(|person| !self.allotted.contains(&person.employee))?.employee.clone();
         self.allotted.insert(own.clone());
         Some(own)
@@ -196,7 +196,10 @@ impl<'a> Search<'a> {
                 .filter(|case| self.found.cases.contains_key(*case))
                 .map(|case| AggregateId(case.clone())),
         );
-        let inquiry = self.inquiry(routing);
+        let mut inquiry = self.inquiry(routing);
+        if candidates::eligible(&inquiry, &self.people).next().is_none() {
+            inquiry.tried = seek::tried_lately(routing, self.found.now, self.snapshot);
+        }
         let known = |employee: &String| self.people.iter().any(|person| person.employee == *employee);
         let mut people: BTreeSet<String> =
             inquiry.named.iter().map(|(_, employee)| employee.clone()).filter(known).collect();
@@ -205,7 +208,7 @@ impl<'a> Search<'a> {
                 .take(SPARE + 1)
                 .map(|person| person.employee.clone()),
         );
-        people.extend(self.allot(routing));
+        people.extend(self.allot(&inquiry));
         for employee in people {
             footprint.aggregates.push(presence::id(&employee));
             footprint.keys.push(presence::reserved_key(&employee));

@@ -71,7 +71,7 @@ impl Draft {
         context: &DecideContext<'_>,
         snapshot: &Snapshot,
     ) -> bool {
-        let (considered, working) = self.look(world, context, snapshot);
+        let (considered, working) = self.look(world, true, context, snapshot);
         if self.reserve(&considered, context, snapshot) {
             return false;
         }
@@ -89,21 +89,22 @@ impl Draft {
         taken
     }
 
-    /// As [`seek`](Self::seek), but a contact for which there is still nobody waits on without a word.
+    /// As [`seek`](Self::seek), but nobody is asked again, and a contact for which there is still nobody waits on without a word.
     pub(super) fn seek_if_found(
         &mut self,
         world: &World<'_, State>,
         context: &DecideContext<'_>,
         snapshot: &Snapshot,
     ) {
-        let (considered, _) = self.look(world, context, snapshot);
+        let (considered, _) = self.look(world, false, context, snapshot);
         self.reserve(&considered, context, snapshot);
     }
 
-    /// Everybody whom the batch has locked, in order.
+    /// Everybody whom the batch has locked, in order. Where nobody else is left, who was asked a while ago may be asked `again`.
     fn look(
         &self,
         world: &World<'_, State>,
+        again: bool,
         context: &DecideContext<'_>,
         snapshot: &Snapshot,
     ) -> (Vec<Considered>, bool) {
@@ -116,10 +117,15 @@ impl Draft {
         });
         let mut inquiry = inquiry(&self.state, case, working, snapshot);
         // Where it has just ceased to ring, presence may still say free.
-        inquiry.tried.extend(self.events.iter().filter_map(|event| match event {
-            Event::ReservationEnded(ended) => Some(ended.employee.clone()),
-            _ => None,
-        }));
+        let left: Vec<String> = self
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                Event::ReservationEnded(ended) => Some(ended.employee.clone()),
+                _ => None,
+            })
+            .collect();
+        inquiry.tried.extend(left.iter().cloned());
         let people: Vec<Person> = world
             .locked()
             .filter_map(|(_, state)| match state {
@@ -134,7 +140,13 @@ impl Draft {
                 person(presence, reserved, context.now, snapshot)
             })
             .collect();
-        (candidates::order(&inquiry, &people), working)
+        let mut considered = candidates::order(&inquiry, &people);
+        if again && !considered.last().is_some_and(Considered::is_chosen) {
+            inquiry.tried = tried_lately(&self.state, context.now, snapshot);
+            inquiry.tried.extend(left);
+            considered = candidates::order(&inquiry, &people);
+        }
+        (considered, working)
     }
 
     fn reserve(
@@ -223,14 +235,19 @@ pub(super) fn inquiry(
         same_concern: case.is_some_and(|case| case.topic == routing.topic),
         named,
         recused,
-        tried: routing
-            .past
-            .iter()
-            .filter(|past| past.was_asked())
-            .map(|past| past.employee.clone())
-            .collect(),
+        tried: routing.tried(None),
         working,
     }
+}
+
+/// Who is not asked again yet, even where nobody else is left: a contact that waits is looked at again only after as long a time.
+pub(super) fn tried_lately(
+    routing: &RoutingState,
+    now: DateTime<Utc>,
+    snapshot: &Snapshot,
+) -> BTreeSet<String> {
+    let check = snapshot.policies.routing(Some(&routing.branch), now).value.queue_check();
+    routing.tried(Some(now - check))
 }
 
 /// An employee by presence and roster; `None` where the roster does not know them.

@@ -1,5 +1,7 @@
 //! The state of a routing, and the deadlines and the key that follow from it.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shouwen_engine::{AggregateId, Deadline, Key};
@@ -121,13 +123,6 @@ pub struct Past {
     pub end: i32,
 }
 
-impl Past {
-    /// Whoever missed, declined or lost it is not asked again. Who could not answer because of another call or a pause may be.
-    pub fn was_asked(&self) -> bool {
-        self.end != i32::from(ReservationEnd::Withdrawn)
-    }
-}
-
 /// `routings/{contact}` of `contacts/{contact}`.
 pub fn id(contact: &AggregateId) -> AggregateId {
     AggregateId(format!("routings/{}", contact.0.trim_start_matches("contacts/")))
@@ -163,6 +158,17 @@ impl RoutingState {
             Phase::Reserved { employee, .. } => Some(presence::reserved_key(employee)),
             _ => self.transfer.as_ref().map(|transfer| presence::reserved_key(&transfer.to)),
         }
+    }
+
+    /// Who missed or declined it, ever or after a moment, and who may not answer it at all. Who could not answer because of another call, a pause or a
+    /// lost desk was not asked.
+    pub fn tried(&self, after: Option<DateTime<Utc>>) -> BTreeSet<String> {
+        let tried = self.past.iter().filter(|past| match ReservationEnd::try_from(past.end) {
+            Ok(ReservationEnd::Withdrawn | ReservationEnd::Lost) => false,
+            Ok(ReservationEnd::Refused) => true,
+            _ => after.is_none_or(|after| past.at > after),
+        });
+        tried.map(|past| past.employee.clone()).collect()
     }
 
     /// Something is known of transfers of a call that goes on.
