@@ -76,11 +76,14 @@ pub fn decide(
         }
         RoutingCommand::Cancel { contact } => {
             let mut draft = Draft::of(world, contact)?;
-            if draft.state.phase.is_live() {
-                draft.then(
-                    Event::RoutingEnded(RoutingEnded { reason: RoutingReason::ClientGone.into() }),
-                    context.now,
-                );
+            draft.abandoned(context.now);
+            Ok(draft.decided())
+        }
+        RoutingCommand::Missed { contact } => {
+            let Ok(mut draft) = Draft::of(world, contact) else { return Ok(Decision::nothing(id(contact))) };
+            // The after-hours path is itself what makes calls say so (O5).
+            if !matches!(draft.state.phase, Phase::AfterHours { resumes: false, .. }) {
+                draft.abandoned(context.now);
             }
             Ok(draft.decided())
         }
@@ -284,6 +287,14 @@ impl Draft {
             matches!(&self.state.phase, Phase::Reserved { employee: reserved, .. } if reserved != employee);
         let answered = RoutingAnswered { employee: employee.to_owned(), for_colleague };
         self.then(Event::RoutingAnswered(answered), at);
+    }
+
+    /// The client is gone, unless somebody answered or it ended otherwise.
+    fn abandoned(&mut self, at: chrono::DateTime<chrono::Utc>) {
+        if self.state.phase.is_live() {
+            let reason = RoutingReason::ClientGone.into();
+            self.then(Event::RoutingEnded(RoutingEnded { reason }), at);
+        }
     }
 
     fn end_reservation(&mut self, end: ReservationEnd, at: chrono::DateTime<chrono::Utc>) {

@@ -1,4 +1,5 @@
 //! Following calls: an answer completes the first touch, an end that was confirmed clear closes the case (K19, O8), an end without a concern voids it.
+//! A call that was missed rings no more (K14).
 
 use shouwen_engine::{AggregateId, Follow, FollowError, Submission};
 use shouwen_proto::events::v1::{CallOutcome, Event, calls_event, event::Body};
@@ -8,7 +9,7 @@ use super::{follow_up, submission};
 use crate::{
     domain::{
         Command, OwnershipDomain,
-        command::{ContactCommand, FollowUp},
+        command::{ContactCommand, FollowUp, RoutingCommand},
     },
     store,
 };
@@ -26,6 +27,9 @@ impl Follow<OwnershipDomain> for FollowCalls {
             Some(calls_event::Event::CallAnswered(answered)) => {
                 let (employee, case) = (answered.employee.clone(), answered.case.clone());
                 Some(submission(Command::Contact(ContactCommand::CompleteTouch { contact, employee, case })))
+            }
+            Some(calls_event::Event::CallMissed(_)) => {
+                Some(submission(Command::Routing(RoutingCommand::Missed { contact })))
             }
             Some(calls_event::Event::CallEnded(ended)) => Some(follow_up(FollowUp::CallEnded {
                 contact,

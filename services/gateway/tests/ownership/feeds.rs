@@ -11,11 +11,11 @@ use futures_util::{Stream, StreamExt as _, stream};
 use shouwen_engine::FeedSource;
 use shouwen_proto::{
     events::v1::{
-        CallAnswered, CallEnded, CallOutcome, CallbackCancelled, CallbackCompleted, CallbackLimitMoved,
-        CallbackResultSuperseded, CallbackScheduled, CallbacksEvent, CallsEvent, ClientsEvent,
-        ComplaintClosed, ComplaintDeclined, ComplaintEnd, ComplaintFiled, ComplaintReopened, ComplaintsEvent,
-        Cursor, Event, WatchRequest, WatchResponse, callbacks_event, calls_event, clients_event,
-        complaints_event, event::Body, event_feed_client::EventFeedClient, event_feed_server,
+        CallAnswered, CallEnded, CallMissed, CallOutcome, CallbackCancelled, CallbackCompleted,
+        CallbackLimitMoved, CallbackResultSuperseded, CallbackScheduled, CallbacksEvent, CallsEvent,
+        ClientsEvent, ComplaintClosed, ComplaintDeclined, ComplaintEnd, ComplaintFiled, ComplaintReopened,
+        ComplaintsEvent, Cursor, Event, WatchRequest, WatchResponse, callbacks_event, calls_event,
+        clients_event, complaints_event, event::Body, event_feed_client::EventFeedClient, event_feed_server,
         watch_response::Item,
     },
     r#type::v1::{CallbackKind, Satisfaction},
@@ -104,6 +104,11 @@ impl Feed {
             ..CallAnswered::default()
         };
         self.call(at, "call_answered", call, case, calls_event::Event::CallAnswered(answered));
+    }
+
+    /// Nobody answered the call.
+    pub(crate) fn missed(&self, at: DateTime<Utc>, call: &str) {
+        self.call(at, "call_missed", call, "", calls_event::Event::CallMissed(CallMissed::default()));
     }
 
     /// `employee` ended the call.

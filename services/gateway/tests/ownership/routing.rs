@@ -409,6 +409,44 @@ async fn k14_a_client_who_waits_may_hang_up_or_ask_to_be_called_back() {
 }
 
 #[tokio::test]
+async fn k14_a_call_that_is_reported_as_missed_rings_and_waits_no_more() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let telephony = office.telephony();
+    office.at_their_desks(&["zhang"]).await;
+    assert_eq!(outcome(&telephony.route(call("c-1")).await.unwrap()), employee("zhang"));
+    for contact in ["c-2", "c-3"] {
+        assert_eq!(outcome(&telephony.route(call(contact)).await.unwrap()), "queued");
+    }
+    telephony.call_back("c-3").await.unwrap();
+    office.desk("li").claim("c-4").await.unwrap();
+    telephony.route(call("c-4")).await.unwrap();
+    // Of the last nobody has heard.
+    for contact in ["c-1", "c-2", "c-3", "c-4", "c-5"] {
+        office.calls().missed(office.here().await, contact);
+    }
+    office.followed().await;
+    for (contact, stands) in
+        [("c-1", "abandoned"), ("c-2", "abandoned"), ("c-3", "callback"), ("c-4", "answered")]
+    {
+        assert_eq!(outcome(&telephony.routing(contact).await.unwrap()), stands, "{contact}");
+    }
+    office.pass(TimeDelta::seconds(15)).await;
+    let zhang = office.desk("zhang").presence_of("zhang").await.unwrap();
+    assert_eq!((zhang.state(), zhang.missed), (Wanted::Available, 0));
+    assert_eq!(ground.number("select count(*) from deadline where aggregate like 'routings/%'").await, 0);
+    assert_eq!(ground.number("select count(*) from unique_key where kind = 'reserved_employee'").await, 0);
+}
+
+#[tokio::test]
+async fn k21_a_call_on_the_after_hours_path_stays_there_when_it_is_told_of_as_missed() {
+    let (_ground, office) = Ground::at(local(2025, 9, 12, 20, 0)).await;
+    assert_eq!(outcome(&office.telephony().route(call("c-1")).await.unwrap()), "after_hours");
+    office.calls().missed(office.here().await, "c-1");
+    office.followed().await;
+    assert_eq!(outcome(&office.telephony().routing("c-1").await.unwrap()), "after_hours");
+}
+
+#[tokio::test]
 async fn k21_who_waits_when_working_hours_end_is_told_when_they_begin() {
     let (_ground, office) = Ground::at(local(2025, 9, 9, 16, 58)).await;
     assert_eq!(outcome(&office.telephony().route(call("c-1")).await.unwrap()), "queued");

@@ -33,6 +33,10 @@ pub enum RoutingCommand {
     Cancel {
         contact: AggregateId,
     },
+    /// As `Cancel`, told by calls: of a contact that nobody routed, too.
+    Missed {
+        contact: AggregateId,
+    },
     /// The client will be called back.
     Callback {
         contact: AggregateId,

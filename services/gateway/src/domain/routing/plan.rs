@@ -167,7 +167,9 @@ impl<'a> Search<'a> {
         let routing = id(contact);
         let mut footprint = Footprint { aggregates: vec![routing.clone()], ..Footprint::default() };
         let state = match command {
-            RoutingCommand::Cancel { .. } | RoutingCommand::Callback { .. } => return footprint,
+            RoutingCommand::Cancel { .. }
+            | RoutingCommand::Missed { .. }
+            | RoutingCommand::Callback { .. } => return footprint,
             RoutingCommand::Route(route) if !self.found.routings.contains_key(&routing.0) => {
                 evolve::after(None, &Event::RoutingBegun(begun(route)), self.found.now)
             }
@@ -222,6 +224,7 @@ impl RoutingCommand {
             Self::Route(route) => &route.contact,
             Self::Decline { contact, .. }
             | Self::Cancel { contact }
+            | Self::Missed { contact }
             | Self::Callback { contact }
             | Self::Due { contact }
             | Self::Dispatch { contact } => contact,
