@@ -182,10 +182,16 @@ pub(super) fn missed(
     events
 }
 
-/// Who answers a call is on it.
-pub(super) fn answers(world: &World<'_, State>, claim: &Claim) -> Option<(AggregateId, Event)> {
-    let on_a_call = claim.channel == i32::from(Channel::Phone);
-    engaged(world, &claim.employee, &claim.contact).filter(|_| on_a_call)
+/// Who answers a call is on it. What came otherwise is answered at once, which counts as an answer all the same (K2), unless they are on a call.
+pub(super) fn answers(world: &World<'_, State>, claim: &Claim) -> Vec<(AggregateId, Event)> {
+    let call = claim.channel == i32::from(Channel::Phone);
+    let free = find(world, &claim.employee).is_some_and(|known| known.on.is_none());
+    let engaged = engaged(world, &claim.employee, &claim.contact).filter(|_| call || free);
+    let released = engaged.as_ref().filter(|_| !call).map(|(presence, _)| {
+        let released = PresenceReleased { contact: claim.contact.0.clone() };
+        (presence.clone(), Event::PresenceReleased(released))
+    });
+    engaged.into_iter().chain(released).collect()
 }
 
 /// Who is on the call from now on, if they are signed on.

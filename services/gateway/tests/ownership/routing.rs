@@ -4,16 +4,16 @@ use chrono::TimeDelta;
 use shouwen_proto::access::v1::Role;
 use shouwen_proto::{
     events::v1::{
-        CandidateRank, CandidateVerdict, PresenceCause, PresenceState as Wanted, ReservationEnd,
+        CallOutcome, CandidateRank, CandidateVerdict, PresenceCause, PresenceState as Wanted, ReservationEnd,
         RoutingReason,
     },
-    ownership::v1::{Employee, Line, roster_entry::Entry},
+    ownership::v1::{ClaimRequest, Employee, Line, roster_entry::Entry},
     routing::v1::{RouteContactRequest, Routing, routing::State},
     r#type::v1::Channel,
 };
 
 use crate::{
-    desk::{IntoEntry as _, colleague, employee, id, reason},
+    desk::{IntoEntry as _, claim, colleague, employee, id, reason},
     ground::{Ground, Office, at, local, tuesday},
     telephone::{call, call_of, outcome},
     touching::touch,
@@ -165,6 +165,60 @@ async fn k2_who_misses_two_one_after_the_other_is_paused() {
     assert_eq!((paused.state(), paused.cause(), paused.missed), (Wanted::Paused, PresenceCause::Missed, 2));
     let back = zhang.is(Wanted::Available).await.unwrap();
     assert_eq!((back.state(), back.missed), (Wanted::Available, 0));
+}
+
+fn mail(contact: &str) -> RouteContactRequest {
+    RouteContactRequest { channel: Channel::Email.into(), ..call(contact) }
+}
+
+async fn answer_mail(office: &Office, who: &str, contact: &str) {
+    let answer = ClaimRequest { channel: Channel::Email.into(), ..claim(contact, "") };
+    office.desk(who).claim_as(answer).await.unwrap();
+}
+
+#[tokio::test]
+async fn k2_who_answers_a_mail_has_answered_and_is_idle_from_then_on() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    in_turn(&office, &["zhang", "li"]).await;
+    for (contact, who) in [("m-1", "zhang"), ("m-2", "li"), ("m-3", "zhang")] {
+        assert_eq!(outcome(&office.telephony().route(mail(contact)).await.unwrap()), employee(who));
+        office.pass(TimeDelta::seconds(1)).await;
+        answer_mail(&office, who, contact).await;
+        let presence = office.desk(who).presence_of(who).await.unwrap();
+        assert_eq!((presence.state(), &*presence.contact), (Wanted::Available, ""));
+        assert_eq!(at(presence.since_time), office.here().await);
+    }
+    // Of who is not signed on nothing is to be said.
+    answer_mail(&office, "wang", "m-4").await;
+    assert_eq!(ground.events("presences/wang").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn k2_misses_with_an_answered_mail_between_them_pause_nobody() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    office.at_their_desks(&["zhang"]).await;
+    for contact in ["1", "2"] {
+        let missed = office.telephony().route(call(&format!("c-{contact}"))).await.unwrap();
+        assert_eq!(outcome(&missed), employee("zhang"));
+        office.pass(TimeDelta::seconds(15)).await;
+        let zhang = office.desk("zhang").presence_of("zhang").await.unwrap();
+        assert_eq!((zhang.state(), zhang.missed), (Wanted::Available, 1));
+        answer_mail(&office, "zhang", &format!("m-{contact}")).await;
+        assert_eq!(office.desk("zhang").presence_of("zhang").await.unwrap().missed, 0);
+    }
+}
+
+#[tokio::test]
+async fn k2_a_mail_that_is_answered_during_a_call_does_not_end_it() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    office.at_their_desks(&["zhang"]).await;
+    office.desk("zhang").claim("c-1").await.unwrap();
+    answer_mail(&office, "zhang", "m-1").await;
+    let busy = office.desk("zhang").presence_of("zhang").await.unwrap();
+    assert_eq!((busy.state(), &*busy.contact), (Wanted::Busy, "contacts/c-1"));
+    office.calls().ended(office.here().await, "c-1", "zhang", CallOutcome::AnswerOwed);
+    office.followed().await;
+    assert_eq!(office.desk("zhang").presence_of("zhang").await.unwrap().state(), Wanted::Available);
 }
 
 #[tokio::test]
