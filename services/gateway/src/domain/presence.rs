@@ -60,6 +60,12 @@ impl PresenceState {
         self.wanted == i32::from(wanted)
     }
 
+    /// Whether who says so is on no call any more: who is available again, or leaves. A desk that is new knows of no call that it could have ended.
+    fn ends_call(&self, wanted: i32, session: &str) -> bool {
+        wanted == i32::from(Wanted::Offline)
+            || (wanted == i32::from(Wanted::Available) && self.session == *session)
+    }
+
     /// What the employee does, reservations aside.
     pub fn standing(&self) -> Standing {
         match Wanted::try_from(self.wanted).unwrap_or_default() {
@@ -107,7 +113,7 @@ pub fn decide(
                 hq: *hq,
             };
             let mut events = vec![(id(employee), Event::PresenceChanged(changed))];
-            let was_on = known.filter(|known| *state == Wanted::Available && known.session == *session);
+            let was_on = known.filter(|known| known.ends_call((*state).into(), session));
             if let Some(contact) = was_on.and_then(|known| known.on.as_ref()) {
                 events.extend(routing::left(world, employee, contact, context)?);
             }
@@ -237,12 +243,9 @@ pub(super) fn after(
                 session: changed.session.clone(),
                 cause: changed.cause,
                 missed: kept.map_or(0, |known| known.missed),
-                // Who says again to be available is on no call any more; a desk that is new knows of none.
                 on: before
                     .as_ref()
-                    .filter(|known| {
-                        changed.state != i32::from(Wanted::Available) || known.session != changed.session
-                    })
+                    .filter(|known| !(asked && known.ends_call(changed.state, &changed.session)))
                     .and_then(|known| known.on.clone()),
                 seen: if asked { Some(at) } else { before.and_then(|known| known.seen) },
             })

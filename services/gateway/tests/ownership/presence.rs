@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use shouwen_proto::{
-    events::v1::{CallOutcome, PresenceCause, PresenceState as Wanted},
+    events::v1::{CallOutcome, PresenceCause, PresenceState as Wanted, ReservationEnd},
     ownership::v1::{Line, ListLinesRequest, RosterEntry, roster_entry::Entry},
     routing::v1::SetPresenceRequest,
 };
@@ -120,6 +120,36 @@ async fn k2_who_answers_a_call_is_busy_until_it_ends() {
     office.followed().await;
     office.engine.sweep_once().await.unwrap();
     assert_eq!(office.rings_at("c-2").await, employee("zhang"), "free again, and the next rings");
+}
+
+#[tokio::test]
+async fn k2_who_leaves_is_on_no_call_any_more_and_who_is_lost_still_is() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let zhang = office.desk("zhang");
+    office.at_their_desks(&["zhang"]).await;
+    zhang.claim("c-1").await.unwrap();
+    office.pass(TimeDelta::seconds(45)).await;
+    assert_eq!(zhang.presence_of("zhang").await.unwrap().cause(), PresenceCause::Lost);
+    let still = zhang.is(Wanted::Available).await.unwrap();
+    assert_eq!((still.state(), &*still.contact), (Wanted::Busy, "contacts/c-1"));
+    assert_eq!(zhang.is(Wanted::Offline).await.unwrap().contact, "");
+    let next_day = zhang.is(Wanted::Available).await.unwrap();
+    assert_eq!((next_day.state(), &*next_day.contact), (Wanted::Available, ""));
+    assert_eq!(outcome(&office.telephony().route(call("c-2")).await.unwrap()), employee("zhang"));
+}
+
+#[tokio::test]
+async fn k5_who_leaves_transfers_no_call_any_more() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    office.at_their_desks(&["zhang", "li"]).await;
+    office.desk("zhang").claim("c-1").await.unwrap();
+    office.desk("zhang").transfer("c-1", "li").await.unwrap();
+    office.desk("zhang").is(Wanted::Offline).await.unwrap();
+    let [over] = &*office.telephony().routing("c-1").await.unwrap().past_transfers else {
+        panic!("one transfer")
+    };
+    assert_eq!(over.end(), ReservationEnd::CallOver);
+    assert_eq!(office.desk("li").presence_of("li").await.unwrap().state(), Wanted::Available);
 }
 
 /// A published line of b1.
