@@ -18,6 +18,7 @@ use super::{
     Snapshot, State,
     command::{Claim, PresenceCommand},
     rejection::Rejection,
+    roster::Employee,
     routing::{self, candidates::Standing},
 };
 
@@ -99,8 +100,9 @@ pub fn decide(
                 if known.session != *session && !take_over {
                     return Err(Rejection::SessionElsewhere(employee.clone()).into());
                 }
-                let same = known.is(*state) && known.session == *session && known.branch == *branch;
-                if same && known.on.is_none() && known.missed == 0 {
+                let same = known.is(*state) && known.session == *session;
+                let placed = known.branch == *branch && known.hq == *hq;
+                if same && placed && known.on.is_none() && known.missed == 0 {
                     return Ok(Decision::nothing(id(employee)));
                 }
             }
@@ -157,6 +159,24 @@ fn offline(lost: &PresenceState) -> Event {
         cause: PresenceCause::Lost.into(),
         hq: lost.hq,
     })
+}
+
+/// Who is signed on is found from now on where the roster says that they work.
+pub(super) fn moved(world: &World<'_, State>, employee: &Employee) -> Option<(AggregateId, Event)> {
+    let known = find(world, &employee.name).filter(|known| !known.is(Wanted::Offline))?;
+    let hq = employee.is_hq();
+    if known.branch == employee.branch && known.hq == hq {
+        return None;
+    }
+    let changed = PresenceChanged {
+        employee: known.employee.clone(),
+        branch: employee.branch.clone(),
+        state: known.wanted,
+        session: known.session.clone(),
+        cause: PresenceCause::Roster.into(),
+        hq,
+    };
+    Some((id(&employee.name), Event::PresenceChanged(changed)))
 }
 
 /// A missed reservation is counted, and too many pause the employee (K2).
@@ -231,6 +251,11 @@ pub(super) fn after(
     at: DateTime<Utc>,
 ) -> Option<PresenceState> {
     match (before, event) {
+        (Some(known), Event::PresenceChanged(changed))
+            if changed.cause == i32::from(PresenceCause::Roster) =>
+        {
+            Some(PresenceState { branch: changed.branch.clone(), hq: changed.hq, ..known })
+        }
         (before, Event::PresenceChanged(changed)) => {
             let asked = changed.cause == i32::from(PresenceCause::Asked);
             let kept = before.as_ref().filter(|_| !asked);

@@ -2,13 +2,14 @@
 
 use chrono::TimeDelta;
 use shouwen_proto::{
+    access::v1::Role,
     events::v1::{CallOutcome, PresenceCause, PresenceState as Wanted, ReservationEnd},
     ownership::v1::{Line, ListLinesRequest, RosterEntry, roster_entry::Entry},
-    routing::v1::SetPresenceRequest,
+    routing::v1::{RouteContactRequest, SetPresenceRequest},
 };
 
 use crate::{
-    desk::{IntoEntry as _, employee, reason},
+    desk::{IntoEntry as _, colleague, employee, reason},
     ground::{Ground, Office, at, local, tuesday},
     telephone::{call, outcome, presence},
 };
@@ -150,6 +151,43 @@ async fn k5_who_leaves_transfers_no_call_any_more() {
     };
     assert_eq!(over.end(), ReservationEnd::CallOver);
     assert_eq!(office.desk("li").presence_of("li").await.unwrap().state(), Wanted::Available);
+}
+
+#[tokio::test]
+async fn k2_who_is_moved_in_the_roster_is_found_there_as_they_are() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    office.at_their_desks(&["zhang"]).await;
+    let before = office.desk("zhang").presence_of("zhang").await.unwrap();
+    office.pass(TimeDelta::seconds(1)).await;
+    let of_b2 = |contact| RouteContactRequest { branch: "branches/b2".to_owned(), ..call(contact) };
+    for (branch, roles, request, found) in [
+        ("b2", &[Role::Staff][..], call("c-1"), "queued".to_owned()),
+        ("b2", &[Role::Staff], of_b2("c-2"), employee("zhang")),
+        ("b1", &[Role::Staff], of_b2("c-3"), "queued".to_owned()),
+        ("b1", &[Role::Staff, Role::Hq], of_b2("c-4"), employee("zhang")),
+    ] {
+        let entry = Entry::Employee(colleague("zhang", branch, roles)).into_entry();
+        assert_eq!(office.admin().import(vec![entry]).await.unwrap().rejected, []);
+        let contact = request.contact.trim_start_matches("contacts/").to_owned();
+        assert_eq!(outcome(&office.telephony().route(request).await.unwrap()), found, "{contact}");
+        office.telephony().cancel(&contact).await.unwrap();
+    }
+    let after = office.telephony().presence_of("zhang").await.unwrap();
+    assert_eq!(
+        (after.state(), &after.session, after.cause()),
+        (before.state(), &before.session, before.cause())
+    );
+    assert_eq!(after.since_time, before.since_time);
+    assert_eq!(ground.count("presence_changed").await, 4, "signed on, and moved three times");
+}
+
+#[tokio::test]
+async fn k2_who_says_again_to_be_available_is_found_where_the_roster_has_them() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    office.at_their_desks(&["zhang"]).await;
+    ground.run(r#"update presences set state = state || '{"hq": true}'"#).await;
+    office.at_their_desks(&["zhang"]).await;
+    assert_eq!(ground.number("select count(*) from presences where hq").await, 0);
 }
 
 /// A published line of b1.

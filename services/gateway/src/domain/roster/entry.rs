@@ -4,7 +4,7 @@ use shouwen_engine::{AggregateId, Decision, Footprint, Refusal, World};
 use shouwen_proto::events::v1::ownership_event::Event;
 
 use super::{RosterState, bootstrap_key, external_id_key, leaving, saved};
-use crate::domain::{Rejection, Snapshot, State};
+use crate::domain::{Rejection, Snapshot, State, presence};
 
 /// Creates or updates one entry.
 #[derive(Clone, Debug)]
@@ -22,6 +22,9 @@ impl RosterCommand {
             && !line.employee.is_empty()
         {
             aggregates.push(AggregateId(line.employee.clone()));
+        }
+        if let RosterState::Employee(employee) = &self.entry {
+            aggregates.push(presence::id(&employee.name));
         }
         Footprint { aggregates, keys: self.entry.keys().into_iter().collect(), ..Footprint::default() }
     }
@@ -136,5 +139,11 @@ pub fn decide(
     {
         leaving::check(world, (before, after), read, snapshot)?;
     }
-    Ok(Decision::on(id, [saved(entry)]))
+    let moved = match &entry {
+        RosterState::Employee(employee) => presence::moved(world, employee),
+        _ => None,
+    };
+    let mut decision = Decision::on(id, [saved(entry)]);
+    decision.events.extend(moved);
+    Ok(decision)
 }
