@@ -17,7 +17,7 @@ use crate::domain::{
     staffing,
 };
 
-/// How many waiting contacts one look goes through.
+/// How many waiting contacts of each branch, and how many silent desks, one look goes through.
 const LOOK: i64 = 200;
 
 /// The footprints of commands of presence and routing, each in its place.
@@ -74,9 +74,15 @@ pub(crate) async fn pending(
     at: DateTime<Utc>,
 ) -> sqlx::Result<Vec<Command>> {
     let mut commands = lost(connection, snapshot, at).await?;
+    let branches: Vec<String> = snapshot.roster.branches().map(|branch| branch.name.clone()).collect();
+    // No branch keeps those of another from being looked at.
     let queue: Vec<(AggregateId, RoutingState)> = sqlx::query!(
-        r#"select id, state as "state: Json<RoutingState>" from routings
-           where phase = 'queued' order by vip desc, begun, id limit $1"#,
+        r#"select q.id as "id!", q.state as "state!: Json<RoutingState>"
+           from unnest($1::text[]) as b (branch) cross join lateral (
+               select id, state, vip, begun from routings r where r.branch = b.branch and r.phase = 'queued'
+               order by r.vip desc, r.begun, r.id limit $2) q
+           order by q.vip desc, q.begun, q.id"#,
+        &branches,
         LOOK
     )
     .fetch_all(&mut *connection)

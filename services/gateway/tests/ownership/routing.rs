@@ -364,6 +364,22 @@ async fn l12_vip_clients_go_before_others_and_to_vip_seats_first() {
 }
 
 #[tokio::test]
+async fn k2_a_branch_where_many_wait_does_not_hold_up_another() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    office.telephony().route(mail("m-0")).await.unwrap();
+    let many = "insert into routings (id, version, state)
+                select 'routings/m-' || i, version, state from routings, generate_series(1, 200) i";
+    ground.run(many).await;
+    office.pass(TimeDelta::seconds(1)).await;
+    let elsewhere = RouteContactRequest { branch: "branches/b2".to_owned(), ..call("c-1") };
+    assert_eq!(outcome(&office.telephony().route(elsewhere).await.unwrap()), "queued");
+    in_turn(&office, &["sun"]).await;
+    assert_eq!(office.rings_at("c-1").await, employee("sun"));
+    in_turn(&office, &["zhang"]).await;
+    assert_eq!(office.rings_at("m-0").await, employee("zhang"), "in each branch who waits longest");
+}
+
+#[tokio::test]
 async fn l8_the_clients_service_manager_is_asked_before_others() {
     let (ground, office) = Ground::at(tuesday()).await;
     ground.client_file("C-1", false, "employees/wang").await;
