@@ -13,7 +13,7 @@ use shouwen_proto::events::v1::{
 };
 
 use super::{
-    Command, PresenceState, Snapshot, State,
+    Command, Snapshot, State,
     command::StaffingCommand,
     roster::{Employee, Line},
 };
@@ -25,6 +25,17 @@ pub struct StaffingState {
     /// Since when nobody is there; `None` while all is well.
     pub unstaffed: Option<DateTime<Utc>>,
 }
+
+/// Somebody of a branch, as far as it counts here.
+#[derive(Clone, Debug)]
+pub struct Present {
+    pub employee: String,
+    /// What the employee said: a number of `shouwen.events.v1.PresenceState`.
+    pub wanted: i32,
+}
+
+/// Who of each branch is signed on, and one who is not; a branch that does not work by presence is missing.
+pub type Presences = BTreeMap<String, Vec<Present>>;
 
 /// `staffing/{line}` of `lines/{line}`.
 pub fn id(line: &str) -> AggregateId {
@@ -61,11 +72,11 @@ pub(super) fn after(event: &Event, at: DateTime<Utc>) -> Option<StaffingState> {
     }
 }
 
-/// Alarms that are over or have to be raised. `presences` are those of the branches that work by presence, `alarmed` the alarms that are on, by line.
+/// Alarms that are over or have to be raised. `alarmed` are the alarms that are on, by line.
 ///
 /// The alarm of a line that is in another branch now only ends; the next look raises it for the leads there.
 pub fn changes(
-    presences: &[PresenceState],
+    presences: &Presences,
     alarmed: &BTreeMap<String, StaffingState>,
     now: DateTime<Utc>,
     snapshot: &Snapshot,
@@ -85,21 +96,18 @@ fn change(line: &str, branch: &str, unstaffed: bool) -> Command {
     Command::Staffing(StaffingCommand { line: line.to_owned(), branch: branch.to_owned(), unstaffed })
 }
 
-fn is_unstaffed(line: &Line, presences: &[PresenceState], now: DateTime<Utc>, snapshot: &Snapshot) -> bool {
-    let mut branch = presences.iter().filter(|known| known.branch == line.branch).peekable();
-    if branch.peek().is_none() {
-        return false;
-    }
+fn is_unstaffed(line: &Line, presences: &Presences, now: DateTime<Utc>, snapshot: &Snapshot) -> bool {
+    let Some(branch) = presences.get(&line.branch) else { return false };
     let hours = snapshot.policies.hours(Some(&line.branch), now);
     if !snapshot.policies.calendar(now).is_working_time(now, &hours.value.working_hours).value {
         return false;
     }
-    let there = |known: &PresenceState| {
+    let there = |known: &Present| {
         let employee = snapshot.roster.employee(&known.employee);
-        (known.is(Wanted::Available) || known.is(Wanted::Busy))
+        [Wanted::Available, Wanted::Busy].map(i32::from).contains(&known.wanted)
             && employee.is_some_and(|employee| may_answer(employee, line, now, snapshot))
     };
-    !branch.any(there)
+    !branch.iter().any(there)
 }
 
 /// Whether routing gives contacts of the line to the employee as a colleague of its branch.
@@ -133,19 +141,9 @@ mod tests {
         }
     }
 
-    fn presence(wanted: Wanted) -> PresenceState {
-        PresenceState {
-            employee: "employees/a".to_owned(),
-            branch: "branches/b1".to_owned(),
-            hq: false,
-            wanted: wanted.into(),
-            since: DateTime::UNIX_EPOCH,
-            session: "s".to_owned(),
-            cause: 0,
-            missed: 0,
-            on: None,
-            seen: None,
-        }
+    fn presence(wanted: Wanted) -> Presences {
+        let present = Present { employee: "employees/a".to_owned(), wanted: wanted.into() };
+        BTreeMap::from([("branches/b1".to_owned(), vec![present])])
     }
 
     fn employee() -> Employee {
@@ -182,7 +180,7 @@ mod tests {
 
     /// For which branches an alarm is raised, or ends.
     fn changed(
-        presences: &[PresenceState],
+        presences: &Presences,
         alarmed: &BTreeMap<String, StaffingState>,
         now: &str,
         snapshot: &Snapshot,
@@ -196,7 +194,7 @@ mod tests {
             .collect()
     }
 
-    fn raised(line: Line, presences: &[PresenceState], now: &str) -> usize {
+    fn raised(line: Line, presences: &Presences, now: &str) -> usize {
         let snapshot = snapshot([RosterState::Employee(employee()), RosterState::Line(line)]);
         changed(presences, &BTreeMap::new(), now, &snapshot).len()
     }
@@ -204,20 +202,24 @@ mod tests {
     #[test]
     fn k1_a_published_line_is_staffed_while_somebody_qualified_is_there_in_working_hours() {
         for there in [Wanted::Available, Wanted::Busy] {
-            assert_eq!(raised(line(&["funds"]), &[presence(there)], WORKING), 0);
-            assert_eq!(raised(line(&["margin"]), &[presence(there)], WORKING), 1, "not qualified");
+            assert_eq!(raised(line(&["funds"]), &presence(there), WORKING), 0);
+            assert_eq!(raised(line(&["margin"]), &presence(there), WORKING), 1, "not qualified");
         }
         for away in [Wanted::Paused, Wanted::Offline] {
-            assert_eq!(raised(line(&[]), &[presence(away)], WORKING), 1);
-            assert_eq!(raised(line(&[]), &[presence(away)], LUNCH), 0);
+            assert_eq!(raised(line(&[]), &presence(away), WORKING), 1);
+            assert_eq!(raised(line(&[]), &presence(away), LUNCH), 0);
         }
-        assert_eq!(raised(line(&[]), &[], WORKING), 0, "nobody has ever signed on");
-        assert_eq!(raised(Line { published: false, ..line(&[]) }, &[presence(Wanted::Offline)], WORKING), 0);
+        let nobody = BTreeMap::from([("branches/b1".to_owned(), Vec::new())]);
+        assert_eq!(raised(line(&[]), &nobody, WORKING), 1);
+        assert_eq!(raised(line(&[]), &BTreeMap::new(), WORKING), 0, "nobody has ever signed on");
+        let elsewhere = BTreeMap::from([("branches/b2".to_owned(), Vec::new())]);
+        assert_eq!(raised(line(&[]), &elsewhere, WORKING), 0, "nobody of this branch");
+        assert_eq!(raised(Line { published: false, ..line(&[]) }, &nobody, WORKING), 0);
     }
 
     #[test]
     fn k1_who_gets_no_contacts_of_the_branch_staffs_no_line_of_it() {
-        let there = [presence(Wanted::Available)];
+        let there = presence(Wanted::Available);
         let by = |employee| snapshot([RosterState::Employee(employee), RosterState::Line(line(&[]))]);
         let raised = |snapshot: &Snapshot| changed(&there, &BTreeMap::new(), WORKING, snapshot).len();
         assert_eq!(raised(&by(employee())), 0);
@@ -235,18 +237,18 @@ mod tests {
 
     #[test]
     fn k1_an_alarm_ends_with_its_cause_its_line_and_the_line_in_its_branch() {
-        let (away, b1) = ([presence(Wanted::Offline)], || "branches/b1".to_owned());
+        let (away, b1) = (presence(Wanted::Offline), || "branches/b1".to_owned());
         let with = |line| snapshot([RosterState::Employee(employee()), RosterState::Line(line)]);
         let unstaffed = with(line(&[]));
         assert_eq!(changed(&away, &BTreeMap::new(), WORKING, &unstaffed), [(b1(), true)]);
         assert_eq!(changed(&away, &alarm("branches/b1"), WORKING, &unstaffed), [], "once");
         assert_eq!(changed(&away, &alarm("branches/b1"), LUNCH, &unstaffed), [(b1(), false)]);
-        let back = [presence(Wanted::Available)];
+        let back = presence(Wanted::Available);
         assert_eq!(changed(&back, &alarm("branches/b1"), WORKING, &unstaffed), [(b1(), false)]);
         let unpublished = with(Line { published: false, ..line(&[]) });
         for gone in [unpublished, snapshot([])] {
             assert_eq!(changed(&away, &alarm("branches/b1"), WORKING, &gone), [(b1(), false)]);
-            assert_eq!(changed(&[], &alarm("branches/b1"), WORKING, &gone), [(b1(), false)]);
+            assert_eq!(changed(&BTreeMap::new(), &alarm("branches/b1"), WORKING, &gone), [(b1(), false)]);
         }
         // It came from b2, and is unstaffed here too: there the alarm ends first.
         let b2 = "branches/b2".to_owned();

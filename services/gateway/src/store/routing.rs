@@ -14,7 +14,7 @@ use crate::domain::{
         RoutingState,
         plan::{self, Found},
     },
-    staffing,
+    staffing::{self, Presences, Present},
 };
 
 /// How many waiting contacts of each branch, and how many silent desks, one look goes through.
@@ -115,16 +115,22 @@ async fn staffing(
     }
     let branches: Vec<String> = branches.into_iter().collect();
     // One who is not there is enough to say that a branch works by presence.
-    let presences = sqlx::query_scalar!(
-        r#"select state as "state!: Json<PresenceState>" from presences where branch = any($1) and signed_on
+    let rows = sqlx::query!(
+        r#"select branch as "branch!", employee as "employee!", (state ->> 'wanted')::int as "wanted!"
+           from presences where branch = any($1) and signed_on
            union all
-           select away.state from unnest($1::text[]) as b (branch) cross join lateral (
-               select state from presences p where p.branch = b.branch and not p.signed_on limit 1) away"#,
+           select b.branch, away.employee, away.wanted from unnest($1::text[]) as b (branch) cross join lateral (
+               select employee, (state ->> 'wanted')::int as wanted from presences p
+               where p.branch = b.branch and not p.signed_on limit 1) away"#,
         &branches
     )
     .fetch_all(connection)
     .await?;
-    let presences: Vec<PresenceState> = presences.into_iter().map(|state| state.0).collect();
+    let mut presences = Presences::new();
+    for row in rows {
+        let present = Present { employee: row.employee, wanted: row.wanted };
+        presences.entry(row.branch).or_default().push(present);
+    }
     Ok(staffing::changes(&presences, &alarmed, at, snapshot))
 }
 
