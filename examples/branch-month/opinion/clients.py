@@ -29,6 +29,7 @@ VERIFIERS = ("staff", "lead", "hq", "complaint_officer")
 class Verification:
     expires: datetime
     matched: int = 0
+    codes: set = field(default_factory=set)  # of securities that were given: one counts once
 
 
 @dataclass(eq=False)
@@ -162,8 +163,11 @@ class Clients:
             if matches is None:
                 raise Refused("FACTOR_NOT_ON_FILE")
             if matches:
-                verification.matched += 1
-                self.count["verified"] += verification.matched == FACTORS_NEEDED
+                if said["answer"] not in verification.codes:
+                    verification.matched += 1
+                    self.count["verified"] += verification.matched == FACTORS_NEEDED
+                if said["factor"] in ("holdings", "last_purchase"):
+                    verification.codes.add(said["answer"])
                 client.failures *= verification.matched < FACTORS_NEEDED
                 continue
             self.count["wrong_answers"] += 1

@@ -236,10 +236,15 @@ impl client_service_server::ClientService for Api {
         let employee = call.caller.require_employee()?.to_string();
         let request = request.get_ref();
         let client = parse::client(&request.name)?;
-        let (factor, key) = parse::answer(&client, request, &self.desk.vault.blind_index())?;
-        let verification = request.verification.clone();
-        let command =
-            Command::AnswerVerification { client, employee: employee.clone(), verification, factor, key };
+        let (factor, key, security) = parse::answer(&client, request, &self.desk.vault.blind_index())?;
+        let command = Command::AnswerVerification {
+            client,
+            employee: employee.clone(),
+            verification: request.verification.clone(),
+            factor,
+            key,
+            security,
+        };
         let client = self.submit(&call, command).await?;
         Ok(self.verification(&client, &employee)?)
     }

@@ -74,8 +74,9 @@ impl ClientsDomain {
             Command::StartVerification { employee, verification, .. } => {
                 verification::start(client, employee, verification, now, book)
             }
-            Command::AnswerVerification { employee, verification, factor, key, .. } => {
-                let answer = Answer { employee, verification, factor: *factor, key };
+            Command::AnswerVerification { employee, verification, factor, key, security, .. } => {
+                let (factor, security) = (*factor, *security);
+                let answer = Answer { employee, verification, factor, key, security };
                 verification::answer(client, &answer, now, book)
             }
             Command::Disclose { employee, purpose, .. } => {

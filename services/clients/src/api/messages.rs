@@ -65,9 +65,9 @@ pub(super) fn verification(
     book: &PolicyBook,
 ) -> Result<VerificationMessage, Failure> {
     let running = client.verifications.running.get(employee).ok_or_else(Failure::internal)?;
-    let Verification { id, expires, policy_version, matched, failed, passed } = running;
+    let Verification { id, expires, policy_version, matched, failed, passed, securities: _ } = running;
     let policy = verification::policy(policy_version, book)?;
-    let missing = if *passed { 0 } else { verification::missing(matched.len(), &policy) };
+    let missing = if *passed { 0 } else { verification::missing(running.counted(), &policy) };
     let factors =
         |factors: &[Factor]| factors.iter().map(|factor| IdentityFactor::from(*factor).into()).collect();
     Ok(VerificationMessage {

@@ -74,26 +74,33 @@ pub(super) fn lookup(request: &ResolveClientRequest, index: &BlindIndex) -> Resu
     }
 }
 
-/// What the client said (K11), as the key that it would have on file.
+/// What the client said (K11), as the key that it would have on file; and that of the code, where it is one of a security.
 pub(super) fn answer(
     client: &ClientName,
     request: &AnswerVerificationRequest,
     index: &BlindIndex,
-) -> Result<(Factor, OpaqueKey), Failure> {
+) -> Result<(Factor, OpaqueKey, Option<OpaqueKey>), Failure> {
     let factor = Factor::of_message(IdentityFactor::try_from(request.factor).unwrap_or_default())
         .ok_or_else(|| {
             Failure::field_invalid("factor", "say which factor the client gave", "请填写客户回答的核对项目")
         })?;
     let value = request.value.as_str();
     let code = || texts::security(value).map_err(|remedy| failures::text("value", remedy));
-    let key = match factor {
-        Factor::ReservedPhone => phone_key("value", value, index)?,
-        Factor::IdentityNumber => identity_number_key("value", value, index)?,
-        Factor::Holdings => keys::security(index, client, &code()?),
-        Factor::LastPurchase => keys::text(index, client, sealing::LAST_PURCHASE, &code()?)
-            .ok_or_else(|| Failure::field_invalid("value", "what the client said", "请填写客户的回答"))?,
+    let (key, security) = match factor {
+        Factor::ReservedPhone => (phone_key("value", value, index)?, None),
+        Factor::IdentityNumber => (identity_number_key("value", value, index)?, None),
+        Factor::Holdings => {
+            let held = keys::security(index, client, &code()?);
+            (held, Some(held))
+        }
+        Factor::LastPurchase => {
+            let bought = code()?;
+            let key = keys::text(index, client, sealing::LAST_PURCHASE, &bought)
+                .ok_or_else(|| Failure::field_invalid("value", "what the client said", "请填写客户的回答"))?;
+            (key, Some(keys::security(index, client, &bought)))
+        }
     };
-    Ok((factor, key))
+    Ok((factor, key, security))
 }
 
 fn phone_key(field: &'static str, text: &str, index: &BlindIndex) -> Result<OpaqueKey, Failure> {

@@ -39,6 +39,8 @@ pub enum Command {
         verification: String,
         factor: Factor,
         key: OpaqueKey,
+        /// The key of the code, whichever factor asks for it; `None` where the answer is no security.
+        security: Option<OpaqueKey>,
     },
     /// Shows the file in full (L10).
     Disclose { client: ClientName, employee: String, purpose: String },

@@ -1,7 +1,7 @@
 //! Verifying who a client is (K11): factors are compared by their keys, and wrong answers lock the verification, whoever asks. The state lies in the
 //! client's file, so that guesses made at once are counted one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -32,8 +32,19 @@ pub struct Verification {
     pub policy_version: String,
     pub matched: Vec<Factor>,
     pub failed: Vec<Factor>,
+    /// Keys of the codes of securities that matched, one for each factor that asks for one.
+    #[serde(default)]
+    pub securities: Vec<OpaqueKey>,
     /// Enough factors have matched.
     pub passed: bool,
+}
+
+impl Verification {
+    /// How many factors have matched; one code that was given for two of them counts once.
+    pub fn counted(&self) -> usize {
+        let codes: BTreeSet<&OpaqueKey> = self.securities.iter().collect();
+        self.matched.len() + codes.len() - self.securities.len()
+    }
 }
 
 impl Verifications {
@@ -69,6 +80,7 @@ impl Verifications {
             policy_version: started.policy_version.clone(),
             matched: Vec::new(),
             failed: Vec::new(),
+            securities: Vec::new(),
             passed: false,
         };
         self.running.insert(started.employee.clone(), begun);
@@ -79,6 +91,7 @@ impl Verifications {
         let running = self.running.values_mut().find(|running| running.id == answered.verification);
         if let (Some(running), Some(factor)) = (running, factor) {
             if answered.matched { &mut running.matched } else { &mut running.failed }.push(factor);
+            running.securities.extend(OpaqueKey::of_bytes(&answered.security_key));
             running.passed = answered.passed;
         }
         if !answered.matched {
@@ -114,7 +127,10 @@ pub struct Answer<'a> {
     pub employee: &'a str,
     pub verification: &'a str,
     pub factor: Factor,
+    /// As it would be on file.
     pub key: &'a OpaqueKey,
+    /// That of the code, whichever factor asks for it; `None` where the answer is no security.
+    pub security: Option<OpaqueKey>,
 }
 
 /// Compares an answer with the file.
@@ -125,7 +141,7 @@ pub fn answer(
     book: &PolicyBook,
 ) -> Result<Vec<Event>, Rejection> {
     unlocked(client, now)?;
-    let Answer { employee, verification, factor, key } = *answer;
+    let Answer { employee, verification, factor, key, security } = *answer;
     let running = client
         .verifications
         .of(employee, now)
@@ -136,13 +152,15 @@ pub fn answer(
     }
     let matched = matches(client, factor, key).ok_or(Rejection::FactorNotOnFile(factor))?;
     let policy = policy(&running.policy_version, book)?;
-    let count = running.matched.len() + usize::from(matched);
+    let repeated = security.is_some_and(|code| running.securities.contains(&code));
+    let count = running.counted() + usize::from(matched && !repeated);
     let passed = running.passed || missing(count, &policy) == 0;
     let mut events = vec![Event::VerificationAnswered(VerificationAnswered {
         verification: verification.to_owned(),
         factor: IdentityFactor::from(factor).into(),
         matched,
         passed,
+        security_key: security.filter(|_| matched).map(|code| code.as_bytes().to_vec()).unwrap_or_default(),
     })];
     if !matched && client.verifications.failures + 1 >= policy.verification_failures {
         let until = now.checked_add_signed(policy.verification_lock()).unwrap_or(now);

@@ -186,6 +186,27 @@ async fn k11_a_wrong_answer_is_recorded_and_tells_nothing() {
 }
 
 #[tokio::test]
+async fn k11_one_code_given_for_two_factors_counts_once() {
+    use IdentityFactor::{Holdings, LastPurchase, ReservedPhone};
+    let bed = Bed::at(MORNING).await;
+    bed.saved(ClientInput { last_purchase: "600519".into(), ..client() }).await;
+    let zhang = staff("zhang");
+    for (first, second) in [(Holdings, LastPurchase), (LastPurchase, Holdings)] {
+        let begun = start(&bed, &zhang).await.unwrap();
+        answer(&bed, &zhang, says(&begun, first, "600519")).await.unwrap();
+        let again = answer(&bed, &zhang, says(&begun, second, " ６００５１９ ")).await.unwrap();
+        assert_eq!((again.matched.len(), again.factors_missing, again.passed), (2, 1, false), "{second:?}");
+        assert_eq!(refused(full(&bed, &zhang).await), "IDENTITY_NOT_VERIFIED");
+        let other = answer(&bed, &zhang, says(&begun, ReservedPhone, "13812345678")).await.unwrap();
+        assert_eq!((other.factors_missing, other.passed), (0, true));
+    }
+    // Two codes are two answers.
+    let begun = start(&bed, &zhang).await.unwrap();
+    answer(&bed, &zhang, says(&begun, LastPurchase, "600519")).await.unwrap();
+    assert!(answer(&bed, &zhang, says(&begun, Holdings, "000001")).await.unwrap().passed);
+}
+
+#[tokio::test]
 async fn k11_only_ones_own_running_verification_is_answered() {
     let bed = Bed::at(MORNING).await;
     bed.saved(ClientInput { holdings: Vec::new(), last_purchase: String::new(), ..client() }).await;
