@@ -19,7 +19,7 @@ class Callback:
     branch: str
     phone: str
     not_before: datetime
-    due: datetime
+    due: datetime  # the limit for the first attempt
     case: object = None
     client_asked: bool = False
     state: str = "waiting"  # waiting, leased, lead_decides, completed, cancelled
@@ -27,7 +27,9 @@ class Callback:
     leased_until: datetime = None
     round: list = field(default_factory=list)  # times of the attempts since the last decision of a lead
     attempted: bool = False
-    missed: bool = False
+    tried: bool = False  # since the last limit was set
+    limits: int = 0  # set so far
+    missed: bool = False  # any of them
     complaint: object = None  # of a verification
     complaint_round: int = 0
     results: list = field(default_factory=list)  # of a verification: who recorded each (C11)
@@ -60,8 +62,7 @@ class Callbacks:
             raise BadInput("promise_at: no phone number to call")
         if not asked and not in_window(agreed):
             raise BadInput(f"promise_at: {agreed} is outside the calling windows and the client did not ask for it")
-        due = agreed + timedelta(minutes=15)
-        due = due if asked else limit(due)
+        due = promised(agreed, asked)
         self.schedule(c["contact"], Callback("promised", case.branch, c["phone"], agreed, due, case, asked))
 
     def owed_after_hours(self, c, case):
@@ -75,7 +76,17 @@ class Callbacks:
     def schedule(self, origin, callback):
         self.callbacks.append(callback)
         self.by_origin[origin, callback.kind] = callback
-        self.watch("callbacks", callback.due, callback, lambda: not callback.attempted and callback.is_open)
+        self.owe(callback, callback.not_before, callback.due)
+
+    def owe(self, callback, not_before, due):
+        """An attempt is owed within a limit (B1); one at a time that is set anew takes the place of the one before (B3, B6)."""
+        callback.not_before, callback.tried = not_before, False
+        number = callback.limits = callback.limits + 1
+
+        def owed():
+            return callback.limits == number and not callback.tried and callback.is_open
+
+        self.watch("callbacks", due, callback, owed)
 
     def lease(self, callback, who):
         self.has_role(who, "staff", "lead", "hq")
@@ -113,7 +124,8 @@ class Callbacks:
                 raise BadInput(f"agreed_time: {agreed} is not after the attempt")
             if not asked and not in_window(agreed):
                 raise BadInput(f"agreed_time: {agreed} is outside the calling windows")
-            callback.not_before, callback.client_asked = agreed, asked
+            callback.client_asked = asked
+            self.owe(callback, agreed, promised(agreed, asked))
         else:  # B6
             callback.round.append(self.now)
             callback.not_before, callback.client_asked = into_window(self.now + timedelta(hours=2)), False
@@ -121,6 +133,7 @@ class Callbacks:
             if len(callback.round) == 2 and len(days) == 1:
                 tomorrow = at(self.now.date() + DAY, CALLING_WINDOWS[0][0])
                 callback.not_before = max(callback.not_before, tomorrow)
+            callback.tried = True
         callback.state, callback.attempted = "waiting", True
         self.count["attempts"] += 1
         if len(callback.round) == 3:
@@ -129,7 +142,7 @@ class Callbacks:
 
     def complete(self, callback, a):
         self.lease(callback, a["by"])
-        callback.state, callback.attempted = "completed", True
+        callback.state, callback.attempted, callback.tried = "completed", True, True
         self.count["attempts"] += 1
         self.count["completed"] += 1
         self.count["overall", a["overall"]] += 1
@@ -158,8 +171,8 @@ class Callbacks:
         else:
             if callback.state != "lead_decides":
                 raise Refused("ILLEGAL_TRANSITION")
-            callback.state, callback.round = "waiting", []
-            callback.not_before, callback.client_asked = a["not_before"], False
+            callback.state, callback.round, callback.client_asked = "waiting", [], False
+            self.owe(callback, a["not_before"], promised(a["not_before"], False))
 
     def supersede(self, callback, a):
         """C11: a result is never edited; another person lets a new one stand beside it."""
@@ -173,3 +186,9 @@ class Callbacks:
             raise Refused("SECOND_PERSON_REQUIRED")
         callback.results.append(a["by"])
         self.verified(callback, a, superseding=True)
+
+
+def promised(agreed, client_asked):
+    """Until when a promise for that time is kept (K6, B2)."""
+    due = agreed + timedelta(minutes=15)
+    return due if client_asked else limit(due)

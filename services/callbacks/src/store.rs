@@ -62,7 +62,8 @@ pub(crate) async fn open_by_kind(connection: &mut PgConnection) -> sqlx::Result<
         OpenOfKind,
         r#"select case when state -> 'kind' ? 'verification' then 'verification' else state ->> 'kind' end as "kind!",
                   count(*) as "open!",
-                  count(*) filter (where state ->> 'missed' = 'true' and state ->> 'first_attempt' is null) as "overdue!"
+                  count(*) filter (where state ->> 'missed' = 'true'
+                      and (state ->> 'first_attempt' is null or state ->> 'renewed' = 'true')) as "overdue!"
            from callback where open group by 1 order by 1"#
     )
     .fetch_all(connection)

@@ -11,11 +11,12 @@ use shouwen_vault::Sealed;
 
 use super::{
     escalation::{Escalation, Step, step_name},
+    limits::Limits,
     name::{CallbackName, ComplaintName},
     talk::Results,
 };
 
-/// The deadline at which the limit for the first attempt passes (B1).
+/// The deadline at which the limit for the attempt that is owed passes (B1).
 pub const STEP_LIMIT: &str = "limit";
 /// The deadline at which a lease is lost (B8).
 pub const STEP_LEASE: &str = "lease";
@@ -111,6 +112,7 @@ pub enum Stage {
 }
 
 /// A callback.
+#[allow(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callback {
     pub name: CallbackName,
@@ -123,12 +125,16 @@ pub struct Callback {
     pub subject: Option<Sealed>,
     /// The next attempt is made at this time or later.
     pub not_before: DateTime<Utc>,
-    /// The limit for the first attempt (B1, B2). A number in the document: a generated column orders by it.
+    /// The limit for the attempt that is owed, or was last: the first one (B1, B2), or one at a time that was set anew (B3, B6). A number in the
+    /// document: a generated column orders by it.
     #[serde(with = "chrono::serde::ts_microseconds")]
     pub due: DateTime<Utc>,
     /// When its clock began, so that the limit can be computed anew (S3).
     pub began: DateTime<Utc>,
     pub first_attempt: Option<DateTime<Utc>>,
+    /// The limit was set anew, and no attempt was made since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub renewed: bool,
     /// The limit passed without an attempt.
     pub missed: bool,
     /// Who was told of it (O10).
@@ -157,14 +163,28 @@ impl Callback {
         matches!(self.stage, Stage::Waiting | Stage::Leased { .. } | Stage::LeadDecides)
     }
 
-    /// Whether the limit still runs: open, no attempt, not missed.
-    pub fn limit_runs(&self) -> bool {
-        self.is_open() && self.first_attempt.is_none() && !self.missed
+    /// Whether the limit was set behind the last attempt, and so is not met yet.
+    pub fn is_untried(&self) -> bool {
+        self.first_attempt.is_none() || self.renewed
     }
 
-    /// What of the escalation of a missed limit still lies ahead: an attempt or the end stops it (O10).
+    /// Whether the limit still runs: open, no attempt since it was set, not missed.
+    pub fn limit_runs(&self) -> bool {
+        self.is_open() && self.is_untried() && !self.missed
+    }
+
+    /// What of the escalation of a missed limit still lies ahead: an attempt, another limit or the end stops it (O10).
     pub fn steps_ahead(&self) -> &[Step] {
-        if self.is_open() && self.first_attempt.is_none() { &self.escalation.ahead } else { &[] }
+        if self.is_open() && self.is_untried() { &self.escalation.ahead } else { &[] }
+    }
+
+    /// What is set anew is a limit like the first one, whatever became of that: until the next attempt it runs, is missed and goes up.
+    pub fn renew(&mut self, limits: Limits) {
+        let Limits { not_before, due, provisional, calendar_version } = limits;
+        (self.not_before, self.due) = (not_before, due);
+        (self.provisional, self.calendar_version) = (provisional, calendar_version);
+        (self.renewed, self.missed) = (true, false);
+        self.escalation = Escalation::default();
     }
 
     /// The case concerned: that under which it is named, or the complaint's; empty where nobody knows the concern yet.

@@ -1,6 +1,7 @@
 //! The state after an event. Total: what cannot have happened changes nothing.
 
 use chrono::{DateTime, Utc};
+use prost_types::Timestamp;
 use shouwen_engine::Recorded;
 use shouwen_policy::PolicyVersion;
 use shouwen_proto::{
@@ -17,6 +18,7 @@ use super::{
     callback::{Attempt, Callback, Kind, Met, Stage, Verification},
     codec,
     escalation::{Escalation, Step},
+    limits::Limits,
     talk::{Results, Talk, TalkResult},
 };
 
@@ -55,6 +57,7 @@ pub fn begun(scheduled: &CallbackScheduled, time: DateTime<Utc>) -> Option<Callb
         // A late follower's record is later than the cause, but no working hours begin between the cause and `not_before`.
         began: time.min(not_before),
         first_attempt: None,
+        renewed: false,
         missed: false,
         escalation: Escalation::default(),
         attempts: Vec::new(),
@@ -96,7 +99,7 @@ pub fn apply(callback: &mut Callback, event: &Event, time: DateTime<Utc>) {
         }
         Event::CallbackReleased(_) => callback.stage = Stage::Waiting,
         Event::CallbackPostponed(postponed) => {
-            callback.not_before = codec::time(postponed.not_before.as_ref()).unwrap_or(callback.not_before);
+            set_time(callback, postponed.not_before.as_ref(), postponed.due.as_ref());
             callback.client_asked = postponed.client_asked;
             callback.round.clear();
             callback.stage = Stage::Waiting;
@@ -138,18 +141,28 @@ fn attempted(callback: &mut Callback, attempt: &AttemptRecorded, time: DateTime<
     let outcome = AttemptOutcome::try_from(attempt.outcome).unwrap_or_default();
     let met = codec::met(outcome).unwrap_or(Met::NoAnswer);
     callback.first_attempt.get_or_insert(time);
+    callback.renewed = false;
     callback.attempts.push(Attempt { employee: attempt.employee.clone(), time, met });
     // B6: a client who was reached and named another time uses no attempt up.
     if met != Met::Inconvenient {
         callback.round.push(time);
     }
-    callback.not_before = codec::time(attempt.not_before.as_ref()).unwrap_or(callback.not_before);
+    set_time(callback, attempt.not_before.as_ref(), attempt.due.as_ref());
     callback.client_asked = attempt.client_asked;
     callback.stage = Stage::Waiting;
 }
 
+/// When the next attempt is made. With a limit it is a time that was agreed or set (K6).
+fn set_time(callback: &mut Callback, not_before: Option<&Timestamp>, due: Option<&Timestamp>) {
+    callback.not_before = codec::time(not_before).unwrap_or(callback.not_before);
+    if let Some(due) = codec::time(due) {
+        callback.renew(Limits::by_clock(callback.not_before, due));
+    }
+}
+
 fn reached(callback: &mut Callback, completed: &CallbackCompleted, time: DateTime<Utc>) {
     callback.first_attempt.get_or_insert(time);
+    callback.renewed = false;
     callback.attempts.push(Attempt { employee: completed.employee.clone(), time, met: Met::Reached });
     callback.stage = Stage::Completed(Results::first(talked(completed)));
 }

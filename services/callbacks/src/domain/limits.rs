@@ -1,4 +1,4 @@
-//! From when and until when: the first attempt of each kind of callback (B1, B2, K14, O5).
+//! From when and until when: the first attempt of each kind of callback (B1, B2, K14, O5), and one at a time that is set anew (B3, B6).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shouwen_calendar::Calendar;
@@ -6,7 +6,7 @@ use shouwen_policy::{CallbacksPolicy, CallsPolicy, HoursPolicy};
 
 use super::callback::Kind;
 
-/// When a callback is to be tried first.
+/// When a callback is to be tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub not_before: DateTime<Utc>,
@@ -15,6 +15,13 @@ pub struct Limits {
     pub provisional: bool,
     /// Empty where no calendar is involved.
     pub calendar_version: String,
+}
+
+impl Limits {
+    /// Of times in which no calendar has a part.
+    pub fn by_clock(not_before: DateTime<Utc>, due: DateTime<Utc>) -> Self {
+        Self { not_before, due, provisional: false, calendar_version: String::new() }
+    }
 }
 
 /// What limits are computed with: policies of the branch and the calendar, as they hold when the clock begins.
@@ -29,24 +36,14 @@ pub struct Rules<'a> {
 /// A promise is kept at the agreed time (K6); its limit passes with the grace of the policy, and needs no calendar.
 pub fn promised(agreed: DateTime<Utc>, client_asked: bool, policy: &CallbacksPolicy) -> Limits {
     let due = agreed.checked_add_signed(policy.promise_grace()).unwrap_or(agreed);
-    Limits {
-        not_before: agreed,
-        due: within_windows(due, client_asked, policy),
-        provisional: false,
-        calendar_version: String::new(),
-    }
+    Limits::by_clock(agreed, within_windows(due, client_asked, policy))
 }
 
 /// A complaint is verified within the policy's clock hours after its handling (B1, C9); no calendar is needed.
 pub fn verification(handled: DateTime<Utc>, policy: &CallbacksPolicy) -> Limits {
     let within = TimeDelta::hours(policy.verification_hours.into());
     let due = handled.checked_add_signed(within).unwrap_or(handled);
-    Limits {
-        not_before: handled,
-        due: within_windows(due, false, policy),
-        provisional: false,
-        calendar_version: String::new(),
-    }
+    Limits::by_clock(handled, within_windows(due, false, policy))
 }
 
 /// What the calendar decides: a missed call some working minutes after it (K14), an after-hours contact on the next working day (O5). `None`

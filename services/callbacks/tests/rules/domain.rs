@@ -11,7 +11,7 @@ use shouwen_callbacks::domain::{
     talk::{Measures, Satisfaction, Talk},
     transitions,
 };
-use shouwen_policy::PolicyBook;
+use shouwen_policy::{PolicyBook, PolicyVersion};
 use shouwen_proto::events::v1::callbacks_event::Event;
 use shouwen_serving::timestamps::to_proto;
 
@@ -102,6 +102,16 @@ impl Bench {
     fn try_in_vain(&mut self, now: &str) -> Vec<Event> {
         self.lease(at(now), ZHANG).unwrap();
         self.attempt(at(now), ZHANG, Tried::Unreached(Met::NoAnswer)).unwrap()
+    }
+
+    /// A lead sets the time of the next attempt.
+    fn postponement(&self, not_before: &str) -> Command {
+        Command::Postpone {
+            callback: self.id(),
+            employee: LI.into(),
+            not_before: at(not_before),
+            reason: "on holiday until then".into(),
+        }
     }
 
     pub(crate) fn complete(&mut self, now: DateTime<Utc>, employee: &str) -> Result<Vec<Event>, Rejection> {
@@ -297,15 +307,69 @@ fn b3_an_inconvenient_client_names_another_time() {
     let [Event::AttemptRecorded(agreed)] = &events[..] else { panic!("{events:?}") };
     assert_eq!(agreed.due, Some(to_proto(at("2026-05-07T20:45"))), "promised with the policy's grace");
     assert_eq!(bench.callback.not_before, at("2026-05-07T20:30"));
-    assert_eq!(bench.callback.due, at("2026-05-07T10:15"), "the limit for the first attempt stays");
     assert!(bench.callback.client_asked && bench.callback.round.is_empty(), "uses no attempt up");
-    assert_eq!(bench.callback.first_attempt, Some(now), "but the limit is kept");
+    assert_eq!(bench.callback.first_attempt, Some(now), "the first limit is kept");
+    assert_eq!((bench.callback.due, bench.steps()), (at("2026-05-07T20:45"), vec![STEP_LIMIT]));
     assert_eq!(bench.lease(at("2026-05-07T20:29"), LI), Err(Rejection::TooEarly(at("2026-05-07T20:30"))));
     bench.lease(at("2026-05-07T20:30"), LI).unwrap();
     let events = bench.attempt(at("2026-05-07T20:31"), LI, Tried::Unreached(Met::NoAnswer)).unwrap();
     assert!(matches!(&events[..], [Event::AttemptRecorded(in_vain)] if in_vain.due.is_none()));
-    assert!(!bench.callback.client_asked, "what was asked for is over");
+    assert!(!bench.callback.client_asked && bench.steps().is_empty(), "what was asked for is over");
     assert_eq!(bench.callback.not_before, at("2026-05-08T09:00"));
+}
+
+#[test]
+fn b3_o10_a_time_agreed_anew_is_missed_and_goes_up_like_the_first() {
+    let mut bench = Bench::promised("2026-05-07T10:00", false);
+    bench.lease(at("2026-05-07T10:20"), ZHANG).unwrap();
+    assert!(bench.callback.missed);
+    let tried = Tried::Inconvenient { agreed: at("2026-05-07T15:00"), client_asked: false };
+    bench.attempt(at("2026-05-07T10:21"), ZHANG, tried).unwrap();
+    assert!(!bench.callback.missed && bench.callback.escalation.reached.is_none());
+    let due = Command::Due { callback: bench.id() };
+    let events = bench.tell(at("2026-05-07T15:14"), &due).unwrap();
+    assert!(events.is_empty(), "of the limit before nobody is told any more");
+    let events = bench.tell(at("2026-05-07T15:15"), &due).unwrap();
+    let [Event::CallbackLimitMissed(missed), Event::CallbackEscalated(_)] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(missed.due, Some(to_proto(at("2026-05-07T15:15"))));
+    assert_eq!(bench.steps().len(), 3, "the lead, HQ and the company leader are ahead");
+    bench.try_in_vain("2026-05-07T15:20");
+    assert!(bench.steps().is_empty());
+}
+
+#[test]
+fn b6_a_time_set_by_a_lead_takes_the_place_of_a_limit_that_runs_or_was_missed() {
+    let untried = Bench::missed("2026-05-06T10:00");
+    for (now, missed) in [("2026-05-06T10:20", false), ("2026-05-06T10:30", true)] {
+        let mut bench = untried.clone();
+        let events = bench.tell(at(now), &bench.postponement("2026-05-07T09:00")).unwrap();
+        let told = events.iter().any(|event| matches!(event, Event::CallbackLimitMissed(_)));
+        assert_eq!((told, bench.callback.missed), (missed, false), "{now}");
+        assert_eq!((bench.callback.due, bench.steps()), (at("2026-05-07T09:15"), vec![STEP_LIMIT]));
+        assert!(bench.callback.escalation.reached.is_none());
+    }
+}
+
+#[test]
+fn s3_a_time_that_was_set_stands_when_the_calendar_changes() {
+    let mut untouched = Bench::after_hours("2026-12-31T20:00");
+    let mut set = untouched.clone();
+    set.tell(at("2026-12-31T20:05"), &set.postponement("2027-01-01T09:00")).unwrap();
+    let data = "version = \"cn-2027.1\"\n[[year]]\nyear = 2027\nholidays = [\"2027-01-01\"]\nmake_up = []\nexchange_also_closed = []\n";
+    let calendar: PolicyVersion = serde_json::from_value(serde_json::json!({
+        "policy": "policies/p1", "kind": "calendar", "scope": "firm", "revision": 1, "document": {"toml": data},
+        "effective_from": "2026-12-31T12:30:00Z",
+    }))
+    .unwrap();
+    for bench in [&mut untouched, &mut set] {
+        bench.book = bench.book.with(calendar.clone()).unwrap();
+    }
+    let (now, recompute) = (at("2026-12-31T21:00"), Command::Recompute { callback: set.id() });
+    assert_eq!(untouched.tell(now, &recompute).unwrap().len(), 1);
+    assert_eq!(set.tell(now, &recompute), Ok(Vec::new()));
+    assert_eq!((set.callback.due, set.callback.provisional), (at("2027-01-01T09:15"), false));
 }
 
 #[test]
@@ -320,19 +384,16 @@ fn b6_after_the_policys_attempts_a_lead_decides() {
     assert!(matches!(&events[..], [Event::AttemptRecorded(_), Event::CallbackExhausted(_)]));
     assert_eq!(bench.callback.stage, Stage::LeadDecides);
     assert_eq!(bench.lease(at("2026-05-08T14:00"), ZHANG), Err(Rejection::LeadDecides));
-    let postpone = |not_before: &str| Command::Postpone {
-        callback: bench.id(),
-        employee: LI.into(),
-        not_before: at(not_before),
-        reason: "on holiday until then".into(),
-    };
-    let (past, later) = (postpone("2026-05-08T13:00"), postpone("2026-05-12T09:00"));
+    let (past, later) = (bench.postponement("2026-05-08T13:00"), bench.postponement("2026-05-12T09:00"));
     assert_eq!(bench.tell(at("2026-05-08T14:00"), &past), Err(Rejection::NotBeforePast));
     let events = bench.tell(at("2026-05-08T14:00"), &later).unwrap();
     let [Event::CallbackPostponed(postponed)] = &events[..] else { panic!("{events:?}") };
     assert_eq!(postponed.due, Some(to_proto(at("2026-05-12T09:15"))), "promised with the policy's grace");
     assert_eq!((&bench.callback.stage, bench.callback.not_before), (&Stage::Waiting, at("2026-05-12T09:00")));
     assert!(bench.callback.round.is_empty() && bench.callback.attempts.len() == 3, "a new round");
+    assert_eq!((bench.callback.due, bench.steps()), (at("2026-05-12T09:15"), vec![STEP_LIMIT]));
+    bench.try_in_vain("2026-05-12T09:05");
+    assert!(bench.steps().is_empty());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use shouwen_callbacks::domain::{Command, Met, codec, command::Tried};
 use shouwen_engine::Domain as _;
 use shouwen_policy::{Document, Level, document_to_struct};
 use shouwen_proto::{
-    callbacks::v1::RecordAttemptRequest,
+    callbacks::v1::{PostponeCallbackRequest, RecordAttemptRequest},
     events::v1::{AttemptOutcome, CallbackEscalated, PolicyApproved, callbacks_event, ownership_event},
     r#type::v1::EscalationLevel,
 };
@@ -172,16 +172,27 @@ async fn b1_what_is_open_and_overdue_is_shown_in_numbers() {
     let zhang = handler("zhang", "cases/1", 1);
     bed.lease(&zhang, &promise).await.unwrap();
     let attempt = RecordAttemptRequest {
-        name: promise,
+        name: promise.clone(),
         outcome: AttemptOutcome::NoAnswer.into(),
         request_id: request_id(),
         ..RecordAttemptRequest::default()
     };
     bed.client().record_attempt(request_of(&zhang, attempt)).await.unwrap();
     reads(&bed, &shown([1, 0], [1, 0])).await;
+    // B6: a time that was set anew is missed like the first.
+    let postpone = PostponeCallbackRequest {
+        name: promise,
+        not_before: Some(timestamps::to_proto(at("2026-05-06T17:00"))),
+        reason: "in a meeting until then".into(),
+        request_id: request_id(),
+    };
+    bed.client().postpone_callback(request_of(&zhang, postpone)).await.unwrap();
+    reads(&bed, &shown([1, 0], [1, 0])).await;
+    bed.advance("2026-05-06T17:15").await;
+    reads(&bed, &shown([1, 1], [1, 0])).await;
     bed.complaint_event("complaints/k1", closed()).await;
-    assert_eq!(bed.next_types(5).await[4], "callback_cancelled");
-    reads(&bed, &shown([1, 0], [0, 0])[..2]).await;
+    assert_eq!(bed.next_types(8).await[7], "callback_cancelled");
+    reads(&bed, &shown([1, 1], [0, 0])[..2]).await;
 }
 
 #[tokio::test]

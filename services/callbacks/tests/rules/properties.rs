@@ -12,7 +12,7 @@ use shouwen_callbacks::domain::{
     settled::settled,
 };
 use shouwen_policy::{CallbacksPolicy, Level, PolicyBook};
-use shouwen_proto::events::v1::callbacks_event::Event;
+use shouwen_proto::events::v1::{AttemptRecorded, callbacks_event::Event};
 
 use crate::domain::{Bench, LI, WANG, ZHANG, about, at};
 
@@ -138,6 +138,7 @@ fn has_a_next_step(bench: &Bench, now: DateTime<Utc>) -> bool {
 
 /// What the events on the way may do.
 struct Watched {
+    /// How often the limit that runs was missed.
     missed: usize,
     told: Vec<Level>,
 }
@@ -158,14 +159,24 @@ impl Watched {
             }
             Event::CallbackLimitMissed(_) => {
                 self.missed += 1;
-                prop_assert!(before.first_attempt.is_none() && now >= before.due, "B1");
+                prop_assert!(before.limit_runs() && now >= before.due, "B1");
             }
             Event::CallbackEscalated(escalated) => {
                 let told = shouwen_callbacks::domain::codec::level(escalated.level()).unwrap();
                 prop_assert!(self.missed == 1 && self.told.last().is_none_or(|last| *last < told), "O10");
-                prop_assert!(before.first_attempt.is_none() && before.is_open(), "O10");
+                prop_assert!(before.is_untried() && before.is_open(), "O10");
                 self.told.push(told);
             }
+            // A time that is set anew is the limit from then on.
+            Event::CallbackPostponed(_) | Event::AttemptRecorded(AttemptRecorded { due: Some(_), .. }) => {
+                (self.missed, self.told) = (0, Vec::new());
+                prop_assert!(after.limit_runs() && after.due >= after.not_before, "K6");
+                prop_assert!(
+                    after.client_asked || policy.calling_windows.limit(after.due) == after.due,
+                    "B2"
+                );
+            }
+            Event::AttemptRecorded(_) => prop_assert!(!after.limit_runs(), "B6"),
             Event::CallbackExhausted(_) => {
                 let days: BTreeSet<_> = after.round.iter().map(|time| local_date(*time)).collect();
                 prop_assert_eq!(after.round.len(), policy.attempts as usize);

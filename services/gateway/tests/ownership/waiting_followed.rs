@@ -142,6 +142,35 @@ async fn o10_a_missed_callback_waits_for_whom_it_has_reached_until_an_attempt_is
     assert_eq!(ground.number("select count(*) from desk_followed").await, 0);
 }
 
+#[tokio::test]
+async fn b3_o10_a_time_that_is_set_anew_is_what_waits_and_the_limit_before_it_is_over() {
+    let (_ground, office) = staffed().await;
+    let hour = |hours| tuesday() + TimeDelta::hours(hours);
+    let due = async || {
+        let watch = Watch::of(&office, "wang").await;
+        watch.items.values().map(|item| at(item.due_time)).collect::<Vec<_>>()
+    };
+    let told = async || {
+        let escalated =
+            CallbackEscalated { level: EscalationLevel::Hq.into(), ..CallbackEscalated::default() };
+        callback(&office, "callback_escalated", Callback::CallbackEscalated(escalated)).await;
+        who(&office, Kind::Escalation, &["chen"]).await
+    };
+    callback(&office, "callback_scheduled", missed_call(hour(1))).await;
+    assert_eq!(told().await, ["chen"]);
+    let attempt = |due| Callback::AttemptRecorded(AttemptRecorded { due, ..AttemptRecorded::default() });
+    callback(&office, "attempt_recorded", attempt(Some(to_proto(hour(5))))).await;
+    assert_eq!((due().await, who(&office, Kind::Escalation, &["chen"]).await), (vec![hour(5)], vec![]));
+    // B6: one in vain sets no limit.
+    callback(&office, "attempt_recorded", attempt(None)).await;
+    assert_eq!(due().await, [hour(5)]);
+    assert_eq!(told().await, ["chen"]);
+    let postponed = CallbackPostponed { due: Some(to_proto(hour(26))), ..CallbackPostponed::default() };
+    callback(&office, "callback_postponed", Callback::CallbackPostponed(postponed)).await;
+    assert_eq!((due().await, who(&office, Kind::Escalation, &["chen"]).await), (vec![hour(26)], vec![]));
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
+}
+
 /// A proposal's missed limit, as told to a level.
 fn escalated(level: EscalationLevel) -> Complaint {
     missed(ComplaintLimit::Proposal, tuesday(), level)

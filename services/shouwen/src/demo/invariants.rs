@@ -150,7 +150,7 @@ fn leases(product: &Product, broken: &mut Vec<String>) {
     }
 }
 
-/// Each step of a deadline happens once: an offer ends once, a clock's limit is missed once, a callback's limit is missed once.
+/// Each step of a deadline happens once: an offer ends once, a clock's limit is missed once, each limit of a callback is missed once.
 fn steps(product: &Product, broken: &mut Vec<String>) {
     let mut ended = HashSet::new();
     let mut clocks: HashMap<&str, u64> = HashMap::new();
@@ -181,9 +181,9 @@ fn steps(product: &Product, broken: &mut Vec<String>) {
     }
     let mut missed = HashSet::new();
     for (event, body) in product.of_callbacks() {
-        let limit = matches!(body, callbacks_event::Event::CallbackLimitMissed(_));
-        if limit && !missed.insert(event.aggregate.as_str()) {
-            broken.push(format!("O10: the limit of {} was missed twice", event.aggregate));
+        let callbacks_event::Event::CallbackLimitMissed(limit) = body else { continue };
+        if !missed.insert((event.aggregate.as_str(), limit.due.as_ref().and_then(from_proto))) {
+            broken.push(format!("O10: a limit of {} was missed twice", event.aggregate));
         }
     }
 }

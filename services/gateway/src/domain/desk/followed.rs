@@ -91,8 +91,14 @@ fn callback(known: Option<Followed>, event: &Event, body: &callbacks_event::Even
     match body {
         Told::CallbackLeased(leased) => callback.leased = Some(leased.employee.clone()),
         Told::CallbackReleased(_) => callback.leased = None,
-        Told::CallbackPostponed(_) => (callback.leased, callback.unreached) = (None, false),
-        Told::AttemptRecorded(_) => (callback.leased, callback.level) = (None, 0),
+        Told::CallbackPostponed(postponed) => {
+            (callback.leased, callback.unreached) = (None, false);
+            callback.set_anew(postponed.due.as_ref());
+        }
+        Told::AttemptRecorded(attempt) => {
+            callback.leased = None;
+            callback.set_anew(attempt.due.as_ref());
+        }
         Told::CallbackExhausted(_) => (callback.leased, callback.unreached) = (None, true),
         Told::CallbackEscalated(escalated) => callback.level = callback.level.max(escalated.level),
         Told::CallbackLimitMoved(moved) => callback.due = time(moved.due.as_ref()),
@@ -161,6 +167,14 @@ fn met_by(reply: ReplyKind) -> &'static [ComplaintLimit] {
         ReplyKind::First => &[FirstReply],
         ReplyKind::Definite => &[FirstReply, DefiniteAnswer],
         ReplyKind::Outcome => &[FirstReply, DefiniteAnswer, Outcome],
+    }
+}
+
+impl Callback {
+    /// Nobody is told any more of the limit before (O10); where none was set anew, its time stays.
+    fn set_anew(&mut self, due: Option<&Timestamp>) {
+        self.level = 0;
+        self.due = time(due).or(self.due);
     }
 }
 
