@@ -43,15 +43,20 @@ class Callbacks:
     """The part of `Month` that knows callbacks."""
 
     def miss(self, c):
+        """K14: missed calls of one caller are one callback; after an attempt in vain a further one is owed another."""
         self.count["missed"] += 1
         phone = plain_phone(c["phone"])
         if not phone:
             return
+        due = limit(after_working_time(self.now, timedelta(minutes=30)))
         for other in self.callbacks:
             if (other.kind, other.branch, other.phone) == ("missed_call", c["branch"], phone) and other.is_open:
                 self.count["coalesced"] += 1
+                if other.tried:  # the client calls in vain again
+                    other.state = "waiting" if other.state == "lead_decides" else other.state
+                    other.round, other.client_asked = [], False
+                    self.owe(other, self.now, due)
                 return
-        due = limit(after_working_time(self.now, timedelta(minutes=30)))  # K14
         self.schedule(c["contact"], Callback("missed_call", c["branch"], phone, self.now, due))
 
     def promise(self, c, case):

@@ -125,8 +125,8 @@ pub struct Callback {
     pub subject: Option<Sealed>,
     /// The next attempt is made at this time or later.
     pub not_before: DateTime<Utc>,
-    /// The limit for the attempt that is owed, or was last: the first one (B1, B2), or one at a time that was set anew (B3, B6). A number in the
-    /// document: a generated column orders by it.
+    /// The limit for the attempt that is owed, or was last: the first one (B1, B2), or one that is owed anew (B3, B6, K14). A number in the document:
+    /// a generated column orders by it.
     #[serde(with = "chrono::serde::ts_microseconds")]
     pub due: DateTime<Utc>,
     /// When its clock began, so that the limit can be computed anew (S3).

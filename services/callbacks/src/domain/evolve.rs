@@ -6,8 +6,8 @@ use shouwen_engine::Recorded;
 use shouwen_policy::PolicyVersion;
 use shouwen_proto::{
     events::v1::{
-        AttemptOutcome, AttemptRecorded, CallbackCompleted, CallbackLimitMissed, CallbackScheduled,
-        callbacks_event::Event,
+        AttemptOutcome, AttemptRecorded, CallbackCoalesced, CallbackCompleted, CallbackLimitMissed,
+        CallbackScheduled, callbacks_event::Event,
     },
     r#type::v1::CallbackKind,
 };
@@ -92,7 +92,7 @@ fn kind(scheduled: &CallbackScheduled) -> Option<Kind> {
 /// Applies an event to a callback.
 pub fn apply(callback: &mut Callback, event: &Event, time: DateTime<Utc>) {
     match event {
-        Event::CallbackCoalesced(coalesced) => callback.calls.push(coalesced.call.clone()),
+        Event::CallbackCoalesced(coalesced) => joined(callback, coalesced),
         Event::CallbackLeased(leased) => {
             let until = codec::time(leased.expire_time.as_ref()).unwrap_or(time);
             callback.stage = Stage::Leased { employee: leased.employee.clone(), until };
@@ -134,6 +134,21 @@ pub fn apply(callback: &mut Callback, event: &Event, time: DateTime<Utc>) {
             }
         }
         Event::PolicyAdopted(_) | Event::CallbackScheduled(_) => {}
+    }
+}
+
+/// K14. With a limit of its own it is the attempts' next round.
+fn joined(callback: &mut Callback, coalesced: &CallbackCoalesced) {
+    callback.calls.push(coalesced.call.clone());
+    let times = (codec::time(coalesced.not_before.as_ref()), codec::time(coalesced.due.as_ref()));
+    let (Some(not_before), Some(due)) = times else { return };
+    let calendar_version = coalesced.calendar_version.clone();
+    callback.renew(Limits { not_before, due, provisional: coalesced.provisional, calendar_version });
+    callback.began = not_before;
+    callback.client_asked = false;
+    callback.round.clear();
+    if callback.stage == Stage::LeadDecides {
+        callback.stage = Stage::Waiting;
     }
 }
 

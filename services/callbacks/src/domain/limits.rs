@@ -1,8 +1,8 @@
-//! From when and until when: the first attempt of each kind of callback (B1, B2, K14, O5), and one at a time that is set anew (B3, B6).
+//! From when and until when: the first attempt of each kind of callback (B1, B2, K14, O5), and one that is owed anew (B3, B6, K14).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shouwen_calendar::Calendar;
-use shouwen_policy::{CallbacksPolicy, CallsPolicy, HoursPolicy};
+use shouwen_policy::{CallbacksPolicy, PolicyBook};
 
 use super::callback::Kind;
 
@@ -24,15 +24,6 @@ impl Limits {
     }
 }
 
-/// What limits are computed with: policies of the branch and the calendar, as they hold when the clock begins.
-#[derive(Clone, Copy, Debug)]
-pub struct Rules<'a> {
-    pub callbacks: &'a CallbacksPolicy,
-    pub calls: &'a CallsPolicy,
-    pub hours: &'a HoursPolicy,
-    pub calendar: &'a Calendar,
-}
-
 /// A promise is kept at the agreed time (K6); its limit passes with the grace of the policy, and needs no calendar.
 pub fn promised(agreed: DateTime<Utc>, client_asked: bool, policy: &CallbacksPolicy) -> Limits {
     let due = agreed.checked_add_signed(policy.promise_grace()).unwrap_or(agreed);
@@ -47,25 +38,34 @@ pub fn verification(handled: DateTime<Utc>, policy: &CallbacksPolicy) -> Limits 
 }
 
 /// What the calendar decides: a missed call some working minutes after it (K14), an after-hours contact on the next working day (O5). `None`
-/// for promises and verifications.
-pub fn by_calendar(kind: &Kind, began: DateTime<Utc>, rules: Rules<'_>) -> Option<Limits> {
-    let hours = &rules.hours.working_hours;
+/// for promises and verifications. Working minutes and hours are those of the branch as they hold when the clock begins.
+pub fn by_calendar(
+    kind: &Kind,
+    branch: &str,
+    began: DateTime<Utc>,
+    policy: &CallbacksPolicy,
+    calendar: &Calendar,
+    book: &PolicyBook,
+) -> Option<Limits> {
+    let branch = Some(branch);
+    let hours = book.hours(branch, began);
+    let hours = &hours.value.working_hours;
     let (not_before, due) = match kind {
         Kind::Promised | Kind::Verification(_) => return None,
         Kind::MissedCall => {
-            let minutes = rules.calls.missed_callback_working_minutes;
-            (began, rules.calendar.after_working_minutes(began, minutes, hours))
+            let minutes = book.calls(branch, began).value.missed_callback_working_minutes;
+            (began, calendar.after_working_minutes(began, minutes, hours))
         }
         Kind::AfterHours => {
-            let opens = rules.calendar.next_working_time(began, hours);
-            (opens.value, rules.calendar.end_of_next_working_day(began, hours))
+            let opens = calendar.next_working_time(began, hours);
+            (opens.value, calendar.end_of_next_working_day(began, hours))
         }
     };
     Some(Limits {
         not_before,
-        due: within_windows(due.value, false, rules.callbacks),
+        due: within_windows(due.value, false, policy),
         provisional: due.provisional,
-        calendar_version: rules.calendar.version().to_owned(),
+        calendar_version: calendar.version().to_owned(),
     })
 }
 

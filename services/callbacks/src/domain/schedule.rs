@@ -14,7 +14,7 @@ use super::{
     callback::{Kind, missed_caller, verification_of},
     codec,
     command::{Cause, Owed, Schedule},
-    limits::{self, Limits, Rules},
+    limits::{self, Limits},
     rejection::Rejection,
     transitions,
 };
@@ -35,7 +35,7 @@ pub fn schedule(
     if let Cause::MissedCall { call, caller_key } = &schedule.cause {
         let key = missed_caller(&schedule.branch, &hex::encode(caller_key));
         if let Some(holder) = world.key_holder(&key) {
-            return coalesce(world, holder, call);
+            return coalesce(world, holder, call, context.at, book);
         }
     }
     let mut counters = Vec::new();
@@ -97,28 +97,54 @@ fn cancelled(
     events.into_iter().map(|event| (id.clone(), event)).collect()
 }
 
-fn coalesce(world: &World<'_, State>, holder: &AggregateId, call: &str) -> Decided {
+fn coalesce(
+    world: &World<'_, State>,
+    holder: &AggregateId,
+    call: &str,
+    at: DateTime<Utc>,
+    book: &PolicyBook,
+) -> Decided {
     let open = world.state(holder).and_then(State::callback).ok_or(Refusal::Moved)?;
     if open.calls.iter().any(|known| known == call) {
         return Ok(Decision::nothing(holder.clone()));
     }
-    let joined = Event::CallbackCoalesced(CallbackCoalesced { call: call.to_owned() });
-    Ok(Decision::on(holder.clone(), [joined]))
+    Ok(Decision::on(holder.clone(), [coalesced(open, call, at, book)?]))
 }
+
+/// The event that joins a call that was missed at a time. A client who was tried before it calls in vain again, and is owed another attempt (K14).
+pub fn coalesced(
+    open: &Callback,
+    call: &str,
+    at: DateTime<Utc>,
+    book: &PolicyBook,
+) -> Result<Event, Rejection> {
+    let joined = CallbackCoalesced { call: call.to_owned(), ..CallbackCoalesced::default() };
+    // Where the follower is late, an attempt may have come behind the call.
+    let tried_since = open.attempts.last().is_some_and(|attempt| attempt.time > at);
+    if open.is_untried() || tried_since {
+        return Ok(Event::CallbackCoalesced(joined));
+    }
+    let policy = transitions::policy(open, book)?;
+    let limits = limits::by_calendar(&Kind::MissedCall, &open.branch, at, &policy, &book.calendar(at), book)
+        .ok_or(WITHOUT_CALENDAR)?;
+    Ok(Event::CallbackCoalesced(CallbackCoalesced {
+        not_before: codec::timestamp(limits.not_before),
+        due: codec::timestamp(limits.due),
+        provisional: limits.provisional,
+        calendar_version: limits.calendar_version,
+        ..joined
+    }))
+}
+
+const WITHOUT_CALENDAR: Rejection = Rejection::Internal("this kind has no limit by the calendar");
 
 /// The event that makes the callback. Its clock starts with the cause at `began`, not with the cause's arrival.
 pub fn scheduled(schedule: &Schedule, began: DateTime<Utc>, book: &PolicyBook) -> Result<Event, Rejection> {
-    let branch = Some(schedule.branch.as_str());
-    let policy = book.callbacks(branch, began);
+    let policy = book.callbacks(Some(&schedule.branch), began);
     let by_calendar = |kind: &Kind| {
-        let rules = Rules {
-            callbacks: &policy.value,
-            calls: &book.calls(branch, began).value,
-            hours: &book.hours(branch, began).value,
-            calendar: &book.calendar(began),
-        };
-        limits::by_calendar(kind, began, rules)
-            .ok_or(Rejection::Internal("this kind has no limit by the calendar"))
+        let calendar = book.calendar(began);
+        limits::by_calendar(kind, &schedule.branch, began, &policy.value, &calendar, book)
+            .ok_or(WITHOUT_CALENDAR)
     };
     let (kind, limits, caller_key, client_asked) = match &schedule.cause {
         Cause::Promise { agreed, client_asked } => {

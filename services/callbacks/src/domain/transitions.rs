@@ -13,7 +13,7 @@ use super::{
     callback::{Callback, Stage},
     codec,
     command::{Command, Tried},
-    limits::{self, Rules},
+    limits,
     rejection::Rejection,
     results,
     settled::settled,
@@ -189,20 +189,17 @@ fn cancel(callback: &Callback, reason: &str) -> Result<Vec<Event>, Rejection> {
 /// S3: the limit by the calendar in force, from the policies under which the clock began.
 fn recompute(callback: &Callback, now: DateTime<Utc>, book: &PolicyBook) -> Result<Vec<Event>, Rejection> {
     let calendar = book.calendar(now);
-    let (branch, began) = (Some(callback.branch.as_str()), callback.began);
     if !callback.limit_runs()
         || callback.calendar_version.is_empty()
         || callback.calendar_version == calendar.version()
     {
         return Ok(Vec::new());
     }
-    let rules = Rules {
-        callbacks: &policy(callback, book)?,
-        calls: &book.calls(branch, began).value,
-        hours: &book.hours(branch, began).value,
-        calendar: &calendar,
+    let Callback { kind, branch, began, .. } = callback;
+    let policy = policy(callback, book)?;
+    let Some(limits) = limits::by_calendar(kind, branch, *began, &policy, &calendar, book) else {
+        return Ok(Vec::new());
     };
-    let Some(limits) = limits::by_calendar(&callback.kind, began, rules) else { return Ok(Vec::new()) };
     Ok(vec![Event::CallbackLimitMoved(CallbackLimitMoved {
         due: codec::timestamp(limits.due),
         provisional: limits.provisional,
@@ -224,7 +221,7 @@ fn illegal(callback: &Callback, action: &'static str) -> Rejection {
 }
 
 /// P1: a callback keeps the policy under which it began.
-fn policy(callback: &Callback, book: &PolicyBook) -> Result<CallbacksPolicy, Rejection> {
+pub(super) fn policy(callback: &Callback, book: &PolicyBook) -> Result<CallbacksPolicy, Rejection> {
     book.resolve_callbacks(&callback.policy_version)
         .map(|effective| effective.value.clone())
         .map_err(|unknown| Rejection::PolicyUnknown(unknown.to_string()))

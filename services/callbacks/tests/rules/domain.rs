@@ -72,6 +72,13 @@ impl Bench {
         Self::begun("branches/b1/callbacks/c-1", cause, at(handled))
     }
 
+    /// A further call of the client is missed.
+    pub(crate) fn join(&mut self, now: DateTime<Utc>, call: &str) -> Vec<Event> {
+        let event = schedule::coalesced(&self.callback, call, now, &self.book).unwrap();
+        evolve::apply(&mut self.callback, &event, now);
+        vec![event]
+    }
+
     fn after_hours(began: &str) -> Self {
         Self::begun("cases/1/callbacks/c", Cause::AfterHours, at(began))
     }
@@ -221,6 +228,81 @@ fn k14_a_missed_call_is_due_thirty_working_minutes_later() {
     );
     // Labour Day: the next working day is the 6th.
     assert_eq!(Bench::missed("2026-05-01T10:00").callback.due, at("2026-05-06T09:00"));
+}
+
+/// The limit that a further missed call sets.
+fn owed_anew(events: &[Event]) -> Option<prost_types::Timestamp> {
+    match events {
+        [Event::CallbackCoalesced(joined)] => joined.due,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn k14_a_further_missed_call_leaves_a_limit_that_is_not_met_as_it_is() {
+    let mut bench = Bench::missed("2026-05-06T10:00");
+    assert_eq!(owed_anew(&bench.join(at("2026-05-06T10:20"), "calls/d")), None);
+    assert_eq!((bench.callback.due, bench.steps()), (at("2026-05-06T10:30"), vec![STEP_LIMIT]));
+    // Also one that was missed, and one that was set anew.
+    bench.tell(at("2026-05-06T10:30"), &Command::Due { callback: bench.id() }).unwrap();
+    assert_eq!(owed_anew(&bench.join(at("2026-05-06T10:40"), "calls/e")), None);
+    assert!(bench.callback.missed && bench.steps().len() == 3);
+    bench.tell(at("2026-05-06T10:45"), &bench.postponement("2026-05-06T15:00")).unwrap();
+    assert_eq!(owed_anew(&bench.join(at("2026-05-06T10:50"), "calls/f")), None);
+    assert_eq!(bench.callback.due, at("2026-05-06T15:15"));
+    assert_eq!(bench.callback.calls, ["calls/c", "calls/d", "calls/e", "calls/f"]);
+}
+
+#[test]
+fn k14_a_client_who_was_tried_in_vain_and_calls_again_is_owed_another_attempt() {
+    let mut bench = Bench::missed("2026-05-06T10:00");
+    bench.try_in_vain("2026-05-06T10:05");
+    let events = bench.join(at("2026-05-06T10:40"), "calls/d");
+    assert_eq!(owed_anew(&events), Some(to_proto(at("2026-05-06T11:10"))));
+    let callback = &bench.callback;
+    assert_eq!((callback.not_before, callback.began), (at("2026-05-06T10:40"), at("2026-05-06T10:40")));
+    assert_eq!((callback.due, bench.steps()), (at("2026-05-06T11:10"), vec![STEP_LIMIT]));
+    assert_eq!(callback.calendar_version, Calendar::builtin().version());
+    assert_eq!((callback.first_attempt, callback.round.len()), (Some(at("2026-05-06T10:05")), 0));
+    // O10: it is missed like the first.
+    let events = bench.tell(at("2026-05-06T11:10"), &Command::Due { callback: bench.id() }).unwrap();
+    assert!(matches!(&events[..], [Event::CallbackLimitMissed(_), Event::CallbackEscalated(_)]));
+    bench.try_in_vain("2026-05-06T11:20");
+    assert!(bench.steps().is_empty());
+}
+
+#[test]
+fn k14_b6_a_client_who_calls_again_takes_the_decision_from_the_lead() {
+    let mut bench = Bench::missed("2026-05-06T10:00");
+    for time in ["2026-05-06T10:05", "2026-05-06T13:30", "2026-05-07T09:00"] {
+        bench.try_in_vain(time);
+    }
+    assert_eq!(bench.callback.stage, Stage::LeadDecides);
+    let events = bench.join(at("2026-05-07T10:00"), "calls/d");
+    assert_eq!(owed_anew(&events), Some(to_proto(at("2026-05-07T10:30"))));
+    assert_eq!((&bench.callback.stage, bench.steps()), (&Stage::Waiting, vec![STEP_LIMIT]));
+    bench.try_in_vain("2026-05-07T10:01");
+    assert_eq!(bench.callback.round.len(), 1, "another round");
+}
+
+#[test]
+fn k14_b8_a_call_that_joins_while_the_callback_is_leased_leaves_the_lease() {
+    let mut bench = Bench::missed("2026-05-06T10:00");
+    bench.try_in_vain("2026-05-06T10:05");
+    bench.lease(at("2026-05-06T13:30"), LI).unwrap();
+    let events = bench.join(at("2026-05-06T13:35"), "calls/d");
+    assert_eq!(owed_anew(&events), Some(to_proto(at("2026-05-06T14:05"))));
+    assert_eq!(bench.steps(), [STEP_LIMIT, STEP_LEASE]);
+    bench.attempt(at("2026-05-06T13:40"), LI, Tried::Unreached(Met::Busy)).unwrap();
+    assert!(bench.steps().is_empty());
+}
+
+#[test]
+fn k14_an_attempt_behind_the_call_of_which_the_follower_heard_late_answers_it() {
+    let mut bench = Bench::missed("2026-05-06T10:00");
+    bench.try_in_vain("2026-05-06T10:05");
+    assert_eq!(owed_anew(&bench.join(at("2026-05-06T10:04"), "calls/d")), None);
+    assert!(owed_anew(&bench.join(at("2026-05-06T10:05"), "calls/e")).is_some());
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 use shouwen_policy::{Document, document_to_struct};
 use shouwen_proto::{
-    callbacks::v1::{CancelCallbackRequest, LeaseCallbackRequest, LeaseCallbackResponse, callback::State},
+    callbacks::v1::{
+        CancelCallbackRequest, LeaseCallbackRequest, LeaseCallbackResponse, RecordAttemptRequest,
+        callback::State,
+    },
     events::v1::{
-        CallEnded, CallMissed, CallOutcome, CallbackPromised, CaseVoided, OfferAccepted, PolicyApproved,
-        callbacks_event, calls_event, ownership_event,
+        AttemptOutcome, CallEnded, CallMissed, CallOutcome, CallbackPromised, CaseVoided, OfferAccepted,
+        PolicyApproved, callbacks_event, calls_event, ownership_event,
     },
     operator::v1::{GetStatusRequest, operator_service_client::OperatorServiceClient},
     r#type::v1::{CallbackKind, private::Form},
@@ -90,6 +93,33 @@ async fn k14_missed_calls_of_one_caller_are_one_callback_while_it_is_open() {
     bed.call_event("calls/m4", missed(1)).await;
     assert_eq!(bed.next_types(2).await, ["callback_cancelled", "callback_scheduled"]);
     assert_eq!(bed.get(&colleague("li"), "branches/b1/callbacks/m4").await.unwrap().calls, ["calls/m4"]);
+}
+
+#[tokio::test]
+async fn k14_a_missed_call_after_an_attempt_sets_another_limit() {
+    let mut bed = Bed::at("2026-05-06T10:00").await;
+    let (li, name) = (colleague("li"), "branches/b1/callbacks/m1");
+    bed.call_event("calls/m1", missed(1)).await;
+    assert_eq!(bed.next().await.0.r#type, "callback_scheduled");
+    bed.lease(&li, name).await.unwrap();
+    let attempt = RecordAttemptRequest {
+        name: name.into(),
+        outcome: AttemptOutcome::NoAnswer.into(),
+        request_id: request_id(),
+        ..RecordAttemptRequest::default()
+    };
+    bed.client().record_attempt(request_of(&li, attempt)).await.unwrap();
+    assert_eq!(bed.next_types(2).await, ["callback_leased", "attempt_recorded"]);
+    for (call, time) in [("calls/m2", "2026-05-06T10:40"), ("calls/m3", "2026-05-06T10:50")] {
+        bed.advance(time).await;
+        bed.call_event(call, missed(1)).await;
+        assert_eq!(bed.next().await.0.r#type, "callback_coalesced");
+        let callback = bed.get(&li, name).await.unwrap();
+        assert_eq!(callback.due_time, Some(timestamps::to_proto(at("2026-05-06T11:10"))), "{call}");
+    }
+    bed.advance("2026-05-06T11:10").await;
+    assert_eq!(bed.next_types(2).await, ["callback_limit_missed", "callback_escalated"]);
+    assert!(bed.get(&li, name).await.unwrap().missed);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use shouwen_calendar::local_date;
 use shouwen_callbacks::domain::{
-    Callback, Command, Met, Rejection, Stage,
+    Callback, Command, Kind, Met, Rejection, Stage,
     command::{Cause, Tried},
     evolve,
     settled::settled,
@@ -30,6 +30,8 @@ enum Step {
     Supersede(Who),
     Postpone(Who, i64),
     Cancel(Who),
+    /// A further call of the client is missed.
+    Join,
     Sweep,
     Wait(i64),
     /// Until the callback may be tried.
@@ -54,6 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => who().prop_map(Step::Supersede),
         1 => (who(), -60..4000_i64).prop_map(|(who, minutes)| Step::Postpone(who, minutes)),
         1 => who().prop_map(Step::Cancel),
+        2 => Just(Step::Join),
         2 => Just(Step::Sweep),
         3 => (1..900_i64).prop_map(Step::Wait),
         5 => Just(Step::WaitForTime),
@@ -107,7 +110,7 @@ fn command(step: &Step, bench: &Bench, now: DateTime<Utc>) -> Option<Command> {
         },
         Step::Cancel(who) => Command::Cancel { callback, employee: who.into(), reason: "given up".into() },
         Step::Sweep => Command::Due { callback },
-        Step::Wait(_) | Step::WaitForTime => return None,
+        Step::Join | Step::Wait(_) | Step::WaitForTime => return None,
     })
 }
 
@@ -177,6 +180,14 @@ impl Watched {
                 );
             }
             Event::AttemptRecorded(_) => prop_assert!(!after.limit_runs(), "B6"),
+            Event::CallbackCoalesced(joined) if joined.due.is_some() => {
+                (self.missed, self.told) = (0, Vec::new());
+                prop_assert!(!before.is_untried() && after.limit_runs() && after.due > now, "K14");
+                prop_assert!(policy.calling_windows.limit(after.due) == after.due, "B2");
+            }
+            Event::CallbackCoalesced(_) => {
+                prop_assert!(before.is_untried() && after.due == before.due, "K14");
+            }
             Event::CallbackExhausted(_) => {
                 let days: BTreeSet<_> = after.round.iter().map(|time| local_date(*time)).collect();
                 prop_assert_eq!(after.round.len(), policy.attempts as usize);
@@ -226,6 +237,10 @@ proptest! {
                     now = policy.calling_windows.next_open(now.max(bench.callback.not_before));
                     Ok(Vec::new())
                 }
+                Step::Join if bench.callback.kind == Kind::MissedCall && bench.callback.is_open() => {
+                    Ok(bench.join(now, "calls/d"))
+                }
+                Step::Join => Ok(Vec::new()),
                 other => {
                     let command = command(other, &bench, now).unwrap();
                     let told = bench.tell(now, &command);

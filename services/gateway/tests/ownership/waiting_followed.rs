@@ -3,12 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use shouwen_proto::{
     events::v1::{
-        ApprovalLevel, AttemptRecorded, CallbackCompleted, CallbackEscalated, CallbackExhausted,
-        CallbackLeased, CallbackLimitMoved, CallbackPostponed, CallbackReleased, CallbackScheduled,
-        ComplaintAccepted, ComplaintEnd, ComplaintEscalated, ComplaintFiled, ComplaintLimit,
-        ComplaintReopened, HandlingCompleted, HandlingProposed, LimitSet, Measure, MeasureRecorded,
-        ProposalApproved, ProposalReturned, ReplyKind, ReplyRecorded, callbacks_event::Event as Callback,
-        complaints_event::Event as Complaint,
+        ApprovalLevel, AttemptRecorded, CallbackCoalesced, CallbackCompleted, CallbackEscalated,
+        CallbackExhausted, CallbackLeased, CallbackLimitMoved, CallbackPostponed, CallbackReleased,
+        CallbackScheduled, ComplaintAccepted, ComplaintEnd, ComplaintEscalated, ComplaintFiled,
+        ComplaintLimit, ComplaintReopened, HandlingCompleted, HandlingProposed, LimitSet, Measure,
+        MeasureRecorded, ProposalApproved, ProposalReturned, ReplyKind, ReplyRecorded,
+        callbacks_event::Event as Callback, complaints_event::Event as Complaint,
     },
     routing::v1::{DeskItemKind as Kind, desk_change::Kind as ChangeKind},
     r#type::v1::{CallbackKind, EscalationLevel, Satisfaction},
@@ -168,6 +168,29 @@ async fn b3_o10_a_time_that_is_set_anew_is_what_waits_and_the_limit_before_it_is
     let postponed = CallbackPostponed { due: Some(to_proto(hour(26))), ..CallbackPostponed::default() };
     callback(&office, "callback_postponed", Callback::CallbackPostponed(postponed)).await;
     assert_eq!((due().await, who(&office, Kind::Escalation, &["chen"]).await), (vec![hour(26)], vec![]));
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn k14_a_client_who_calls_in_vain_again_waits_for_the_branch_again_and_not_for_a_lead() {
+    let (_ground, office) = staffed().await;
+    let hour = |hours| tuesday() + TimeDelta::hours(hours);
+    let joined = |due| Callback::CallbackCoalesced(CallbackCoalesced { due, ..CallbackCoalesced::default() });
+    callback(&office, "callback_scheduled", missed_call(hour(1))).await;
+    callback(&office, "attempt_recorded", Callback::AttemptRecorded(AttemptRecorded::default())).await;
+    callback(&office, "callback_exhausted", Callback::CallbackExhausted(CallbackExhausted {})).await;
+    let escalated = CallbackEscalated { level: EscalationLevel::Hq.into(), ..CallbackEscalated::default() };
+    callback(&office, "callback_escalated", Callback::CallbackEscalated(escalated)).await;
+    callback(&office, "callback_coalesced", joined(None)).await;
+    assert_eq!(who(&office, Kind::Unreached, &EVERYBODY).await, ["zhao", "qian"]);
+    assert_eq!(who(&office, Kind::Escalation, &["chen"]).await, ["chen"]);
+    callback(&office, "callback_coalesced", joined(Some(to_proto(hour(5))))).await;
+    for kind in [Kind::Unreached, Kind::Escalation] {
+        assert_eq!(who(&office, kind, &EVERYBODY).await, [""; 0], "{kind:?}");
+    }
+    assert_eq!(who(&office, Kind::Callback, &EVERYBODY).await, ["zhang", "li", "wang", "zhao", "qian"]);
+    let watch = Watch::of(&office, "wang").await;
+    assert_eq!(at(watch.items.values().next().unwrap().due_time), hour(5));
     assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
 }
 

@@ -89,6 +89,11 @@ fn callback(known: Option<Followed>, event: &Event, body: &callbacks_event::Even
     }
     let Some(Followed::Callback(mut callback)) = known else { return None };
     match body {
+        // K14: only with a limit is another attempt owed.
+        Told::CallbackCoalesced(joined) if joined.due.is_some() => {
+            callback.unreached = false;
+            callback.set_anew(joined.due.as_ref());
+        }
         Told::CallbackLeased(leased) => callback.leased = Some(leased.employee.clone()),
         Told::CallbackReleased(_) => callback.leased = None,
         Told::CallbackPostponed(postponed) => {
