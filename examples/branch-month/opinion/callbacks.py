@@ -11,6 +11,7 @@ from .ground import (
 STILL_OWED = {"answer_owed", "inaudible", "noisy_line", "system_failure"}
 ATTEMPTS = {"no_answer", "busy", "switched_off", "inconvenient"}
 OPINIONS = ("satisfied", "neutral", "dissatisfied")
+GRACE = timedelta(minutes=15)  # within which a promise still counts as kept
 
 
 @dataclass(eq=False)
@@ -109,7 +110,8 @@ class Callbacks:
             raise Refused("LEASED_BY_ANOTHER")  # B8
         if self.now < callback.not_before:
             raise Refused("TOO_EARLY")  # B6
-        if not callback.client_asked and not in_window(self.now):
+        asked = callback.client_asked and self.now <= callback.not_before + GRACE
+        if not asked and not in_window(self.now):
             raise Refused("OUTSIDE_CALLING_WINDOWS")  # B2
         until = self.now + timedelta(minutes=15)
         callback.state, callback.leased_by, callback.leased_until = "leased", who, until
@@ -195,5 +197,4 @@ class Callbacks:
 
 def promised(agreed, client_asked):
     """Until when a promise for that time is kept (K6, B2)."""
-    due = agreed + timedelta(minutes=15)
-    return due if client_asked else limit(due)
+    return agreed + GRACE if client_asked else limit(agreed + GRACE)

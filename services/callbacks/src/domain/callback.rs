@@ -148,7 +148,7 @@ pub struct Callback {
     /// Empty where no calendar is involved.
     pub calendar_version: String,
     pub provisional: bool,
-    /// The client asked for this time: the calling windows do not bind (B2).
+    /// The client asked for the time `not_before`: until it has passed with the grace of a promise, the calling windows do not bind (B2).
     pub client_asked: bool,
     /// Hex; empty unless it stands for missed calls.
     pub caller_key: String,

@@ -93,7 +93,7 @@ fn lease(
         return Err(Rejection::TooEarly(callback.not_before));
     }
     // B2
-    if !callback.client_asked && !policy.calling_windows.contains(now) {
+    if !is_asked_for(callback, now, policy) && !policy.calling_windows.contains(now) {
         return Err(Rejection::OutsideWindows(policy.calling_windows.next_open(now)));
     }
     let expire_time = now.checked_add_signed(policy.lease_length()).unwrap_or(now);
@@ -101,6 +101,12 @@ fn lease(
         employee: employee.to_owned(),
         expire_time: codec::timestamp(expire_time),
     })])
+}
+
+/// The client asked to be called now: at the agreed time and for as long as a promise of it is kept.
+fn is_asked_for(callback: &Callback, now: DateTime<Utc>, policy: &CallbacksPolicy) -> bool {
+    let agreed = callback.not_before;
+    callback.client_asked && now <= agreed.checked_add_signed(policy.promise_grace()).unwrap_or(agreed)
 }
 
 fn release(callback: &Callback, employee: &str) -> Result<Vec<Event>, Rejection> {

@@ -194,6 +194,24 @@ fn b2_a_time_that_the_client_asked_for_stands() {
 }
 
 #[test]
+fn b2_a_time_that_the_client_asked_for_lasts_as_long_as_the_grace_of_a_promise() {
+    let bench = Bench::promised("2026-05-07T21:00", true);
+    assert!(bench.clone().lease(at("2026-05-07T21:15"), ZHANG).is_ok());
+    let late = at("2026-05-07T21:15") + TimeDelta::seconds(1);
+    let outside = Err(Rejection::OutsideWindows(at("2026-05-08T09:00")));
+    assert_eq!(bench.clone().lease(late, ZHANG), outside);
+    assert!(bench.clone().lease(at("2026-05-08T09:00"), ZHANG).is_ok());
+    // So is one that was agreed anew (B3).
+    let mut anew = Bench::promised("2026-05-07T10:00", false);
+    anew.lease(at("2026-05-07T10:00"), ZHANG).unwrap();
+    let tried = Tried::Inconvenient { agreed: at("2026-05-07T12:00"), client_asked: true };
+    anew.attempt(at("2026-05-07T10:01"), ZHANG, tried).unwrap();
+    assert!(anew.clone().lease(at("2026-05-07T12:15"), ZHANG).is_ok());
+    let outside = Err(Rejection::OutsideWindows(at("2026-05-07T13:30")));
+    assert_eq!(anew.lease(at("2026-05-07T12:16"), ZHANG), outside);
+}
+
+#[test]
 fn b2_nobody_leases_outside_the_windows() {
     let mut bench = Bench::promised("2026-05-07T09:30", false);
     assert_eq!(
