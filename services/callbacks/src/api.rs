@@ -18,7 +18,7 @@ use shouwen_vault::{Place, Sealed, Subject, Vault};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    domain::{Callback, CallbackName, Command, Parent, State},
+    domain::{Callback, Command, Parent, State},
     store::{self, After, Row},
     write_path::CallbacksDomain,
 };
@@ -65,12 +65,12 @@ impl Api {
     /// Opens what is sealed in a callback's state; empty where nothing is.
     async fn open(
         &self,
-        name: &CallbackName,
+        callback: &Callback,
         field: &str,
         sealed: Option<&Sealed>,
     ) -> Result<String, Failure> {
         let Some(sealed) = sealed else { return Ok(String::new()) };
-        let aggregate = name.aggregate().0;
+        let aggregate = callback.sealed_for(sealed);
         let sealed =
             sealed.at(Place { aggregate: &aggregate, field }).map_err(|error| refusal::vault(&error))?;
         self.vault.unseal(sealed).await.map_err(|error| refusal::vault(&error))
@@ -107,10 +107,9 @@ impl callback_service_server::CallbackService for Api {
         let row = self.reachable(&call.caller, &request.get_ref().name).await?;
         let command = Command::Lease { callback: row.callback.name.aggregate(), employee };
         let done = self.submit(&call, command).await?;
-        let name = &done.callback.name;
         Ok(Response::new(LeaseCallbackResponse {
-            phone: self.open(name, PHONE, done.callback.phone.as_ref()).await?,
-            subject: self.open(name, SUBJECT, done.callback.subject.as_ref()).await?,
+            phone: self.open(&done.callback, PHONE, done.callback.phone.as_ref()).await?,
+            subject: self.open(&done.callback, SUBJECT, done.callback.subject.as_ref()).await?,
             callback: Some(messages::callback(&done.callback, done.version)),
         }))
     }

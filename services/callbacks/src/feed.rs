@@ -16,6 +16,7 @@ impl FeedEvents for CallbacksDomain {
     fn privates(event: &mut Event) -> Vec<&mut Option<Private>> {
         match event {
             Event::CallbackScheduled(scheduled) => vec![&mut scheduled.phone, &mut scheduled.subject],
+            Event::CallbackCoalesced(joined) => vec![&mut joined.phone],
             Event::CallbackCompleted(completed) => vec![&mut completed.suggestions, &mut completed.answers],
             Event::CallbackResultSuperseded(superseded) => match &mut superseded.result {
                 Some(result) => vec![&mut result.suggestions, &mut result.answers],

@@ -6,7 +6,7 @@ mod masks;
 mod messages;
 mod parse;
 
-use shouwen_access::{Caller, EmployeeName, Failure, PageTokens, page_token::Query};
+use shouwen_access::{BranchName, Caller, EmployeeName, Failure, PageTokens, page_token::Query};
 use shouwen_engine::{AggregateId, Engine, Outcome};
 use shouwen_proto::{
     access::v1::Capacity,
@@ -60,6 +60,19 @@ impl Api {
         Ok(messages::call(state, version, masks.into_iter().next().unwrap_or_default()))
     }
 
+    /// Whose call it is (K14): the client's where one is named, who may have several numbers and share one with others, otherwise the number's. Another
+    /// branch has another key: each calls its own clients back.
+    fn caller_key(&self, branch: &BranchName, client: &str, caller: Option<&Phone>) -> Vec<u8> {
+        let key = |kind: IndexKind, value: &str| {
+            self.vault.blind_index().compute(kind, &format!("{branch} {value}")).to_vec()
+        };
+        match caller {
+            _ if !client.is_empty() => key(IndexKind::ExternalId, client),
+            Some(phone) => key(IndexKind::Phone, phone.expose()),
+            None => Vec::new(),
+        }
+    }
+
     /// A number of a contact, sealed; `None` for an empty text.
     async fn number(
         &self,
@@ -90,23 +103,19 @@ impl call_service_server::CallService for Api {
         };
         let direction = parse::direction(request.direction)?;
         let caller = parse::phone(CALLER, &request.caller)?;
-        // The same number at another branch has another key: each branch calls its own clients back (K14).
-        let key = caller.as_ref().map(|phone| {
-            let value = format!("{branch} {}", phone.expose());
-            self.vault.blind_index().compute(IndexKind::Phone, &value).to_vec()
-        });
+        let client = parse::client(&request.client)?;
         let command = Register {
             branch: branch.to_string(),
             line: parse::line(&request.line)?,
             channel: parse::channel(request.channel)?,
             direction,
-            client: parse::client(&request.client)?,
             occur_time: parse::optional_time("occur_time", request.occur_time.as_ref())?,
             external_id: parse::external_id(&request.external_id)?,
             callback: parse::callback(&request.callback, direction)?,
             reach: call.caller.reach.clone(),
             caller: self.number(&id, CALLER, caller.as_ref()).await?,
-            caller_key: key.unwrap_or_default(),
+            caller_key: self.caller_key(&branch, &client, caller.as_ref()),
+            client,
             call: id,
         };
         self.submit(&call, Command::Register(Box::new(command))).await

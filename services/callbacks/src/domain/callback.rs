@@ -192,6 +192,12 @@ impl Callback {
         self.kind.verification().map_or_else(|| self.name.case(), |verified| verified.complaint.case())
     }
 
+    /// For which aggregate a number of its own or of one of its calls is sealed: each was sealed for the callback that its call would have had (K14).
+    pub fn sealed_for(&self, sealed: &Sealed) -> String {
+        let mut of_calls = self.calls.iter().map(|call| call.replacen("calls/", "callbacks/", 1));
+        of_calls.find(|aggregate| *aggregate == sealed.aggregate).unwrap_or_else(|| self.name.aggregate().0)
+    }
+
     /// The complaint that it verifies and the round, as events name them; empty and 0 for all other kinds.
     pub fn complaint(&self) -> (String, i32) {
         let verification = self.kind.verification();

@@ -140,6 +140,10 @@ pub fn apply(callback: &mut Callback, event: &Event, time: DateTime<Utc>) {
 /// K14. With a limit of its own it is the attempts' next round.
 fn joined(callback: &mut Callback, coalesced: &CallbackCoalesced) {
     callback.calls.push(coalesced.call.clone());
+    if callback.phone.is_none() {
+        callback.phone = private::sealed(coalesced.phone.as_ref());
+        callback.phone_masked.clone_from(&coalesced.phone_masked);
+    }
     let times = (codec::time(coalesced.not_before.as_ref()), codec::time(coalesced.due.as_ref()));
     let (Some(not_before), Some(due)) = times else { return };
     let calendar_version = coalesced.calendar_version.clone();

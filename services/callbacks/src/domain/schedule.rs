@@ -35,7 +35,7 @@ pub fn schedule(
     if let Cause::MissedCall { call, caller_key } = &schedule.cause {
         let key = missed_caller(&schedule.branch, &hex::encode(caller_key));
         if let Some(holder) = world.key_holder(&key) {
-            return coalesce(world, holder, call, context.at, book);
+            return coalesce(world, holder, schedule, call, context.at, book);
         }
     }
     let mut counters = Vec::new();
@@ -100,6 +100,7 @@ fn cancelled(
 fn coalesce(
     world: &World<'_, State>,
     holder: &AggregateId,
+    schedule: &Schedule,
     call: &str,
     at: DateTime<Utc>,
     book: &PolicyBook,
@@ -108,32 +109,37 @@ fn coalesce(
     if open.calls.iter().any(|known| known == call) {
         return Ok(Decision::nothing(holder.clone()));
     }
-    Ok(Decision::on(holder.clone(), [coalesced(open, call, at, book)?]))
+    let mut joined = coalesced(open, call, at, book)?;
+    if open.phone.is_none() {
+        joined.phone.clone_from(&schedule.phone);
+        joined.phone_masked.clone_from(&schedule.phone_masked);
+    }
+    Ok(Decision::on(holder.clone(), [Event::CallbackCoalesced(joined)]))
 }
 
-/// The event that joins a call that was missed at a time. A client who was tried before it calls in vain again, and is owed another attempt (K14).
+/// What joins a call that was missed at a time. A client who was tried before it calls in vain again, and is owed another attempt (K14).
 pub fn coalesced(
     open: &Callback,
     call: &str,
     at: DateTime<Utc>,
     book: &PolicyBook,
-) -> Result<Event, Rejection> {
+) -> Result<CallbackCoalesced, Rejection> {
     let joined = CallbackCoalesced { call: call.to_owned(), ..CallbackCoalesced::default() };
     // Where the follower is late, an attempt may have come behind the call.
     let tried_since = open.attempts.last().is_some_and(|attempt| attempt.time > at);
     if open.is_untried() || tried_since {
-        return Ok(Event::CallbackCoalesced(joined));
+        return Ok(joined);
     }
     let policy = transitions::policy(open, book)?;
     let limits = limits::by_calendar(&Kind::MissedCall, &open.branch, at, &policy, &book.calendar(at), book)
         .ok_or(WITHOUT_CALENDAR)?;
-    Ok(Event::CallbackCoalesced(CallbackCoalesced {
+    Ok(CallbackCoalesced {
         not_before: codec::timestamp(limits.not_before),
         due: codec::timestamp(limits.due),
         provisional: limits.provisional,
         calendar_version: limits.calendar_version,
         ..joined
-    }))
+    })
 }
 
 const WITHOUT_CALENDAR: Rejection = Rejection::Internal("this kind has no limit by the calendar");

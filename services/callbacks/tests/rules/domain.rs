@@ -74,7 +74,8 @@ impl Bench {
 
     /// A further call of the client is missed.
     pub(crate) fn join(&mut self, now: DateTime<Utc>, call: &str) -> Vec<Event> {
-        let event = schedule::coalesced(&self.callback, call, now, &self.book).unwrap();
+        let joined = schedule::coalesced(&self.callback, call, now, &self.book).unwrap();
+        let event = Event::CallbackCoalesced(joined);
         evolve::apply(&mut self.callback, &event, now);
         vec![event]
     }

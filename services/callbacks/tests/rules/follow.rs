@@ -96,6 +96,22 @@ async fn k14_missed_calls_of_one_caller_are_one_callback_while_it_is_open() {
 }
 
 #[tokio::test]
+async fn k14_a_client_whose_number_was_withheld_at_first_is_called_at_the_one_that_is_shown_later() {
+    let mut bed = Bed::at("2026-05-06T10:00").await;
+    let calls_event::Event::CallMissed(shown) = missed(1) else { panic!() };
+    let withheld = CallMissed { caller: None, caller_masked: String::new(), ..shown.clone() };
+    bed.call_event("calls/m1", calls_event::Event::CallMissed(withheld)).await;
+    bed.call_event("calls/m2", calls_event::Event::CallMissed(shown)).await;
+    let other = CallMissed { caller: Some(clear("13712345678")), ..CallMissed::default() };
+    let other = CallMissed { branch: BRANCH.into(), caller_key: vec![1; 4], ..other };
+    bed.call_event("calls/m3", calls_event::Event::CallMissed(other)).await;
+    assert_eq!(bed.next_types(3).await, ["callback_scheduled", "callback_coalesced", "callback_coalesced"]);
+    let leased = bed.lease(&colleague("li"), "branches/b1/callbacks/m1").await.unwrap();
+    assert_eq!(leased.phone, "13912345678");
+    assert_eq!(leased.callback.unwrap().phone, "139****5678");
+}
+
+#[tokio::test]
 async fn k14_a_missed_call_after_an_attempt_sets_another_limit() {
     let mut bed = Bed::at("2026-05-06T10:00").await;
     let (li, name) = (colleague("li"), "branches/b1/callbacks/m1");

@@ -35,7 +35,7 @@ pub struct CallState {
     pub outside_working_hours: bool,
     /// `None` for a withheld number and for channels without one.
     pub caller: Option<Number>,
-    /// Opaque, the same for all calls of this caller within the branch (K14).
+    /// Opaque, the same for all calls of this caller within the branch (K14); empty where neither client nor number is known.
     #[serde(with = "hexadecimal")]
     pub caller_key: Vec<u8>,
     /// The client's external id; empty while unknown.

@@ -47,7 +47,7 @@ pub struct Register {
     pub channel: Channel,
     pub direction: Direction,
     pub caller: Option<Number>,
-    /// Empty without a number.
+    /// Empty without client and number.
     pub caller_key: Vec<u8>,
     pub client: String,
     /// The true time of what is entered later; `None` means now.

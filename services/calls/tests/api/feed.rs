@@ -13,7 +13,7 @@ use shouwen_proto::{
 use shouwen_serving::private;
 
 use crate::{
-    harness::{CASE, Running, by, call_from, employee, request_id, stranger, system, telephony},
+    harness::{CASE, PHONE, Running, by, call_from, employee, request_id, stranger, system, telephony},
     steps::Step,
 };
 
@@ -44,7 +44,7 @@ fn is_clear(private: Option<&Private>) -> bool {
 }
 
 #[tokio::test]
-async fn k14_missed_calls_of_one_caller_share_a_key_within_the_branch() {
+async fn k14_missed_calls_of_one_number_or_of_one_client_share_a_key_within_the_branch() {
     let running = Running::start().await;
     let key = async |id: &str, request: RegisterCallRequest, who: Caller| {
         let name = running.register(who.clone(), request).await.unwrap().into_inner().name;
@@ -66,6 +66,20 @@ async fn k14_missed_calls_of_one_caller_share_a_key_within_the_branch() {
     let withheld = RegisterCallRequest { caller: String::new(), ..call_from("c5") };
     assert!(key("c5", withheld, telephony()).await.is_empty());
     assert_eq!(first.len(), 32);
+    // A client who is known has several numbers, and shares the one with others.
+    let of = |id: &str, client: &str, caller: &str| RegisterCallRequest {
+        client: client.into(),
+        caller: caller.into(),
+        ..call_from(id)
+    };
+    let client = key("c6", of("c6", "80011073", PHONE), telephony()).await;
+    assert_eq!(client.len(), 32);
+    assert_ne!(client, first);
+    assert_eq!(key("c7", of("c7", "80011073", "13912345678"), telephony()).await, client);
+    assert_eq!(key("c8", of("c8", "80011073", ""), telephony()).await, client);
+    assert_ne!(key("c9", of("c9", "80011074", PHONE), telephony()).await, client);
+    let elsewhere = RegisterCallRequest { parent: "branches/b2".into(), ..of("c10", "80011073", PHONE) };
+    assert_ne!(key("c10", elsewhere, stranger()).await, client);
 }
 
 /// The event by which a contact was missed, as a service of the suite receives it.
