@@ -5,6 +5,7 @@ use shouwen_proto::{
     r#type::v1::Channel,
 };
 use shouwen_serving::private;
+use shouwen_vault::Sealed;
 
 use super::{
     answer::of_case,
@@ -22,7 +23,8 @@ pub(super) fn end(call: &CallState, end: &End) -> Result<Vec<Event>, Rejection> 
     if end.outcome == CallOutcome::CallbackPromised && call.promises.is_empty() {
         return Err(Rejection::PromiseMissing(call.name.clone()));
     }
-    let reach = call.caller.as_ref().filter(|_| owes_after_hours(call, end.outcome));
+    let (phone, phone_masked) =
+        if owes_after_hours(call, end.outcome) { reach(call) } else { (None, String::new()) };
     let ended = CallEnded {
         ended_by: end.ended_by.into(),
         outcome: end.outcome.into(),
@@ -31,12 +33,21 @@ pub(super) fn end(call: &CallState, end: &End) -> Result<Vec<Event>, Rejection> 
         employee: end.by.employee.clone(),
         assisting: end.assisting,
         outside_working_hours: call.outside_working_hours,
-        phone: reach.map(|caller| private::message(caller.sealed.clone())),
-        phone_masked: reach.map(|caller| caller.masked.clone()).unwrap_or_default(),
+        phone: phone.cloned().map(private::message),
+        phone_masked,
         client: call.client.clone(),
         branch: call.branch.clone(),
     };
     Ok(vec![Event::CallEnded(ended)])
+}
+
+/// Where the client is reached, and as it is shown: at the caller's number; where that was withheld, at the one that was taken down in the record, of which
+/// no mask is kept (L10).
+fn reach(call: &CallState) -> (Option<&Sealed>, String) {
+    match &call.caller {
+        Some(caller) => (Some(&caller.sealed), caller.masked.clone()),
+        None => (call.record.as_ref().and_then(|record| record.phone.as_ref()), String::new()),
+    }
 }
 
 /// K7: the client ends a call, not the employee, save for the special calls of K12.

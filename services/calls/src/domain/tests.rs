@@ -375,6 +375,26 @@ fn o5_an_answer_owed_after_hours_says_where_to_reach_the_client() {
 }
 
 #[test]
+fn o5_a_client_whose_number_was_withheld_is_reached_at_the_one_in_the_record() {
+    let withheld = Register { caller: None, occur_time: Some(at("19:00:00")), ..ring() };
+    let call = answered(&withheld, at("19:00:00"));
+    let call = fold(Some(call.clone()), &record::fill_in(&call, &sheet(), 2).unwrap(), at("19:01:00"));
+    let over = |call: &CallState, outcome| match one(ending::end(call, &ending(Party::Client, outcome))) {
+        Event::CallEnded(ended) => ended,
+        other => panic!("{other:?}"),
+    };
+    let ended = over(&call, CallOutcome::AnswerOwed);
+    assert_eq!(private::sealed(ended.phone.as_ref()), Some(sealed("phone")));
+    assert_eq!(ended.phone_masked, "");
+    assert_eq!(over(&call, CallOutcome::AnsweredClear).phone, None, "nothing is owed");
+    // The number that is known goes before the one in the record.
+    let shown = answered(&Register { caller: Some(number("caller")), ..withheld }, at("19:00:00"));
+    let shown = fold(Some(shown.clone()), &record::fill_in(&shown, &sheet(), 2).unwrap(), at("19:01:00"));
+    let ended = over(&shown, CallOutcome::AnswerOwed);
+    assert_eq!(private::sealed(ended.phone.as_ref()), Some(sealed("caller")));
+}
+
+#[test]
 fn o5_a_promised_callback_makes_a_further_one_needless() {
     let evening = Register { occur_time: Some(at("19:00:00")), ..ring() };
     let call = answered(&evening, at("19:00:00"));

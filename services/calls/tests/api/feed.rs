@@ -13,7 +13,7 @@ use shouwen_proto::{
 use shouwen_serving::private;
 
 use crate::{
-    harness::{CASE, PHONE, Running, by, call_from, employee, request_id, stranger, system, telephony},
+    harness::{CASE, PHONE, Running, at, by, call_from, employee, request_id, stranger, system, telephony},
     steps::Step,
 };
 
@@ -130,6 +130,22 @@ async fn l10_services_of_the_suite_read_in_clear_and_nobody_else() {
         [&recorded.client_name, &recorded.phone, &recorded.summary, &recorded.handling, &recorded.assessment];
     assert!(fields.iter().all(|field| field.is_none()));
     assert_eq!(recorded.gender, "female");
+}
+
+#[tokio::test]
+async fn o5_a_number_that_was_taken_down_is_told_where_the_callers_was_withheld() {
+    let running = Running::start_at(at("20:15:00")).await;
+    let withheld = RegisterCallRequest { caller: String::new(), ..call_from("c1") };
+    let name = running.register(telephony(), withheld).await.unwrap().into_inner().name;
+    for step in [Step::Answer, Step::Record, Step::End] {
+        step.take(&running, &name, step.actor(), &request_id()).await.unwrap();
+    }
+    let calls_event::Event::CallEnded(ended) = body(&await_event(&running, system(), "call_ended").await)
+    else {
+        panic!()
+    };
+    assert!(ended.outside_working_hours);
+    assert_eq!(private::clear(ended.phone.as_ref()), "+8613812345678");
 }
 
 #[tokio::test]
