@@ -18,7 +18,7 @@ use shouwen_vault::{Place, Sealed, Subject, Vault};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    domain::{Callback, Command, Parent, State},
+    domain::{Callback, CallbackName, Command, Parent, State},
     store::{self, After, Row},
     write_path::CallbacksDomain,
 };
@@ -60,6 +60,14 @@ impl Api {
 
     async fn submit(&self, call: &Call, command: Command) -> Result<Done, Failure> {
         Done::of(call.submit(&self.engine, call.submission(command)).await?)
+    }
+
+    /// Whether the employee has the callback leased now (B8).
+    async fn is_leased_to(&self, name: &CallbackName, employee: &str) -> Result<bool, Failure> {
+        let unavailable = |error: sqlx::Error| refusal::database(&error);
+        let row = store::find(self.engine.pool(), &name.aggregate()).await.map_err(unavailable)?;
+        let now = self.engine.now().await.map_err(unavailable)?;
+        Ok(row.is_some_and(|row| row.callback.is_leased_to(employee, now)))
     }
 
     /// Opens what is sealed in a callback's state; empty where nothing is.
@@ -105,13 +113,20 @@ impl callback_service_server::CallbackService for Api {
         let call = Call::mutation(&request, "LeaseCallback", &request.get_ref().request_id)?;
         let employee = call.caller.require_employee()?.to_string();
         let row = self.reachable(&call.caller, &request.get_ref().name).await?;
-        let command = Command::Lease { callback: row.callback.name.aggregate(), employee };
-        let done = self.submit(&call, command).await?;
-        Ok(Response::new(LeaseCallbackResponse {
-            phone: self.open(&done.callback, PHONE, done.callback.phone.as_ref()).await?,
-            subject: self.open(&done.callback, SUBJECT, done.callback.subject.as_ref()).await?,
-            callback: Some(messages::callback(&done.callback, done.version)),
-        }))
+        let command = Command::Lease { callback: row.callback.name.aggregate(), employee: employee.clone() };
+        let outcome = call.submit(&self.engine, call.submission(command)).await?;
+        let replayed = outcome.replayed;
+        let Done { version, callback } = Done::of(outcome)?;
+        let mut response = LeaseCallbackResponse {
+            callback: Some(messages::callback(&callback, version)),
+            ..LeaseCallbackResponse::default()
+        };
+        // L10: the lease is what the number is shown for.
+        if !replayed || self.is_leased_to(&callback.name, &employee).await? {
+            response.phone = self.open(&callback, PHONE, callback.phone.as_ref()).await?;
+            response.subject = self.open(&callback, SUBJECT, callback.subject.as_ref()).await?;
+        }
+        Ok(Response::new(response))
     }
 
     async fn release_callback(

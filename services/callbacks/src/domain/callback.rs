@@ -163,6 +163,11 @@ impl Callback {
         matches!(self.stage, Stage::Waiting | Stage::Leased { .. } | Stage::LeadDecides)
     }
 
+    /// Whether an employee has it leased at a time (B8).
+    pub fn is_leased_to(&self, employee: &str, now: DateTime<Utc>) -> bool {
+        matches!(&self.stage, Stage::Leased { employee: holder, until } if holder == employee && now < *until)
+    }
+
     /// Whether the limit was set behind the last attempt, and so is not met yet.
     pub fn is_untried(&self) -> bool {
         self.first_attempt.is_none() || self.renewed

@@ -6,7 +6,8 @@ use shouwen_proto::{
     access::v1::{CallContext, Capacity, Role},
     callbacks::v1::{
         Callback, CancelCallbackRequest, CompleteCallbackRequest, LeaseCallbackRequest,
-        ListDueCallbacksRequest, PostponeCallbackRequest, RecordAttemptRequest, callback::State,
+        LeaseCallbackResponse, ListDueCallbacksRequest, PostponeCallbackRequest, RecordAttemptRequest,
+        callback::State,
     },
     events::v1::{
         AttemptOutcome, CallMissed, WatchRequest, callbacks_event, calls_event, event::Body,
@@ -73,24 +74,30 @@ async fn b2_a_lease_shows_the_number_in_full_and_everything_else_masked() {
 }
 
 #[tokio::test]
-async fn a_repeated_lease_is_answered_from_the_ledger_and_another_request_under_its_id_is_not() {
+async fn l10_a_repeated_lease_shows_the_number_only_while_the_lease_lasts() {
     let mut bed = Bed::at("2026-05-06T15:00").await;
     let name = bed.promise("cases/1", "c1", "2026-05-06T15:00").await;
     let zhang = handler("zhang", "cases/1", 1);
     let request = LeaseCallbackRequest { name: name.clone(), request_id: request_id() };
-    let first = bed.client().lease_callback(request_of(&zhang, request.clone())).await.unwrap().into_inner();
-    bed.advance("2026-05-06T15:30").await;
-    let again = bed.client().lease_callback(request_of(&zhang, request.clone())).await.unwrap().into_inner();
-    assert_eq!(again, first, "as it was then, though the lease has ended");
-    // Also when the responsibility has moved on: the gateway then forwards with capacity `replay`.
+    // When the responsibility has moved on, the gateway forwards with capacity `replay`.
     let replay = CallContext { capacity: Capacity::Replay.into(), epoch: 0, ..zhang.clone() };
-    let replayed =
-        bed.client().lease_callback(request_of(&replay, request.clone())).await.unwrap().into_inner();
-    assert_eq!(replayed, first);
+    let lease = async |who: &CallContext| {
+        bed.client().lease_callback(request_of(who, request.clone())).await.unwrap().into_inner()
+    };
+    let first = lease(&zhang).await;
+    assert_eq!((first.phone.as_str(), first.subject.as_str()), ("13812345678", "fund redemption"));
+    bed.advance("2026-05-06T15:10").await;
+    assert_eq!((lease(&zhang).await, lease(&replay).await), (first.clone(), first.clone()));
+    // As it was then, though the lease has ended; the number is not for a call any more.
+    let hidden = LeaseCallbackResponse { phone: String::new(), subject: String::new(), ..first };
+    bed.advance("2026-05-06T15:30").await;
+    assert_eq!((lease(&zhang).await, lease(&replay).await), (hidden.clone(), hidden.clone()));
+    bed.lease(&handler("li", "cases/1", 1), &name).await.unwrap();
+    assert_eq!(lease(&zhang).await, hidden, "leased to somebody else");
     let fresh = LeaseCallbackRequest { name: name.clone(), request_id: request_id() };
     assert_eq!(refused(bed.client().lease_callback(request_of(&replay, fresh)).await), "NOT_A_REPLAY");
-    // The lease, its end and the missed limit, of which somebody was told, lie in between.
-    bed.next_types(4).await;
+    // Both leases, the end of one and the missed limit, of which somebody was told, lie in between.
+    bed.next_types(5).await;
     let other = bed.promise("cases/1", "c2", "2026-05-06T16:00").await;
     let reused = LeaseCallbackRequest { name: other, ..request };
     assert_eq!(refused(bed.client().lease_callback(request_of(&zhang, reused)).await), "REQUEST_ID_REUSED");
