@@ -14,6 +14,14 @@ use crate::identity::Roles;
 use crate::status::Failure;
 use crate::wire;
 
+/// What gRPC itself asks a server.
+const INFRASTRUCTURE: [&str; 4] = [
+    "/grpc.health.v1.Health/Check",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+
 /// All methods of the suite.
 #[derive(Clone, Debug)]
 pub struct Contract {
@@ -159,6 +167,11 @@ impl Contract {
         let mut methods: Vec<_> = self.methods.values().collect();
         methods.sort_by_key(|method| method.order);
         methods
+    }
+
+    /// The gRPC paths of everything that a server of the suite may have: all methods, health and reflection.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.methods.keys().map(String::as_str).chain(INFRASTRUCTURE)
     }
 
     /// Whether a path belongs to gRPC itself, health and reflection, which are open to everybody.

@@ -407,7 +407,7 @@ impl Prepared<'_> {
         let require =
             RequireContext::new(Arc::clone(contract), verifier, self.clock.clone(), MAX_MESSAGE_BYTES);
         let stack = ServiceBuilder::new()
-            .layer(RpcMetrics::new(&self.parts.metrics.meter("shouwen")))
+            .layer(RpcMetrics::new(&self.parts.metrics.meter("shouwen"), contract.paths()))
             .layer(require)
             .service(routes.prepare());
         // Gateways send everything over few connections.
@@ -444,8 +444,9 @@ impl Prepared<'_> {
             sweeper.run(stop).await;
             Ok(())
         });
-        let stack =
-            ServiceBuilder::new().layer(RpcMetrics::new(&self.parts.metrics.meter("shouwen"))).service(edge);
+        let stack = ServiceBuilder::new()
+            .layer(RpcMetrics::new(&self.parts.metrics.meter("shouwen"), contract.paths()))
+            .service(edge);
         let (tls, options, stop) =
             (self.materials.tls.clone(), self.config.server.clone(), self.parts.stop.clone());
         tasks.spawn(async move { Ok(server::serve(cores, listener, tls, stack, options, stop).await?) });

@@ -1,14 +1,15 @@
 //! Duration of every RPC by method and status, after OpenTelemetry's RPC conventions: `rpc.server.call.duration` in
 //! seconds, from the request's head to the end of the answer, streams included.
 
-use std::borrow::Cow;
+use std::collections::HashSet;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter};
+use opentelemetry::{KeyValue, Value};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tonic::{Code, Status};
@@ -25,19 +26,27 @@ const OTHER_METHOD: &str = "_OTHER";
 #[derive(Clone, Debug)]
 pub struct RpcMetrics {
     duration: Histogram<f64>,
+    /// Those that have a label of their own.
+    methods: Arc<HashSet<Arc<str>>>,
 }
 
 impl RpcMetrics {
-    /// The layer, with its histogram made by `meter`.
-    pub fn new(meter: &Meter) -> Self {
+    /// The layer, with its histogram made by `meter`, for a server that has the methods at these gRPC paths.
+    pub fn new<'a>(meter: &Meter, paths: impl IntoIterator<Item = &'a str>) -> Self {
         let duration = meter
             .f64_histogram("rpc.server.call.duration")
             .with_unit("s")
             .with_description("Duration of incoming RPCs")
             .with_boundaries(BOUNDS.to_vec())
             .build();
-        Self { duration }
+        let methods = paths.into_iter().map(|path| Arc::from(method(path))).collect();
+        Self { duration, methods: Arc::new(methods) }
     }
+}
+
+/// `shouwen.calls.v1.CallService/EndCall` at `/shouwen.calls.v1.CallService/EndCall`.
+fn method(path: &str) -> &str {
+    path.strip_prefix('/').unwrap_or(path)
 }
 
 impl<S> Layer<S> for RpcMetrics {
@@ -70,7 +79,7 @@ where
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let measurement = Measurement {
             duration: self.metrics.duration.clone(),
-            method: request.uri().path().trim_start_matches('/').to_owned(),
+            method: self.metrics.methods.get(method(request.uri().path())).cloned(),
             began: Instant::now(),
             code: None,
         };
@@ -81,7 +90,8 @@ where
 /// One RPC under way. It is recorded when this is dropped; without a code by then, the client has gone.
 struct Measurement {
     duration: Histogram<f64>,
-    method: String,
+    /// `None` if the server does not have it.
+    method: Option<Arc<str>>,
     began: Instant,
     code: Option<Code>,
 }
@@ -98,11 +108,7 @@ impl Measurement {
 impl Drop for Measurement {
     fn drop(&mut self) {
         let code = self.code.unwrap_or(Code::Cancelled);
-        let method = if code == Code::Unimplemented {
-            OTHER_METHOD.into()
-        } else {
-            Cow::Owned(std::mem::take(&mut self.method))
-        };
+        let method = self.method.take().map_or(Value::from(OTHER_METHOD), Value::from);
         let attributes = [
             KeyValue::new("rpc.system.name", "grpc"),
             KeyValue::new("rpc.method", method),
@@ -254,7 +260,8 @@ mod tests {
                 Full::new(Bytes::from_static(b"x")).with_trailers(async move { Some(Ok(trailers(status))) });
             Ok::<_, Infallible>(Response::new(body))
         });
-        let service = RpcMetrics::new(&metrics.meter("test")).layer(service);
+        let methods = ["/shouwen.a.v1.A/Get", "/shouwen.a.v1.A/Watch"];
+        let service = RpcMetrics::new(&metrics.meter("test"), methods).layer(service);
         let request = Request::builder().uri(path).body(Empty::new()).unwrap();
         let response = service.oneshot(request).await.unwrap();
         if read {
@@ -287,12 +294,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_whose_client_goes_away_is_cancelled_and_a_made_up_method_has_no_name() {
+    async fn a_call_whose_client_goes_away_is_cancelled() {
         let metrics = Metrics::new("test").unwrap();
         call(&metrics, "/shouwen.a.v1.A/Watch", "0", false).await;
-        call(&metrics, "/shouwen.a.v1.A/Made-up", "12", true).await;
         count_line(&metrics, &["A/Watch", "\"CANCELLED\""]);
-        count_line(&metrics, &["rpc_method=\"_OTHER\"", "\"UNIMPLEMENTED\""]);
+    }
+
+    #[tokio::test]
+    async fn a_method_that_the_server_does_not_have_gets_no_label_however_its_call_ends() {
+        let metrics = Metrics::new("test").unwrap();
+        for path in ["/shouwen.a.v1.A/Made-up", "//shouwen.a.v1.A/Get", "/shouwen.a.v1.A/Get/Made-up", "/"] {
+            call(&metrics, path, "0", true).await;
+            call(&metrics, path, "12", true).await;
+            call(&metrics, path, "0", false).await;
+        }
+        call(&metrics, "/shouwen.a.v1.A/Get", "12", true).await;
+        for code in ["OK", "UNIMPLEMENTED", "CANCELLED"] {
+            let line = count_line(&metrics, &["rpc_method=\"_OTHER\"", &format!("\"{code}\"")]);
+            assert!(line.ends_with(" 4"), "{line}");
+        }
+        count_line(&metrics, &["rpc_method=\"shouwen.a.v1.A/Get\"", "\"UNIMPLEMENTED\""]);
         assert!(!metrics.render().unwrap().contains("Made-up"));
     }
 }

@@ -7,11 +7,13 @@ use prost::Message as _;
 use shouwen_access::Language;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::backend::Act;
 use crate::contract::{Change, Ping};
-use crate::world::World;
+use crate::world::{Ask, World};
 
 #[tokio::test]
 async fn the_bytes_of_a_request_and_its_answer_pass_unchanged() {
@@ -189,10 +191,18 @@ async fn a_service_of_the_same_process_finds_its_caller_without_a_signature() {
 #[tokio::test]
 async fn a_public_method_needs_nobody_and_passes_nobody_on() {
     let mut world = World::new().await;
-    let ask = crate::world::Ask::new(&world.channel, "/shouwen.echo.v1.Echo/Open");
+    let ask = Ask::new(&world.channel, "/shouwen.echo.v1.Echo/Open");
     ask.send(&Ping::default()).await.unwrap();
     let seen = world.seen().await;
     assert!(seen.caller.is_none() && !seen.headers.contains_key("x-shouwen-context-bin"));
+}
+
+fn is_counted(metrics: &str, method: &str, code: &str) -> bool {
+    let labels = [format!("rpc_method=\"{method}\""), format!("\"{code}\"")];
+    metrics.lines().any(|line| {
+        line.starts_with("rpc_server_call_duration_seconds_count")
+            && labels.iter().all(|label| line.contains(label))
+    })
 }
 
 #[tokio::test]
@@ -200,13 +210,27 @@ async fn every_call_is_measured() {
     let world = World::new().await;
     world.ask("Get", "zhang").send(&Ping::default()).await.unwrap();
     world.ask("Lead", "zhang").refusal(&Ping::default()).await;
+    let request = HealthCheckRequest { service: String::new() };
+    HealthClient::new(world.channel.clone()).check(request).await.unwrap();
     let text = world.metrics.render().unwrap();
-    for (method, code) in [("Get", "OK"), ("Lead", "PERMISSION_DENIED")] {
-        let found = text.lines().any(|line| {
-            line.starts_with("rpc_server_call_duration_seconds_count")
-                && line.contains(&format!("Echo/{method}\""))
-                && line.contains(&format!("\"{code}\""))
-        });
-        assert!(found, "{method} {code} in\n{text}");
+    for (method, code) in [
+        ("shouwen.echo.v1.Echo/Get", "OK"),
+        ("shouwen.echo.v1.Echo/Lead", "PERMISSION_DENIED"),
+        ("grpc.health.v1.Health/Check", "OK"),
+    ] {
+        assert!(is_counted(&text, method, code), "{method} {code} in\n{text}");
     }
+}
+
+#[tokio::test]
+async fn strangers_cannot_make_up_methods_in_the_metrics() {
+    let world = World::new().await;
+    let ask = Ask::new(&world.channel, "/made-up/Method");
+    assert_eq!(ask.clone().with("content-type", "text/plain").raw("").await.status(), 415);
+    ask.refusal(&Ping::default()).await.is(Code::Unimplemented, "METHOD_UNKNOWN");
+    let text = world.metrics.render().unwrap();
+    for code in ["UNKNOWN", "UNIMPLEMENTED"] {
+        assert!(is_counted(&text, "_OTHER", code), "{code} in\n{text}");
+    }
+    assert!(!text.contains("made-up"), "{text}");
 }

@@ -114,7 +114,7 @@ impl World {
         let edge = Edge::new(config, parts).await.unwrap();
 
         let metrics = Metrics::new("gateway").unwrap();
-        let service = RpcMetrics::new(&metrics.meter("edge")).layer(edge.clone());
+        let service = RpcMetrics::new(&metrics.meter("edge"), contract().paths()).layer(edge.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
