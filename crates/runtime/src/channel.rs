@@ -30,7 +30,7 @@ use target::Target;
 
 use crate::config::Period;
 use crate::cores::{self, Cores};
-use crate::tls::{ClientTls, TlsError, client_config};
+use crate::tls::{ClientTls, ClientTlsReloader, TlsError};
 
 /// How often a request that no connection took is offered to another one.
 const OFFERS: usize = 4;
@@ -55,7 +55,7 @@ pub struct ChannelOptions {
     pub stream_window: u32,
     /// HTTP/2 flow control: bytes in flight per connection.
     pub connection_window: u32,
-    /// Set for TLS; needed if a target says `https`.
+    /// Set for TLS; needed if a target says `https`. New connections use the files as they are then.
     pub tls: Option<ClientTls>,
 }
 
@@ -119,11 +119,9 @@ pub fn connect_on<T: AsRef<str>>(
     if targets.is_empty() {
         return Err(ChannelConfigError::NoTarget);
     }
-    let tls = match (&options.tls, targets.iter().any(|target| target.tls)) {
-        (Some(tls), _) => Some(client_config(tls, &["h2"])?),
-        (None, true) => Some(client_config(&ClientTls::default(), &["h2"])?),
-        (None, false) => None,
-    };
+    let by_target = || targets.iter().any(|target| target.tls).then(ClientTls::default);
+    let tls = options.tls.clone().or_else(by_target);
+    let tls = tls.map(|tls| ClientTlsReloader::start(tls, &["h2"])).transpose()?;
     let stop = CancellationToken::new();
     let here = Handle::current();
     let links = std::iter::once(&here).chain(cores.handles()).map(|scheduler| {

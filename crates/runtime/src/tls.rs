@@ -4,11 +4,13 @@
 mod client;
 mod files;
 mod reloader;
+mod watched;
 
 use std::sync::Once;
 
 pub use client::{ClientTls, client_config};
 pub use files::{ServerTls, TlsError};
+pub(crate) use reloader::ClientTlsReloader;
 pub use reloader::TlsReloader;
 
 /// Makes ring the process's crypto provider. Harmless to repeat.

@@ -1,7 +1,10 @@
 //! The balanced channel against real servers that come and go.
 
 use std::convert::Infallible;
+use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +20,7 @@ use shouwen_runtime::server::{ServerOptions, serve};
 use shouwen_runtime::tls::{ClientTls, ServerTls, TlsReloader};
 use shouwen_testkit::TestCa;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
@@ -210,6 +214,46 @@ async fn tls_is_spoken_with_https_targets() {
     let tls = ClientTls { ca: Some(ca.ca_file()), ..ClientTls::default() };
     let options = ChannelOptions { tls: Some(tls), ..ChannelOptions::default() };
     let channel = connect(&[format!("https://localhost:{}", server.addr.port())], &options).unwrap();
+    assert_eq!(ask(&channel).await, "one");
+}
+
+/// Puts a client's files of this authority there.
+fn put(dir: &Path, ca: &TestCa) {
+    let client = ca.client("client", "gateway");
+    let files = [(ca.ca_file(), "ca.pem"), (client.certificate, "client.pem"), (client.key, "client.key")];
+    for (from, to) in files {
+        fs::copy(from, dir.join(to)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn replaced_tls_files_are_used_without_a_restart() {
+    let (former, new) = (TestCa::new(), TestCa::new());
+    let files = new.server("server", &["localhost"]);
+    let tls = ServerTls { certificate: files.certificate, key: files.key, client_ca: Some(new.ca_file()) };
+    let reloader = TlsReloader::start(tls).unwrap();
+    let server = Server::with("one", "127.0.0.1:0", ServerOptions::default(), Some(reloader)).await;
+
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| Some(dir.path().join(name));
+    put(dir.path(), &former);
+    let tls = ClientTls {
+        ca: file("ca.pem"),
+        certificate: file("client.pem"),
+        key: file("client.key"),
+        server_name: None,
+    };
+    let options =
+        ChannelOptions { connect_timeout: Period::millis(500), tls: Some(tls), ..ChannelOptions::default() };
+    let channel = connect(&[format!("https://localhost:{}", server.addr.port())], &options).unwrap();
+    assert!(channel.send(request("/")).await.is_err());
+
+    put(dir.path(), &new);
+    // The signal would end a process in which nobody listens for it.
+    let _listening = signal(SignalKind::hangup()).unwrap();
+    let pid = std::process::id().to_string();
+    assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    tokio::time::timeout(Duration::from_secs(20), channel.wait_connected(1)).await.unwrap();
     assert_eq!(ask(&channel).await, "one");
 }
 

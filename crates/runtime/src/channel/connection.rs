@@ -9,18 +9,17 @@ use bytes::Bytes;
 use h2::client;
 use h2::{Ping, PingPong};
 use http::uri::{Authority, Scheme};
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
-use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 use super::ChannelOptions;
 use super::links::{Link, Links};
 use super::target::Target;
 use crate::server::BoxError;
+use crate::tls::ClientTlsReloader;
 
 /// Pauses between attempts to reach an address: doubled from the first to the longest, each shortened by chance.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -37,7 +36,7 @@ const LONG_LIFE: Duration = Duration::from_secs(5);
 pub(super) struct Dialer {
     scheme: Scheme,
     authority: Authority,
-    tls: Option<(TlsConnector, String)>,
+    tls: Option<(ClientTlsReloader, String)>,
     http2: client::Builder,
     keepalive: Duration,
     keepalive_timeout: Duration,
@@ -46,7 +45,7 @@ pub(super) struct Dialer {
 
 impl Dialer {
     /// With `tls`, connections are encrypted whatever the target's scheme says.
-    pub(super) fn new(target: &Target, options: &ChannelOptions, tls: Option<Arc<ClientConfig>>) -> Self {
+    pub(super) fn new(target: &Target, options: &ChannelOptions, tls: Option<ClientTlsReloader>) -> Self {
         let mut http2 = client::Builder::new();
         http2
             .enable_push(false)
@@ -59,7 +58,7 @@ impl Dialer {
         Self {
             scheme: if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP },
             authority: target.authority.clone(),
-            tls: tls.map(|config| (TlsConnector::from(config), name)),
+            tls: tls.map(|files| (files, name)),
             http2,
             keepalive: options.keepalive.get(),
             keepalive_timeout: options.keepalive_timeout.get(),
@@ -72,9 +71,9 @@ impl Dialer {
         stream.set_nodelay(true)?;
         match &self.tls {
             None => self.handshake(stream).await,
-            Some((connector, name)) => {
+            Some((files, name)) => {
                 let name = ServerName::try_from(name.clone())?;
-                self.handshake(connector.connect(name, stream).await?).await
+                self.handshake(files.connector().connect(name, stream).await?).await
             }
         }
     }

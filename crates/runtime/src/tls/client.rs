@@ -22,22 +22,32 @@ pub struct ClientTls {
     pub server_name: Option<String>,
 }
 
+impl ClientTls {
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        [&self.ca, &self.certificate, &self.key].into_iter().flatten().cloned().collect()
+    }
+
+    pub(super) fn load(&self, protocols: &[&str]) -> Result<ClientConfig, TlsError> {
+        super::install_crypto();
+        let roots = match &self.ca {
+            Some(path) => authorities(path)?,
+            None => machine_authorities()?,
+        };
+        let builder = ClientConfig::builder().with_root_certificates(roots);
+        let mut config = match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => builder
+                .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
+                .map_err(|source| TlsError::Rejected { path: certificate.clone(), source })?,
+            _ => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        Ok(config)
+    }
+}
+
 /// Reads the files into a configuration for these protocols (ALPN, most wanted first).
 pub fn client_config(tls: &ClientTls, protocols: &[&str]) -> Result<Arc<ClientConfig>, TlsError> {
-    super::install_crypto();
-    let roots = match &tls.ca {
-        Some(path) => authorities(path)?,
-        None => machine_authorities()?,
-    };
-    let builder = ClientConfig::builder().with_root_certificates(roots);
-    let mut config = match (&tls.certificate, &tls.key) {
-        (Some(certificate), Some(key)) => builder
-            .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
-            .map_err(|source| TlsError::Rejected { path: certificate.clone(), source })?,
-        _ => builder.with_no_client_auth(),
-    };
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-    Ok(Arc::new(config))
+    tls.load(protocols).map(Arc::new)
 }
 
 fn machine_authorities() -> Result<RootCertStore, TlsError> {

@@ -44,10 +44,9 @@ pub enum TlsError {
 }
 
 impl ServerTls {
-    /// The bytes of all files, to see whether anything changed.
-    pub(super) fn contents(&self) -> Result<Vec<Vec<u8>>, TlsError> {
-        let files = [Some(&self.certificate), Some(&self.key), self.client_ca.as_ref()];
-        files.into_iter().flatten().map(|path| read(path)).collect()
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        let paths = [Some(&self.certificate), Some(&self.key), self.client_ca.as_ref()];
+        paths.into_iter().flatten().cloned().collect()
     }
 
     /// Reads the files. The configuration speaks HTTP/2 and HTTP/1.1.
@@ -71,6 +70,11 @@ impl ServerTls {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
+}
+
+/// The bytes of all files, to see whether anything changed.
+pub(super) fn contents(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, TlsError> {
+    paths.iter().map(|path| read(path)).collect()
 }
 
 pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
