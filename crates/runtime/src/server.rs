@@ -2,6 +2,7 @@
 //! spreads over new replicas, and a drain that lets running calls end. What is served is the caller's tower service.
 
 mod connection;
+mod opening;
 mod options;
 
 use std::io;

@@ -17,13 +17,17 @@ use shouwen_runtime::cores::Cores;
 use shouwen_runtime::server::{ServerOptions, serve};
 use shouwen_runtime::tls::{ClientTls, ServerTls, TlsReloader, client_config};
 use shouwen_testkit::{TestCa, TestCertificate};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 use tower::service_fn;
+
+/// Longer than anything here takes.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// A server that answers `/` at once, and `/hold` when it is let go.
 struct Server {
@@ -151,6 +155,71 @@ async fn http1_is_spoken_where_it_is_allowed() {
     assert_eq!(client.send_request(request).await.unwrap().status(), StatusCode::OK);
 }
 
+/// Returns when the server has ended the connection.
+async fn ended(stream: &mut (impl AsyncRead + Unpin)) {
+    // Whether it says goodbye is its own affair.
+    let _ =
+        timeout(LIMIT, stream.read_to_end(&mut Vec::new())).await.expect("the server ends the connection");
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+#[tokio::test]
+async fn a_connection_that_brings_no_request_gives_its_place_to_the_next() {
+    let handshake_timeout = Period::millis(50);
+    let options = ServerOptions { max_connections: 1, handshake_timeout, ..ServerOptions::default() };
+    for http1 in [false, true] {
+        let server = start(ServerOptions { http1, ..options.clone() }, None).await;
+        for said in [b"".as_slice(), &PREFACE[..PREFACE.len() - 1]] {
+            let mut stream = TcpStream::connect(server.addr).await.unwrap();
+            stream.write_all(said).await.unwrap();
+            ended(&mut stream).await;
+        }
+        let (mut client, _ended) = open(server.addr).await;
+        let answer = timeout(LIMIT, client.send_request(request("/"))).await.expect("a place is free");
+        assert_eq!(answer.unwrap().status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_brings_no_request_does_not_hold_up_a_shutdown() {
+    let (drain, handshake_timeout) = (Period::secs(3600), Period::secs(3600));
+    let options = ServerOptions { drain, handshake_timeout, http1: true, ..ServerOptions::default() };
+    let server = start(options, None).await;
+    let mut silent = TcpStream::connect(server.addr).await.unwrap();
+    let mut hesitant = TcpStream::connect(server.addr).await.unwrap();
+    hesitant.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    // Connections are accepted in their order.
+    let (mut client, _ended) = open(server.addr).await;
+    client.send_request(request("/")).await.unwrap();
+    server.shutdown.cancel();
+    timeout(LIMIT, server.running).await.expect("the drain ends").unwrap().unwrap();
+    ended(&mut silent).await;
+    ended(&mut hesitant).await;
+}
+
+#[tokio::test]
+async fn a_connection_on_which_http_has_begun_may_be_quiet_and_its_requests_may_take_their_time() {
+    use hyper::client::conn::http1;
+    let handshake_timeout = Period::millis(200);
+    let options = ServerOptions { handshake_timeout, http1: true, ..ServerOptions::default() };
+    let mut server = start(options, None).await;
+    let (mut quiet, _ended) = open(server.addr).await;
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let (mut waiting, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let hold = Request::builder().uri("/hold").header("host", "server").body(Empty::<Bytes>::new()).unwrap();
+    let call = tokio::spawn(waiting.send_request(hold));
+    server.held.recv().await.unwrap();
+
+    // The time of those before it is over when its own is.
+    let mut silent = TcpStream::connect(server.addr).await.unwrap();
+    ended(&mut silent).await;
+    assert_eq!(quiet.send_request(request("/")).await.unwrap().status(), StatusCode::OK);
+    server.let_go.notify_one();
+    assert_eq!(call.await.unwrap().unwrap().status(), StatusCode::OK);
+}
+
 fn files(certificate: &TestCertificate, client_ca: Option<&TestCa>) -> ServerTls {
     ServerTls {
         certificate: certificate.certificate.clone(),
@@ -192,6 +261,17 @@ async fn new_connections_get_a_replaced_certificate_and_old_ones_go_on() {
     let new = open_tls(server.addr, &tls).await.unwrap();
     assert_ne!(shown(&new), old_certificate);
     assert_eq!(old.send_request(request("/")).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_silent_after_its_tls_handshake_ends() {
+    let ca = TestCa::new();
+    let reloader = TlsReloader::start(files(&ca.server("server", &["localhost"]), None)).unwrap();
+    let tls = ClientTls { ca: Some(ca.ca_file()), ..ClientTls::default() };
+    let options = ServerOptions { handshake_timeout: Period::secs(1), ..ServerOptions::default() };
+    let server = start(options, Some(reloader)).await;
+    let mut silent = open_tls(server.addr, &tls).await.unwrap();
+    ended(&mut silent).await;
 }
 
 #[tokio::test]

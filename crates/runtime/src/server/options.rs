@@ -23,7 +23,8 @@ pub struct ServerOptions {
     pub keepalive: Period,
     /// Time for the answer to a ping, after which the connection is dead.
     pub keepalive_timeout: Period,
-    /// Time for the TLS handshake, and for the headers of an HTTP/1.1 request.
+    /// Time from a connection's acceptance, its TLS handshake included, to the HTTP/2 preface or the first request of
+    /// HTTP/1.1; for the headers of each further such request the same again.
     pub handshake_timeout: Period,
     /// Time for running calls to end at shutdown.
     pub drain: Period,
