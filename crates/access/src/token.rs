@@ -85,7 +85,7 @@ pub struct TokenVerifier(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     settings: TokenSettings,
-    keyring: Keyring,
+    keyring: Arc<Keyring>,
     clock: MachineClock,
     /// By generation of the key set and SHA-256 of the token: a new key set ends every entry.
     verified: Cache<(u64, [u8; 32]), VerifiedToken>,
@@ -100,7 +100,7 @@ impl TokenVerifier {
     ) -> Result<Self, KeysUnavailable> {
         let keyring = Keyring::open(source, settings.min_refresh_interval, clock.clone()).await?;
         let verified = Cache::new(settings.cached_tokens);
-        Ok(Self(Arc::new(Inner { settings, keyring, clock, verified })))
+        Ok(Self(Arc::new(Inner { settings, keyring: Arc::new(keyring), clock, verified })))
     }
 
     /// Verifies the token in `authorization: Bearer <token>`. Reasons, all UNAUTHENTICATED: `TOKEN_MISSING`, `TOKEN_MALFORMED`,
@@ -114,7 +114,7 @@ impl TokenVerifier {
     pub async fn verify(&self, token: &str) -> Result<VerifiedToken, Failure> {
         let keys = self.0.keyring.current();
         let mut verdict = self.judge(token, &keys);
-        // Boxed, because it is rare and large.
+        // Boxed, because it is rare.
         if verdict == Err(Refusal::KeyUnknown)
             && Box::pin(self.0.keyring.refresh_for_unknown_key(keys.generation)).await
         {

@@ -41,7 +41,7 @@ pub(super) struct Keyring {
     source: KeySource,
     current: ArcSwap<KeySet>,
     /// One attempt at a time.
-    last: Mutex<Attempt>,
+    last: Arc<Mutex<Attempt>>,
     min_interval: TimeDelta,
     clock: MachineClock,
 }
@@ -66,7 +66,7 @@ impl Keyring {
         };
         let current = current.map_err(|cause| KeysUnavailable { origin: source.to_string(), cause })?;
         let min_interval = TimeDelta::from_std(min_interval).unwrap_or(TimeDelta::MAX);
-        let last = Mutex::new(Attempt { at: clock.now(), stamp });
+        let last = Arc::new(Mutex::new(Attempt { at: clock.now(), stamp }));
         Ok(Self { source, current: ArcSwap::from_pointee(current), last, min_interval, clock })
     }
 
@@ -81,15 +81,18 @@ impl Keyring {
 
     /// A token named a key that is not in the set of `generation`: fetches, unless that was done just before. Says whether there is
     /// another set now.
-    pub(super) async fn refresh_for_unknown_key(&self, generation: u64) -> bool {
-        let mut last = self.last.lock().await;
+    pub(super) async fn refresh_for_unknown_key(self: &Arc<Self>, generation: u64) -> bool {
+        let mut last = Arc::clone(&self.last).lock_owned().await;
         if self.current.load().generation != generation {
             return true;
         }
         if self.clock.now() - last.at < self.min_interval {
             return false;
         }
-        self.attempt_or_log(&mut last).await
+        let keyring = Arc::clone(self);
+        // A task of its own, because the attempt counts for everybody: it must not end with a caller that gives up.
+        let attempt = tokio::spawn(async move { keyring.attempt_or_log(&mut last).await });
+        attempt.await.unwrap_or(false)
     }
 
     /// Never ends.

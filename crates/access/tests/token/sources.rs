@@ -14,6 +14,8 @@ use shouwen_access::token::{Issuer, KeySource, TokenSettings, TokenVerifier};
 use shouwen_runtime::clock::MachineClock;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::{Key, claims, eddsa, issuer, settings, start};
@@ -77,6 +79,40 @@ async fn keys_come_from_a_url_and_unknown_ones_do_not_flood_it() {
         assert_eq!(verifier.verify(&token("e2")).await.unwrap_err().reason(), "TOKEN_KEY_UNKNOWN");
     }
     assert_eq!(requests.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn new_keys_arrive_though_the_caller_that_asked_for_them_gives_up() {
+    let (key, requests) = (Key::es256(), AtomicUsize::new(0));
+    let document = |kid: &str| json!({"keys": [key.jwk(kid)]}).to_string();
+    let documents = [document("e1"), document("e2")];
+    let (asked, answer) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (asking, answering) = (Arc::clone(&asked), Arc::clone(&answer));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        for document in documents {
+            let (stream, _) = listener.accept().await.unwrap();
+            asking.notify_one();
+            answering.notified().await;
+            serve(stream, "200 OK", &document, &requests).await.unwrap();
+        }
+    });
+    let clock = MachineClock::manual(start());
+    let source = KeySource::parse(&format!("http://127.0.0.1:{port}/jwks"), None).unwrap();
+    answer.notify_one();
+    let verifier = TokenVerifier::open(source, settings(), clock.clone()).await.unwrap();
+    asked.notified().await;
+
+    clock.advance(TimeDelta::seconds(10));
+    let token = key.token(&json!({"alg": "ES256", "kid": "e2"}), &claims());
+    tokio::select! {
+        verdict = verifier.verify(&token) => panic!("the keys are not there yet: {verdict:?}"),
+        () = asked.notified() => {}
+    }
+    answer.notify_one();
+    let verdict = timeout(Duration::from_secs(20), verifier.verify(&token)).await.unwrap();
+    assert!(verdict.is_ok(), "{verdict:?}");
 }
 
 #[tokio::test]
