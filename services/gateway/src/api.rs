@@ -102,7 +102,8 @@ pub(crate) fn is_skill(skill: &str) -> bool {
         && skill.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
-fn is_id(id: &str) -> bool {
+/// An id of a case, a contact or an absence.
+pub(crate) fn is_id(id: &str) -> bool {
     (1..=64).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }

@@ -13,6 +13,7 @@ use super::first_touch::Won;
 use super::identify::Identity;
 use super::owners::Owners;
 use super::refusal;
+use crate::api::is_id;
 use crate::ownership::CaseView;
 
 /// As what a caller comes to a backend.
@@ -52,7 +53,7 @@ const REMEMBERED: usize = 20_000;
 pub(super) struct Judge<O> {
     owners: Arc<O>,
     clock: MachineClock,
-    /// By the name that was asked for.
+    /// By the name of the case or contact that was asked for, without what lies below it.
     readings: Cache<String, Arc<CaseView>>,
     /// Up to which age a reading may admit.
     max_age: Duration,
@@ -72,13 +73,13 @@ impl<O: Owners> Judge<O> {
         identity: &Identity,
         fresh: bool,
     ) -> Result<Verdict, Failure> {
-        let missing: fn(&str) -> Failure = match Named::parse(&condition.field, name)? {
+        let (name, missing): (_, fn(&str) -> Failure) = match Named::parse(&condition.field, name)? {
             Named::Branch(branch) if identity.reach.covers(branch.as_str()) => {
                 return Ok(Verdict::Admitted(Standing { capacity: Capacity::Branch, ..Standing::NONE }));
             }
             Named::Branch(branch) => return Err(refusal::branch_out_of_reach(branch.as_str())),
-            Named::Case => |name| Failure::not_found("case", name),
-            Named::Contact => refusal::contact_not_found,
+            Named::Case(name) => (name, |name| Failure::not_found("case", name)),
+            Named::Contact(name) => (name, refusal::contact_not_found),
         };
         if !fresh
             && let Some(view) = self.remembered(name)
@@ -103,28 +104,29 @@ impl<O: Owners> Judge<O> {
     }
 }
 
-/// What a case field leads to.
-enum Named {
-    Case,
-    Contact,
+/// What a case field leads to: the first two segments of what it says.
+enum Named<'a> {
+    Case(&'a str),
+    Contact(&'a str),
     Branch(BranchName),
 }
 
-impl Named {
-    fn parse(field: &RequestField, name: &str) -> Result<Self, Failure> {
+impl<'a> Named<'a> {
+    fn parse(field: &RequestField, name: &'a str) -> Result<Self, Failure> {
         let mut parts = name.splitn(3, '/');
         let (collection, id) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let head = name.get(..collection.len() + 1 + id.len()).unwrap_or_default();
         let named = match collection {
-            "cases" if !id.is_empty() => Some(Self::Case),
-            "calls" | "contacts" if !id.is_empty() => Some(Self::Contact),
-            "branches" => BranchName::parse(&format!("branches/{id}")).ok().map(Self::Branch),
+            "cases" if is_id(id) => Some(Self::Case(head)),
+            "calls" | "contacts" if is_id(id) => Some(Self::Contact(head)),
+            "branches" => BranchName::parse(head).ok().map(Self::Branch),
             _ => None,
         };
         named.ok_or_else(|| {
             Failure::field_invalid(
                 &field.name,
-                "the name of a case, a call or a contact, or of something below a case or a branch",
-                "须为事项、来电或来访的名称，或事项、营业部之下的名称",
+                "the name of a case, a call or a contact with an id of 1-64 of `a-z A-Z 0-9 . _ -`, or of something below a case or a branch",
+                "须为事项、来电或来访的名称（编号为 1-64 个 `a-z A-Z 0-9 . _ -`），或事项、营业部之下的名称",
             )
         })
     }

@@ -145,6 +145,22 @@ async fn what_is_not_there_and_what_is_no_name_are_told_apart() {
 }
 
 #[tokio::test]
+async fn an_id_that_nothing_can_have_is_refused_before_ownership_is_asked() {
+    let world = World::new().await;
+    let refusal = async |name: String| world.ask("Decide", "zhang").refusal(&Change::of(&name)).await;
+    let longest = "x".repeat(64);
+    for (collection, reason) in
+        [("cases", "CASE_NOT_FOUND"), ("calls", "CONTACT_NOT_FOUND"), ("contacts", "CONTACT_NOT_FOUND")]
+    {
+        refusal(format!("{collection}/{longest}")).await.is(Code::NotFound, reason);
+        for id in ["a\0", "a b", &format!("{longest}x"), &format!("{longest}x/callbacks/1")] {
+            refusal(format!("{collection}/{id}")).await.is(Code::InvalidArgument, "FIELD_INVALID");
+        }
+    }
+    assert_eq!(world.owners.readings(), 3);
+}
+
+#[tokio::test]
 async fn work_without_a_case_belongs_to_its_branch() {
     let mut world = World::new().await;
     world.ask("Decide", "zhang").send(&Change::of("branches/b1/callbacks/7")).await.unwrap();
@@ -203,6 +219,18 @@ async fn a_remembered_reading_admits_for_a_moment_and_never_refuses() {
     world.clock.advance(TimeDelta::seconds(60));
     world.ask("Decide", "wang").send(&Change::of("cases/a")).await.unwrap();
     assert_eq!(world.owners.readings(), 3);
+}
+
+#[tokio::test]
+async fn names_below_one_case_share_its_reading() {
+    let mut world = World::with(|config| config.ownership_age = Period::secs(60)).await;
+    let case = world.owners.case(&["cases/a"]);
+    for name in ["cases/a/callbacks/1", "cases/a/callbacks/2", "cases/a/", "cases/a"] {
+        world.ask("Decide", "li").send(&Change::of(name)).await.unwrap();
+        let seen = world.seen().await.caller.unwrap().case.unwrap();
+        assert_eq!((seen.name, seen.named), (case.case.clone(), case.named.clone()), "{name}");
+    }
+    assert_eq!(world.owners.readings(), 1);
 }
 
 #[tokio::test]
