@@ -19,6 +19,7 @@ use super::frames::Framed;
 use super::identify::Identity;
 use super::owners::Owners;
 use super::refusal;
+use crate::api::is_id;
 use crate::ownership::{CaseView, Claim, PendingTouch};
 
 /// Codes that repeating does not change.
@@ -167,11 +168,11 @@ impl<O: Owners> Edge<O> {
 /// The contact behind `calls/{contact}` or `contacts/{contact}`.
 fn contact_id<'a>(field: &RequestField, name: &'a str) -> Result<&'a str, Failure> {
     let id = name.strip_prefix("calls/").or_else(|| name.strip_prefix("contacts/"));
-    id.filter(|id| !id.is_empty() && !id.contains('/')).ok_or_else(|| {
+    id.filter(|id| is_id(id)).ok_or_else(|| {
         Failure::field_invalid(
             &field.name,
-            "`calls/{call}` or `contacts/{contact}`",
-            "须为 `calls/{call}` 或 `contacts/{contact}`",
+            "`calls/{call}` or `contacts/{contact}` with an id of 1-64 of `a-z A-Z 0-9 . _ -`",
+            "须为 `calls/{call}` 或 `contacts/{contact}`，编号为 1-64 个 `a-z A-Z 0-9 . _ -`",
         )
     })
 }
