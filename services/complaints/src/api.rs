@@ -60,7 +60,7 @@ impl complaint_service_server::ComplaintService for Api {
         let call = Call::mutation(&request, "AcceptComplaint", &request.get_ref().request_id)?;
         let request = request.get_ref();
         let severity = parse::severity(request.severity)?;
-        let complaint = self.reachable(&call.caller, &request.name).await?;
+        let complaint = self.received(&call.caller, &request.name).await?;
         let client = self.client_of(&complaint).await?;
         let vip = projections::is_marked(self.engine.pool(), &client)
             .await
@@ -76,7 +76,7 @@ impl complaint_service_server::ComplaintService for Api {
         let call = Call::mutation(&request, "DeclineComplaint", &request.get_ref().request_id)?;
         let request = request.get_ref();
         let explanation = parse::required("explanation", &request.explanation, parse::LONG)?;
-        let complaint = self.reachable(&call.caller, &request.name).await?;
+        let complaint = self.received(&call.caller, &request.name).await?;
         let [explanation] = self.words(&complaint)?.seal([(desk::DECLINE_EXPLANATION, explanation)]).await?;
         let action = Action::Decline { explanation };
         Ok(self.act(&call, &complaint, &request.etag, action).await?.respond())
@@ -178,7 +178,7 @@ impl complaint_service_server::ComplaintService for Api {
         let call = Call::mutation(&request, "ReopenComplaint", &request.get_ref().request_id)?;
         let request = request.get_ref();
         let reason = parse::required("reason", &request.reason, parse::MIDDLE)?.to_owned();
-        let complaint = self.reachable(&call.caller, &request.name).await?;
+        let complaint = self.received(&call.caller, &request.name).await?;
         Ok(self.act(&call, &complaint, "", Action::Reopen { reason }).await?.respond())
     }
 
@@ -190,7 +190,7 @@ impl complaint_service_server::ComplaintService for Api {
         let request = request.get_ref();
         let end = parse::leads_end(request.end)?;
         let reason = parse::required("reason", &request.reason, parse::MIDDLE)?.to_owned();
-        let complaint = self.reachable(&call.caller, &request.name).await?;
+        let complaint = self.received(&call.caller, &request.name).await?;
         Ok(self.act(&call, &complaint, &request.etag, Action::Close { end, reason }).await?.respond())
     }
 

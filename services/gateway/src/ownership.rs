@@ -42,6 +42,8 @@ pub struct CaseView {
     /// Who overrides at present (O7).
     pub overriding: Option<String>,
     pub assistants: Vec<String>,
+    /// Complaints of the case, each with the unit that received it (C2).
+    pub complaints: Vec<(String, String)>,
     /// Open or waiting for the client's word.
     pub open: bool,
 }
@@ -251,6 +253,7 @@ fn view(named: &str, case: &str, state: &CaseState, read_at: DateTime<Utc>) -> C
         deputies: state.deputies.iter().map(|deputy| deputy.employee.clone()).collect(),
         overriding: state.overriding.as_ref().map(|running| running.employee.clone()),
         assistants: state.assistants.clone(),
+        complaints: state.complaints.iter().map(|it| (it.name.clone(), it.unit.clone())).collect(),
         open: state.is_live(),
     }
 }

@@ -66,6 +66,15 @@ impl Api {
             .ok_or_else(|| Failure::not_found("complaint", name))
     }
 
+    /// As [`reachable`](Self::reachable), for what only the unit does that received the complaint (C2, C3).
+    pub(super) async fn received(&self, caller: &Caller, name: &str) -> Result<Complaint, Failure> {
+        let complaint = self.reachable(caller, name).await?;
+        if caller.reach.covers(&complaint.receiving_unit) {
+            return Ok(complaint);
+        }
+        Err(failures::branch_out_of_reach(&complaint.receiving_unit))
+    }
+
     /// Hands an action to the engine. An empty `etag` decides whatever has changed meanwhile.
     pub(super) async fn act(
         &self,

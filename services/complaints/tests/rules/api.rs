@@ -9,8 +9,9 @@ use shouwen_proto::{
         complaint::State,
     },
     events::v1::{
-        ClientIdentified, ComplaintKind, ComplaintLimit, ReplyKind, Severity, WatchRequest, complaints_event,
-        event::Body, event_feed_client::EventFeedClient, ownership_event, watch_response::Item,
+        ClientIdentified, ComplaintEnd, ComplaintKind, ComplaintLimit, ReplyKind, Severity, WatchRequest,
+        complaints_event, event::Body, event_feed_client::EventFeedClient, ownership_event,
+        watch_response::Item,
     },
     r#type::v1::{Channel, Private, private::Form},
 };
@@ -66,6 +67,32 @@ async fn c2_another_unit_within_reach_may_have_received_it() {
     assert_eq!(bed.file(&caller, at_hq).await.unwrap().receiving_unit, "branches/b2");
     let own = bed.file(&caller, form("cases/1")).await.unwrap();
     assert_eq!(own.receiving_unit, "branches/hq", "the caller's own branch by default");
+}
+
+#[tokio::test]
+async fn c2_only_the_unit_that_received_a_complaint_takes_it_in_and_ends_it() {
+    let bed = Bed::at(NOW).await;
+    bed.open_case("cases/1", "7").await;
+    let assisting = CallContext {
+        branch: "branches/b2".into(),
+        branches: vec!["branches/b2".into()],
+        capacity: Capacity::Assisting.into(),
+        ..handler("he", "cases/1")
+    };
+    let name = bed.file(&assisting, form("cases/1")).await.unwrap().name;
+    let of_b2 = |who: CallContext| CallContext { branches: vec!["branches/b2".into()], ..who };
+    let (officer, lead) = (officer("cases/1"), lead("cases/1"));
+    for refusal in [
+        bed.accept_as(&officer, &name, Severity::Minor).await,
+        bed.decline(&officer, &name, "without grounds").await,
+        bed.close(&lead, &name, ComplaintEnd::Explained).await,
+        bed.reopen(&lead, &name, "again").await,
+    ] {
+        assert_eq!(refused(refusal), "BRANCH_OUT_OF_REACH");
+    }
+    assert_eq!(bed.get(&officer, &name).await.unwrap().state(), State::Filed, "the case's branch sees it");
+    bed.decline(&of_b2(officer), &name, "without grounds").await.unwrap();
+    assert_eq!(bed.reopen(&of_b2(lead), &name, "again").await.unwrap().state(), State::Filed);
 }
 
 #[tokio::test]

@@ -172,6 +172,9 @@ pub struct Complaint {
     /// Employees whom it is about (O12).
     pub recused: Vec<String>,
     pub open: bool,
+    /// The unit that received it (C2).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
 }
 
 /// What was promised to the client.

@@ -19,14 +19,14 @@ pub(super) fn opened(
     world: &World<'_, State>,
     named: &AggregateId,
     mut case: Draft<'_>,
-    (complaint, about): (&str, &[String]),
+    (complaint, about, unit): (&str, &[String], &str),
     context: &DecideContext<'_>,
     snapshot: &Snapshot,
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     if matches!(case.phase, Phase::Void { .. }) || known(world, named, complaint)?.is_some() {
         return Ok(Decision::nothing(case.id));
     }
-    recusal::open(&mut case, complaint, about);
+    recusal::open(&mut case, complaint, about, unit);
     if matches!(case.phase, Phase::Closed { .. }) {
         return merge::reopen(world, case, context, snapshot, "complaint");
     }
@@ -47,7 +47,7 @@ pub(super) fn reopened(
         return Ok(Decision::nothing(case.id));
     };
     if !is_open(&case, complaint) {
-        recusal::open(&mut case, complaint, &known.recused);
+        recusal::open(&mut case, complaint, &known.recused, &known.unit);
     }
     match case.phase {
         Phase::Closed { .. } => return merge::reopen(world, case, context, snapshot, reason),

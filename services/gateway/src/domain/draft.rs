@@ -252,7 +252,7 @@ impl<'a> Draft<'a> {
             self.then(Event::OfferMade(waiting));
         }
         for complaint in other.complaints.iter().filter(|complaint| complaint.open) {
-            recusal::open(self, &complaint.name, &complaint.recused);
+            recusal::open(self, &complaint.name, &complaint.recused, &complaint.unit);
         }
         limit
     }

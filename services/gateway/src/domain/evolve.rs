@@ -367,6 +367,7 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
                 name: opened.complaint.clone(),
                 recused: opened.recused.clone(),
                 open: true,
+                unit: opened.receiving_unit.clone(),
             });
         }
         Event::ComplaintSettled(settled) => {

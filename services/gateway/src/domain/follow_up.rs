@@ -76,8 +76,8 @@ fn told(
             settle(&mut case, callback);
             return completed(world, case, *satisfied, context, snapshot);
         }
-        FollowUp::ComplaintOpened { complaint, about, .. } => {
-            return complaints::opened(world, named, case, (complaint, about), context, snapshot);
+        FollowUp::ComplaintOpened { complaint, about, unit, .. } => {
+            return complaints::opened(world, named, case, (complaint, about, unit), context, snapshot);
         }
         FollowUp::ComplaintReopened { complaint, reason, .. } => {
             return complaints::reopened(world, named, case, (complaint, reason), context, snapshot);

@@ -11,10 +11,11 @@ use shouwen_proto::events::v1::{
 use super::draft::Draft;
 
 /// The complaint hangs under the case from now on, and whom it is about step back.
-pub(super) fn open(case: &mut Draft<'_>, complaint: &str, about: &[String]) {
+pub(super) fn open(case: &mut Draft<'_>, complaint: &str, about: &[String], unit: &str) {
     case.then(Event::ComplaintOpened(ComplaintOpened {
         complaint: complaint.to_owned(),
         recused: about.to_vec(),
+        receiving_unit: unit.to_owned(),
     }));
     if let Some(offer) =
         case.offer.as_ref().filter(|offer| case.is_recused(&offer.from) || case.is_recused(&offer.to))

@@ -73,6 +73,7 @@ impl<O: Owners> Judge<O> {
         identity: &Identity,
         fresh: bool,
     ) -> Result<Verdict, Failure> {
+        let whole = name;
         let (name, missing): (_, fn(&str) -> Failure) = match Named::parse(&condition.field, name)? {
             Named::Branch(branch) if identity.reach.covers(branch.as_str()) => {
                 return Ok(Verdict::Admitted(Standing { capacity: Capacity::Branch, ..Standing::NONE }));
@@ -83,7 +84,7 @@ impl<O: Owners> Judge<O> {
         };
         if !fresh
             && let Some(view) = self.remembered(name)
-            && let Some(capacity) = capacity(condition, &view, identity)
+            && let Some(capacity) = capacity(condition, &view, whole, identity)
         {
             return Ok(Verdict::Admitted(Standing::of(capacity, view)));
         }
@@ -91,7 +92,7 @@ impl<O: Owners> Judge<O> {
         let found = Box::pin(self.owners.find(name)).await?;
         let view = Arc::new(found.ok_or_else(|| missing(name))?);
         self.readings.insert(name.to_owned(), Arc::clone(&view));
-        Ok(match capacity(condition, &view, identity) {
+        Ok(match capacity(condition, &view, whole, identity) {
             Some(capacity) => Verdict::Admitted(Standing::of(capacity, view)),
             None => Verdict::Refused(Box::new(refuse(condition, &view, identity)), view),
         })
@@ -132,8 +133,8 @@ impl<'a> Named<'a> {
     }
 }
 
-/// As what the caller acts on the case under the rule, if at all.
-fn capacity(condition: &CaseCondition, view: &CaseView, identity: &Identity) -> Option<Capacity> {
+/// As what the caller acts on the case, or on what `name` says of it, under the rule, if at all.
+fn capacity(condition: &CaseCondition, view: &CaseView, name: &str, identity: &Identity) -> Option<Capacity> {
     let acting = responsible(view, identity, condition.override_allowed);
     match condition.rule {
         CaseRule::Responsible => acting,
@@ -141,11 +142,17 @@ fn capacity(condition: &CaseCondition, view: &CaseView, identity: &Identity) -> 
         CaseRule::Branch => {
             let reads = || !condition.mutation && assisting(view, identity).is_some();
             let involved = || responsible(view, identity, true).is_some() || reads();
-            (identity.reach.covers(&view.branch) || involved()).then_some(Capacity::Reader)
+            let within = identity.reach.covers(&view.branch) || received(view, name, identity);
+            (within || involved()).then_some(Capacity::Reader)
         }
         // The contract does not load a condition without a rule.
         CaseRule::Unspecified => None,
     }
+}
+
+/// C2: what a unit received is its own, whichever branch has the case.
+fn received(view: &CaseView, name: &str, identity: &Identity) -> bool {
+    view.complaints.iter().any(|(complaint, unit)| complaint == name && identity.reach.covers(unit))
 }
 
 /// O7, O9: handler, accountable person, a deputy of theirs, or a lead under an override.

@@ -23,7 +23,8 @@ impl Follow<OwnershipDomain> for FollowComplaints {
         Ok(match &body.event {
             Some(complaints_event::Event::ComplaintFiled(filed)) => {
                 let (case, complaint) = named(&filed.case);
-                Some(FollowUp::ComplaintOpened { case, complaint, about: filed.complained_about.clone() })
+                let (about, unit) = (filed.complained_about.clone(), filed.receiving_unit.clone());
+                Some(FollowUp::ComplaintOpened { case, complaint, about, unit })
             }
             Some(complaints_event::Event::ComplaintReopened(reopened)) => {
                 let (case, complaint) = named(&reopened.case);

@@ -118,6 +118,19 @@ async fn o3_a_case_is_read_within_the_branch_by_headquarters_and_by_who_is_invol
 }
 
 #[tokio::test]
+async fn c2_what_a_unit_received_is_its_own_whichever_branch_has_the_case() {
+    let mut world = World::new().await;
+    let complaints = vec![("cases/a/complaints/x".to_owned(), "branches/b2".to_owned())];
+    world.owners.put(&["cases/a"], &CaseView { complaints, ..view("cases/a") });
+    world.ask("Look", "wang").send(&Ping::named("cases/a/complaints/x")).await.unwrap();
+    assert_eq!(world.seen().await.caller.unwrap().capacity, Capacity::Reader);
+    for elsewhere in ["cases/a", "cases/a/complaints/y", "cases/a/complaints/x/measures/1"] {
+        let refusal = world.ask("Look", "wang").refusal(&Ping::named(elsewhere)).await;
+        refusal.is(Code::PermissionDenied, "BRANCH_OUT_OF_REACH");
+    }
+}
+
+#[tokio::test]
 async fn a_merged_case_leads_to_its_survivor_and_is_named_as_asked() {
     let mut world = World::new().await;
     world.owners.put(&["cases/old"], &CaseView { named: "cases/old".to_owned(), ..view("cases/a") });

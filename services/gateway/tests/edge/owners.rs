@@ -120,6 +120,7 @@ pub(crate) fn view(case: &str) -> CaseView {
         deputies: Vec::new(),
         overriding: None,
         assistants: Vec::new(),
+        complaints: Vec::new(),
         open: true,
     }
 }

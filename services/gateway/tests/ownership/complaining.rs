@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 use shouwen_proto::{
-    events::v1::{CallOutcome, CloseKind, ComplaintEnd},
+    events::v1::{CallOutcome, CloseKind, ComplaintEnd, ComplaintFiled, complaints_event},
     ownership::v1::{Case, case::State},
     r#type::v1::{CallbackKind, Satisfaction},
 };
@@ -51,6 +51,27 @@ async fn o8_a_case_does_not_end_before_its_complaints() {
     assert_eq!(zhang.confirm(&name, true).await.unwrap_err().reason, "COMPLAINT_OPEN");
     assert_eq!(zhang.confirm(&name, false).await.unwrap().state(), State::Open);
     assert_eq!(ground.count("case_closed").await, 0);
+}
+
+#[tokio::test]
+async fn c2_the_unit_that_received_a_complaint_is_known_with_its_case() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    office.desk("zhang").open("call-1", "C-1").await;
+    let merged = office.desk("li").claim("call-2").await.unwrap().case.unwrap().name;
+    let complaint = format!("{merged}/complaints/cp-1");
+    let filed = ComplaintFiled {
+        complaint: complaint.clone(),
+        case: merged.clone(),
+        receiving_unit: "branches/b2".to_owned(),
+        ..ComplaintFiled::default()
+    };
+    let filed = complaints_event::Event::ComplaintFiled(filed);
+    office.complaints().complaint(tuesday(), "complaint_filed", &complaint, filed);
+    office.followed().await;
+    office.desk("li").identify("call-2", "C-1").await.unwrap();
+    // Also where the case was merged: what hangs under it keeps its name.
+    let survivor = office.ownership.find(&complaint).await.unwrap().unwrap();
+    assert_eq!(survivor.complaints, [(complaint, "branches/b2".to_owned())]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -202,7 +202,7 @@ impl Play<'_> {
             Happening::Complained { case, complaint, about } => {
                 let (case, complaint) = self.complaint(case, complaint);
                 let about = about.map(|about| employee(STAFF[about])).into_iter().collect();
-                self.follow(FollowUp::ComplaintOpened { case, complaint, about }).await
+                self.follow(FollowUp::ComplaintOpened { case, complaint, about, unit: String::new() }).await
             }
             Happening::Settled { case, complaint, satisfied } => {
                 let (case, complaint) = self.complaint(case, complaint);

@@ -46,11 +46,12 @@ pub enum FollowUp {
         case: AggregateId,
         callback: String,
     },
-    /// A complaint was filed about these employees.
+    /// A complaint was filed about these employees, and received by this unit.
     ComplaintOpened {
         case: AggregateId,
         complaint: String,
         about: Vec<String>,
+        unit: String,
     },
     /// A complaint is handled anew (C10).
     ComplaintReopened {
