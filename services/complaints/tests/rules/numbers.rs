@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use shouwen_proto::{
+    access::v1::CallContext,
     complaints::v1::{
         AcceptComplaintRequest, Complaint, DeclineComplaintRequest, FileComplaintRequest,
         complaint_service_client::ComplaintServiceClient,
@@ -16,7 +17,7 @@ use tonic::service::Routes;
 use crate::{
     bench::at,
     calls::form,
-    people::{hq, officer, refused, request_id, request_of},
+    people::{BRANCH, hq, officer, refused, request_id, request_of},
     service::Bed,
 };
 
@@ -26,10 +27,14 @@ const WORKERS: usize = 16;
 
 type Client = ComplaintServiceClient<Routes>;
 
+/// Both units' complaints are theirs: what counts is who received one.
+fn officer_of_both() -> CallContext {
+    CallContext { branches: vec![BRANCH.into(), "branches/b2".into()], ..officer("cases/1") }
+}
+
 async fn number(client: &mut Client, complaint: &Complaint, accept: bool) -> String {
     let (name, request_id) = (complaint.name.clone(), request_id());
-    // Officers of both units see the case: what counts is who received it.
-    let who = officer("cases/1");
+    let who = officer_of_both();
     let answer = if accept {
         let severity = Severity::Minor.into();
         let request =
@@ -94,7 +99,7 @@ async fn c15_two_replicas_accepting_across_a_months_last_second_leave_no_gap() {
                     request_id: request_id(),
                     ..AcceptComplaintRequest::default()
                 };
-                let answer = client.accept_complaint(request_of(&officer("cases/1"), again)).await;
+                let answer = client.accept_complaint(request_of(&officer_of_both(), again)).await;
                 assert_eq!(refused(answer), "ILLEGAL_TRANSITION");
             }
             numbers
@@ -135,7 +140,8 @@ async fn c15_numbers_restart_with_the_month_and_are_each_units_own() {
     bed.open_case("cases/3", "7").await;
     let theirs = FileComplaintRequest { receiving_unit: "branches/b2".into(), ..form("cases/3") };
     let theirs = bed.file(&hq("cases/3"), theirs).await.unwrap();
-    assert_eq!(bed.accept("cases/3", &theirs.name).await.unwrap().number, "b2-2509-0001");
+    let accepted = bed.accept_as(&hq("cases/3"), &theirs.name, Severity::Minor).await.unwrap();
+    assert_eq!(accepted.number, "b2-2509-0001");
     bed.advance("2025-10-01T00:00").await;
     let next = bed.accepted("4").await;
     let number = async |case: &str, name: &str| bed.get(&officer(case), name).await.unwrap().number;
