@@ -119,7 +119,7 @@ async fn silence(begun: &Begun, patience: Instant) {
     // What has arrived by then is read first.
     yield_now().await;
     if begun.is_set() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
