@@ -41,6 +41,7 @@ pub struct CaseView {
     pub deputies: Vec<String>,
     /// Who overrides at present (O7).
     pub overriding: Option<String>,
+    /// Who answered a contact of it.
     pub assistants: Vec<String>,
     /// Complaints of the case, each with the unit that received it (C2).
     pub complaints: Vec<(String, String)>,
@@ -252,7 +253,7 @@ fn view(named: &str, case: &str, state: &CaseState, read_at: DateTime<Utc>) -> C
         handler: state.handler.clone(),
         deputies: state.deputies.iter().map(|deputy| deputy.employee.clone()).collect(),
         overriding: state.overriding.as_ref().map(|running| running.employee.clone()),
-        assistants: state.assistants.clone(),
+        assistants: state.assistants.iter().chain(&state.answered).cloned().collect(),
         complaints: state.complaints.iter().map(|it| (it.name.clone(), it.unit.clone())).collect(),
         open: state.is_live(),
     }

@@ -46,6 +46,9 @@ pub struct CaseState {
     /// The original clock first, the running one last (O8).
     pub clocks: Vec<Clock>,
     pub assistants: Vec<String>,
+    /// Who answered a later contact when they could decide: when they cannot any more, they assist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answered: Vec<String>,
     pub promises: Vec<Promise>,
     pub opened_at: DateTime<Utc>,
     /// Versions of the policies under which it began: ownership, then hours.
@@ -214,6 +217,11 @@ impl CaseState {
             || self.accountable == employee
             || self.is_deputy(employee)
             || self.overriding.as_ref().is_some_and(|running| running.employee == employee)
+    }
+
+    /// Whether the employee answered a contact of the case, and so may record whatever becomes of it (O6).
+    pub fn assists(&self, employee: &str) -> bool {
+        self.assistants.iter().chain(&self.answered).any(|known| known == employee)
     }
 
     pub fn responsible(&self, case: &AggregateId) -> Responsible {

@@ -173,7 +173,7 @@ fn identify(
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     let known = find(world, contact).ok_or_else(|| Rejection::ContactNotFound(contact.0.clone()))?;
     let mut case = Draft::of(world, &merge::case_of(world, &known.case)?, context, snapshot)?;
-    if !case.may_decide(by) && !case.assistants.iter().any(|known| known == by) {
+    if !case.may_decide(by) && !case.assists(by) {
         return Err(Rejection::NotResponsible(case.responsible()).into());
     }
     match &case.client {
@@ -195,7 +195,8 @@ fn identify(
             let mut survivor = Draft::of(world, open, context, snapshot)?;
             let limit = survivor.absorb(&mut case);
             survivor.keep(limit);
-            let joined = ContactJoined { contact: contact.0.clone(), case: open.0.clone() };
+            let (name, employee) = (contact.0.clone(), String::new());
+            let joined = ContactJoined { contact: name, case: open.0.clone(), employee };
             let mut events: Vec<_> = case.events().chain(survivor.events()).collect();
             events.push((contact.clone(), Event::ContactJoined(joined)));
             return Ok(Decision { events, counters: Vec::new(), primary: open.clone() });

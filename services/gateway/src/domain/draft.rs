@@ -180,20 +180,20 @@ impl<'a> Draft<'a> {
         self.state.illegal(&self.id, action).into()
     }
 
-    /// Who answers a later contact assists (O6). A power that may end before the contact does, as a deputy's, is no help then.
+    /// Who answers a later contact assists, unless responsible anyway (O6).
     pub(super) fn joined(&mut self, employee: &str, contact: &AggregateId) {
-        if self.has_in_it(employee) {
-            let joined = ContactJoined { contact: contact.0.clone(), case: self.id.0.clone() };
-            self.then(Event::ContactJoined(joined));
+        if self.needs_no_help_of(employee) {
+            let (contact, case) = (contact.0.clone(), self.id.0.clone());
+            self.then(Event::ContactJoined(ContactJoined { contact, case, employee: employee.to_owned() }));
         } else {
             let added = AssistantAdded { employee: employee.to_owned(), contact: contact.0.clone() };
             self.then(Event::AssistantAdded(added));
         }
     }
 
-    /// Who takes a call over assists (K5, O6).
+    /// Who takes a call over assists, unless responsible anyway (K5, O6).
     pub(super) fn helped_by(&mut self, employee: &str, contact: &AggregateId) {
-        if !self.has_in_it(employee) {
+        if !self.needs_no_help_of(employee) {
             let added = AssistantAdded { employee: employee.to_owned(), contact: contact.0.clone() };
             self.then(Event::AssistantAdded(added));
         }
@@ -233,10 +233,12 @@ impl<'a> Draft<'a> {
         let epoch = other.epoch + 1;
         other.then(Event::CaseMerged(CaseMerged { into: self.id.0.clone(), epoch }));
         let answered = &other.first_responder;
-        let assistant = if self.has_in_it(answered) { String::new() } else { answered.clone() };
+        let assistant = if self.needs_no_help_of(answered) { String::new() } else { answered.clone() };
         self.then(Event::CaseAbsorbed(CaseAbsorbed { case: other.id.0.clone(), assistant }));
-        for employee in std::iter::once(&other.handler).chain(&other.assistants) {
-            if !self.has_in_it(employee) {
+        let (handler, others) =
+            (std::iter::once(&other.handler), other.assistants.iter().chain(&other.answered));
+        for employee in handler.chain(others) {
+            if !self.needs_no_help_of(employee) {
                 let added = AssistantAdded { employee: employee.clone(), contact: other.contact.clone() };
                 self.then(Event::AssistantAdded(added));
             }
@@ -262,9 +264,8 @@ impl<'a> Draft<'a> {
         self.offer.is_none() && !self.is_recused(&offer.from) && !self.is_recused(&offer.to)
     }
 
-    /// Whether somebody may record whatever becomes of the case.
-    fn has_in_it(&self, employee: &str) -> bool {
-        self.accountable == employee || self.assistants.iter().any(|known| known == employee)
+    fn needs_no_help_of(&self, employee: &str) -> bool {
+        self.may_decide(employee) || self.assistants.iter().any(|known| known == employee)
     }
 
     /// Goes on with the limit of a case that was absorbed, if that is the earlier one (O8, K15).

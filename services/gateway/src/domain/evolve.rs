@@ -189,6 +189,7 @@ pub(super) fn opened(opened: &CaseOpened, at: DateTime<Utc>) -> CaseState {
         overriding: None,
         clocks: vec![clock(at, opened.answer_due.as_ref(), opened.provisional, &opened.calendar_version)],
         assistants: Vec::new(),
+        answered: Vec::new(),
         promises: Vec::new(),
         opened_at: at,
         policy: opened.policy_version.clone(),
@@ -253,6 +254,9 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
             case.assistants.push(absorbed.assistant.clone());
         }
         Event::AssistantAdded(added) => case.assistants.push(added.employee.clone()),
+        Event::ContactJoined(joined) if !joined.employee.is_empty() && !case.assists(&joined.employee) => {
+            case.answered.push(joined.employee.clone());
+        }
         Event::OfferMade(offer) => {
             case.returned = None;
             case.offer = Some(Offer {

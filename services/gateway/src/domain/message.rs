@@ -25,7 +25,7 @@ pub(super) fn pass(
     context: &DecideContext<'_>,
     snapshot: &Snapshot,
 ) -> Result<(), Refusal<Rejection>> {
-    let assisting = case.assistants.iter().any(|known| known == by);
+    let assisting = case.assists(by);
     let responsible = case.may_decide(by);
     let informs = assisting && case.may_decide(to);
     if !(responsible || informs) {

@@ -81,11 +81,8 @@ async fn o6_who_answered_while_they_could_decide_records_it_also_when_they_canno
     office.desk("wang").accept(&name, &li.offered(&name, "wang").await).await.unwrap();
     zhang.claim_of("call-4", "C-1").await.unwrap();
     let found = office.ownership.find("calls/call-3").await.unwrap().unwrap();
-    assert_eq!(
-        found.assistants,
-        [employee("zhao"), employee("li")],
-        "who answers for the case needs no more"
-    );
+    assert_eq!(found.assistants, [employee("zhao"), employee("li"), employee("zhang")]);
+    assert_eq!(zhang.get(&name).await.unwrap().assistants, [""; 0], "they could decide then");
     assert_eq!(reason(zhao.resolve(&name).await), "NOT_RESPONSIBLE");
 }
 
