@@ -349,9 +349,9 @@ pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
 /// Whether an error means that this connection is gone, whatever there is to be said of Postgres.
 pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
     match error {
-        // Ended by an administrator, a crash, a shutdown, or because its transaction rested too long.
+        // Ended by an administrator, a crash or a shutdown.
         sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| matches!(&*code, "57P01" | "57P02" | "57P03" | "57P05" | "25P03"))
+            error.code().is_some_and(|code| matches!(&*code, "57P01" | "57P02" | "57P03" | "57P05"))
         }
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
         _ => false,

@@ -54,6 +54,8 @@ impl Schema {
         runtime_password: Option<&str>,
     ) -> Result<(), ProvisionError> {
         let mut connection = PgConnection::connect_with(admin).await?;
+        // A migration takes as long as the tables are large.
+        run(&mut connection, "set statement_timeout = 0".to_owned()).await?;
         // One migration at a time in the database, whoever starts it.
         sqlx::query("select pg_advisory_lock(hashtext('shouwen.provision'))")
             .execute(&mut connection)

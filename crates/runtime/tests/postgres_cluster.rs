@@ -64,8 +64,9 @@ async fn a_password_is_demanded_and_a_wrong_one_is_final() {
     let dir = reachable_dir();
     let cluster = Cluster::start(options(&dir.path().join("postgres"))).await.unwrap();
     let pool = postgres::connect(&DatabaseConfig::at(cluster.admin_url())).await.unwrap();
-    let timeout: String = sqlx::query_scalar("SHOW statement_timeout").fetch_one(&pool).await.unwrap();
-    assert_eq!(timeout, "10s");
+    for limit in ["SHOW statement_timeout", "SHOW idle_in_transaction_session_timeout"] {
+        assert_eq!(sqlx::query_scalar::<_, String>(limit).fetch_one(&pool).await.unwrap(), "10s");
+    }
     let wrong = DatabaseConfig::at(cluster.role_url("postgres", "wrong", "postgres"));
     let error = postgres::connect(&wrong).await.unwrap_err();
     assert!(matches!(error, DatabaseError::Refused { .. }), "{error}");

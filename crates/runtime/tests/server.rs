@@ -166,7 +166,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 #[tokio::test]
 async fn a_connection_that_brings_no_request_gives_its_place_to_the_next() {
-    let handshake_timeout = Period::millis(50);
+    let handshake_timeout = Period::secs(1);
     let options = ServerOptions { max_connections: 1, handshake_timeout, ..ServerOptions::default() };
     for http1 in [false, true] {
         let server = start(ServerOptions { http1, ..options.clone() }, None).await;
@@ -201,7 +201,7 @@ async fn a_connection_that_brings_no_request_does_not_hold_up_a_shutdown() {
 #[tokio::test]
 async fn a_connection_on_which_http_has_begun_may_be_quiet_and_its_requests_may_take_their_time() {
     use hyper::client::conn::http1;
-    let handshake_timeout = Period::millis(200);
+    let handshake_timeout = Period::secs(1);
     let options = ServerOptions { handshake_timeout, http1: true, ..ServerOptions::default() };
     let mut server = start(options, None).await;
     let (mut quiet, _ended) = open(server.addr).await;

@@ -38,7 +38,7 @@ pub struct ClientsPolicy {
     pub core_assets: u32,
     /// The activity that makes a core client (L12).
     pub core_turnover_percent: u32,
-    /// Factors that must match before anything is disclosed (K11).
+    /// Factors that must match before anything is disclosed (K11). Not all four: who holds nothing but what they bought last has three.
     pub verification_factors: u32,
     /// Wrong answers that lock the verification (K11).
     pub verification_failures: u32,
@@ -100,7 +100,7 @@ impl PolicyDocument for ClientsPolicy {
         yuan("vip_assets"),
         yuan("core_assets"),
         whole("core_turnover_percent", 0, 100_000, "hundredths"),
-        whole("verification_factors", 1, 4, "factors"),
+        whole("verification_factors", 1, 3, "factors"),
         whole("verification_failures", 1, 20, "failures"),
         whole("verification_lock_minutes", 1, 10_080, "minutes"),
         whole("verification_minutes", 1, 240, "minutes"),

@@ -170,12 +170,7 @@ impl routing_service_server::RoutingService for RoutingServer {
             .into());
         }
         let session = session(&message.session)?;
-        let roster = self.ownership.roster();
-        let known =
-            roster.employee(&employee).ok_or_else(|| Failure::not_found("employee", employee.clone()))?;
         let command = Command::Presence(PresenceCommand::Set {
-            branch: known.branch.clone(),
-            hq: known.is_hq(),
             employee: employee.clone(),
             state,
             session,

@@ -192,10 +192,13 @@ impl<'a> Draft<'a> {
     }
 
     /// Who takes a call over assists, unless responsible anyway (K5, O6).
-    pub(super) fn helped_by(&mut self, employee: &str, contact: &AggregateId) {
-        if !self.needs_no_help_of(employee) {
-            let added = AssistantAdded { employee: employee.to_owned(), contact: contact.0.clone() };
-            self.then(Event::AssistantAdded(added));
+    pub(super) fn helped_by(&mut self, employee: &str, contact: &str) {
+        let (employee, contact) = (employee.to_owned(), contact.to_owned());
+        if !self.needs_no_help_of(&employee) {
+            self.then(Event::AssistantAdded(AssistantAdded { employee, contact }));
+        } else if self.accountable != employee && !self.assists(&employee) {
+            let case = self.id.0.clone();
+            self.then(Event::ContactJoined(ContactJoined { contact, case, employee }));
         }
     }
 
@@ -238,10 +241,7 @@ impl<'a> Draft<'a> {
         let (handler, others) =
             (std::iter::once(&other.handler), other.assistants.iter().chain(&other.answered));
         for employee in handler.chain(others) {
-            if !self.needs_no_help_of(employee) {
-                let added = AssistantAdded { employee: employee.clone(), contact: other.contact.clone() };
-                self.then(Event::AssistantAdded(added));
-            }
+            self.helped_by(employee, &other.contact);
         }
         for promise in other.promises.iter().filter(|promise| !promise.settled) {
             self.then(Event::PromiseNoted(PromiseNoted {

@@ -273,7 +273,7 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
                     offer: offer.offer.clone(),
                     from: offer.from.clone(),
                     to: offer.to.clone(),
-                    taken: at,
+                    taken: time(message.take_time.as_ref(), at),
                     caller: private::sealed(message.caller.as_ref()),
                     callback_number: private::sealed(message.callback_number.as_ref()),
                     matter: private::sealed(message.matter.as_ref()),

@@ -71,6 +71,7 @@ pub(super) fn waiting(case: &CaseState) -> Option<OfferMade> {
             caller: sealed(&message.caller),
             callback_number: sealed(&message.callback_number),
             matter: sealed(&message.matter),
+            take_time: Some(to_proto(message.taken)),
         }),
         moves_nothing: true,
     })

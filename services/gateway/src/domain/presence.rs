@@ -17,7 +17,7 @@ use shouwen_proto::{
 use super::{
     Snapshot, State,
     command::{Claim, PresenceCommand},
-    rejection::Rejection,
+    rejection::{AttendanceRejection, Rejection},
     roster::Employee,
     routing::{self, candidates::Standing},
 };
@@ -94,25 +94,28 @@ pub fn decide(
     snapshot: &Snapshot,
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     match command {
-        PresenceCommand::Set { employee, branch, hq, state, session, take_over } => {
+        PresenceCommand::Set { employee, state, session, take_over } => {
             let known = find(world, employee);
+            let works = snapshot.roster.employee(employee);
+            let works = works.ok_or_else(|| AttendanceRejection::EmployeeNotFound(employee.clone()))?;
+            let hq = works.is_hq();
             if let Some(known) = known.filter(|known| !known.is(Wanted::Offline)) {
                 if known.session != *session && !take_over {
                     return Err(Rejection::SessionElsewhere(employee.clone()).into());
                 }
                 let same = known.is(*state) && known.session == *session;
-                let placed = known.branch == *branch && known.hq == *hq;
+                let placed = known.branch == works.branch && known.hq == hq;
                 if same && placed && known.on.is_none() && known.missed == 0 {
                     return Ok(Decision::nothing(id(employee)));
                 }
             }
             let changed = PresenceChanged {
                 employee: employee.clone(),
-                branch: branch.clone(),
+                branch: works.branch.clone(),
                 state: (*state).into(),
                 session: if *state == Wanted::Offline { String::new() } else { session.clone() },
                 cause: PresenceCause::Asked.into(),
-                hq: *hq,
+                hq,
             };
             let mut events = vec![(id(employee), Event::PresenceChanged(changed))];
             let was_on = known.filter(|known| known.ends_call((*state).into(), session));

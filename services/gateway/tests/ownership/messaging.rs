@@ -169,13 +169,15 @@ async fn k13_a_message_that_waits_in_a_case_that_is_merged_waits_on_in_the_survi
     let survivor = zhang.open("earlier", "C-1").await;
     let merged = li.open("c-1", "").await;
     let passed = li.pass(message(&merged, "wang")).await.unwrap().offer.unwrap();
+    office.pass(TimeDelta::minutes(1)).await;
     assert_eq!(li.identify("c-1", "C-1").await.unwrap().name, survivor);
     let subject = format!("{survivor}/offers/{}", passed.offer);
     assert_eq!(waiting(&office, "wang").await, [(Kind::Message, subject)]);
     let read = wang.read(&survivor).await.unwrap();
     assert_eq!((&*read.caller, &*read.from, &*read.to), ("陈先生", "employees/li", "employees/wang"));
     for reader in [&wang, &li, &zhang] {
-        assert_eq!(reader.read(&merged).await.unwrap().matter, read.matter, "under its former name too");
+        let formerly = reader.read(&merged).await.unwrap();
+        assert_eq!((formerly.matter, formerly.take_time), (read.matter.clone(), read.take_time));
     }
     assert_eq!(reason(office.desk("sun").read(&merged).await), "NOT_RESPONSIBLE");
     assert_eq!(reason(wang.accept(&merged, &passed.offer).await), "CASE_MERGED");

@@ -36,7 +36,7 @@ impl CaseServer {
         let sealer = Sealer { vault: &self.ownership.vault, subject: &subject, aggregate: &case.0 };
         let fields = [("caller", &*caller), ("callback_number", number.expose()), ("matter", &*matter)];
         let [caller, callback_number, matter] = sealer.seal(fields).await?;
-        let message_sealed = OfferMessage { caller, callback_number, matter };
+        let message_sealed = OfferMessage { caller, callback_number, matter, take_time: None };
         let action = Action::Pass { offer: ids::new_v7().to_string(), to, message: message_sealed };
         self.act(call, case, &message.etag, action).await
     }

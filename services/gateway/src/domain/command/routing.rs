@@ -15,7 +15,7 @@ pub struct StaffingCommand {
 #[derive(Clone, Debug)]
 pub enum PresenceCommand {
     /// An employee says so.
-    Set { employee: String, branch: String, hq: bool, state: PresenceState, session: String, take_over: bool },
+    Set { employee: String, state: PresenceState, session: String, take_over: bool },
     /// A desk has been silent.
     Lost { employee: String, session: String },
 }

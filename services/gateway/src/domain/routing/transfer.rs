@@ -203,7 +203,7 @@ fn accept(
         return Err(Rejection::Recused { case: case.id.0.clone(), complaint }.into());
     }
     if case.is_live() {
-        case.helped_by(by, contact);
+        case.helped_by(by, &contact.0);
     }
     let accepted = TransferAccepted { from: from.clone(), to: by.clone() };
     draft.then(Event::TransferAccepted(accepted), context.now);
@@ -242,7 +242,7 @@ pub(in crate::domain) fn over(
     Ok(events)
 }
 
-/// Who says to be available again is on no call any more, so what they were about to transfer does not ring any more.
+/// Who is available again, or leaves, is on no call any more, so what they were about to transfer does not ring any more.
 pub(in crate::domain) fn left(
     world: &World<'_, State>,
     employee: &str,
