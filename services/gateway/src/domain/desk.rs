@@ -227,7 +227,7 @@ fn of_staffing(id: &str, staffing: &StaffingState) -> Option<Item> {
 
 fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
     // What was promised is owed also when the client is satisfied.
-    if matches!(case.phase, Phase::Merged { .. } | Phase::Void { .. }) {
+    if is_none(case) {
         return Vec::new();
     }
     let recused: Vec<String> = case.recused().into_iter().map(str::to_owned).collect();
@@ -281,6 +281,11 @@ fn barred(recipient: &Recipient, recused: &[String]) -> Vec<String> {
     recused.iter().filter(|employee| !named(employee)).cloned().collect()
 }
 
+/// What is another case now, or none.
+fn is_none(case: &CaseState) -> bool {
+    matches!(case.phase, Phase::Merged { .. } | Phase::Void { .. })
+}
+
 /// Who was told so far, each with the level, lowest first: whoever is responsible by name, then the roles.
 fn escalations(highest: i32, branch: &str, responsible: &[Recipient]) -> Vec<(Recipient, i32)> {
     (EscalationLevel::Responsible.into()..=highest)
@@ -308,7 +313,7 @@ fn at_work<'a>(case: &'a CaseState, employee: &'a String) -> impl Iterator<Item 
 
 /// Who is responsible by name, and who stands in for them (O9); nobody for what is another case now, or none.
 pub fn responsible(case: &CaseState) -> Vec<Recipient> {
-    if matches!(case.phase, Phase::Merged { .. } | Phase::Void { .. }) {
+    if is_none(case) {
         return Vec::new();
     }
     let deputies = case.deputies.iter().map(|deputy| &deputy.employee);
