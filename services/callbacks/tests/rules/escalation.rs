@@ -12,7 +12,7 @@ use shouwen_proto::{
 use shouwen_serving::timestamps;
 
 use crate::{
-    domain::{Bench, LI, ZHANG},
+    bench::{Bench, LI, ZHANG},
     service::{BRANCH, Bed, at, colleague, handler, request_id, request_of},
     verification::{closed, handled},
 };

@@ -14,7 +14,7 @@ use shouwen_callbacks::domain::{
 use shouwen_policy::{CallbacksPolicy, Level, PolicyBook};
 use shouwen_proto::events::v1::{AttemptRecorded, callbacks_event::Event};
 
-use crate::domain::{Bench, LI, WANG, ZHANG, about, at};
+use crate::bench::{Bench, LI, WANG, ZHANG, about, at};
 
 #[derive(Clone, Debug)]
 enum Step {

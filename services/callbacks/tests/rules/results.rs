@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 
 use crate::{
     api::completed,
-    domain::{Bench, LI, WANG, ZHANG, at},
+    bench::{Bench, LI, WANG, ZHANG, at},
     service::{Bed, colleague, detail, handler, refused, request_id, request_of},
     verification::{NAME, closed, verifying},
 };

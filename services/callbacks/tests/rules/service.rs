@@ -33,7 +33,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, service::Routes};
 
-pub(crate) use crate::domain::at;
+pub(crate) use crate::bench::at;
 
 /// The branch of all tests but those about reach.
 pub(crate) const BRANCH: &str = "branches/b1";

@@ -18,7 +18,7 @@ use shouwen_serving::timestamps;
 
 use crate::{
     api::completed,
-    domain::Bench,
+    bench::Bench,
     service::{BRANCH, Bed, at, clear, colleague, detail, refused, request_id, request_of},
 };
 
