@@ -17,18 +17,33 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run everything in one process on loopback, with a private Postgres of its own.
+    #[command(
+        after_help = "SHOUWEN_PG_BIN names the directory of the Postgres programs; without it they are looked for where systems install them. SHOUWEN_TELEMETRY__LEVEL sets the log's levels (default: warn)."
+    )]
     Up(Up),
     /// Run one service.
+    #[command(
+        after_help = "--print-config shows every setting that has a value. Secrets can be read from files: url_file = \"/path\" in place of url, or the value file:/path. SIGTERM drains and ends with exit code 0; a second signal ends at once."
+    )]
     Serve(Serve),
     /// Create or migrate the schemas and roles of the services. Safe to repeat.
+    #[command(
+        after_help = "Needs admin.url (SHOUWEN_ADMIN__URL), of a role that may create roles and schemas. passwords.calls (SHOUWEN_PASSWORDS__CALLS) sets the password as which calls connects, and so for ownership (the gateway's), callbacks, clients and complaints."
+    )]
     Migrate(Migrate),
     /// Sign a token with the key of `up`, or make the first administrator.
+    #[command(
+        after_help = "The key is made where there is none, and only the gateway of `up` with the same --data-dir accepts its tokens."
+    )]
     Token(Token),
     /// Verify the ledgers, or export signed checkpoints.
     Audit(Audit),
     /// Ask a service whether it is ready: exit code 0 if so, 1 if not.
     Healthcheck(Healthcheck),
     /// Play a branch's month of contacts, clients and complaints through the public API and compare the report with an independent computation.
+    #[command(
+        after_help = "Exit codes: 0 the report agrees and every ledger is intact; 1 something differs; 2 the month could not be played."
+    )]
     Demo(Demo),
 }
 
@@ -50,7 +65,7 @@ pub(crate) struct Up {
     /// Address of metrics, liveness and readiness over HTTP.
     #[arg(long, env = "SHOUWEN_ADMIN_LISTEN", default_value = "127.0.0.1:50052")]
     pub(crate) admin_listen: SocketAddr,
-    /// Let business time stand still from this time on, to be moved by an operator. Only on empty ledgers.
+    /// Let business time stand still from this time on (RFC 3339), to be moved by an operator. Only on empty ledgers.
     #[arg(long)]
     pub(crate) simulate_from: Option<DateTime<Utc>>,
 }
@@ -113,7 +128,7 @@ pub(crate) struct Serve {
 pub(crate) struct Migrate {
     #[command(flatten)]
     pub(crate) settings: Settings,
-    /// Only this service's schema.
+    /// Only this service's schema; that of the gateway is `ownership`.
     #[arg(long)]
     pub(crate) service: Option<ServiceName>,
 }
@@ -162,17 +177,18 @@ pub(crate) struct AuditOptions {
     /// Database to read instead of that of `up`: a URL of a role that may read the schemas.
     #[arg(long, env = "SHOUWEN_AUDIT_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
-    /// The key of the checkpoints (Ed25519, PKCS#8 PEM).
+    /// The key that signs checkpoints (Ed25519, PKCS#8 PEM); without it that of `up`.
     #[arg(long)]
     pub(crate) key: Option<PathBuf>,
-    /// Checkpoints: the file to compare with (verify) or to append to (export).
+    /// Checkpoints: the file to compare with (verify; one that does not exist holds none) or to append to (export). Without it
+    /// `checkpoints.jsonl` in the data directory.
     #[arg(long)]
     pub(crate) checkpoints: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Healthcheck {
-    /// Address of the service.
+    /// Address of the service; with `https://` the machine's authorities are trusted.
     #[arg(long, env = "SHOUWEN_ADDRESS", default_value = "http://127.0.0.1:50051")]
     pub(crate) address: String,
     /// Seconds to wait for the answer.
@@ -185,7 +201,8 @@ pub(crate) struct Demo {
     /// Folder with the month's data.
     #[arg(long, default_value = "examples/branch-month")]
     pub(crate) input: PathBuf,
-    /// Folder for the report: report.txt, report.json, report.csv, and rejected.csv with the lines that could not be used.
+    /// Folder for the report: report.txt, report.json, report.csv, and rejected.csv with the lines that could not be used. What lies in
+    /// its folder `data` is removed: the month's Postgres runs there.
     #[arg(long, default_value = ".shouwen/demo")]
     pub(crate) output: PathBuf,
     /// Figures to compare with, instead of those that `expected.py` of the input computes.
