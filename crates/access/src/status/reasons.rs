@@ -208,7 +208,7 @@ impl Failure {
             Code::PermissionDenied,
             "ROLE_REQUIRED",
             format!("`{path}` is open to the roles {roles} only; ask an administrator of the roster."),
-            format!("仅下列角色可调用 `{path}`：{roles}；请联系人员目录管理员。"),
+            format!("仅下列角色可调用 `{path}`：{roles}；请联系名册管理员。"),
         )
         .with("method", path)
         .with("roles", roles)

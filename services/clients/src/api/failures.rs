@@ -170,11 +170,11 @@ pub(super) fn branch_unknown(branch: &str) -> Failure {
         Code::InvalidArgument,
         "BRANCH_UNKNOWN",
         format!("There is no `{branch}`; check the name, or enter the branch in the roster first."),
-        format!("不存在 `{branch}`，请核对名称，或先在人员目录中登记该营业部。"),
+        format!("不存在 `{branch}`，请核对名称，或先在名册中登记该营业部。"),
     )
     .with("branch", branch)
     .with("field", "client.branch")
-    .field("client.branch", "a branch of the roster", "人员目录中的营业部")
+    .field("client.branch", "a branch of the roster", "名册中的营业部")
 }
 
 /// `BRANCH_OUT_OF_REACH`: the branch is not the caller's.

@@ -211,11 +211,11 @@ impl From<Rejection> for Failure {
                 Code::InvalidArgument,
                 "ROSTER_INVALID",
                 format!("Field `{field}` {problem}."),
-                format!("字段 `{field}` 无效，请核对花名册。"),
+                format!("字段 `{field}` 无效，请核对名册。"),
             )
             .with("field", field)
             .with("problem", problem)
-            .field(field, problem, "请核对花名册"),
+            .field(field, problem, "请核对名册"),
             Rejection::RosterNotEmpty => Self::new(
                 Code::FailedPrecondition,
                 "ROSTER_NOT_EMPTY",

@@ -1,4 +1,4 @@
-//! The roster (花名册): branches, employees, lines and service accounts. Small enough to be held in memory whole; the ledger is its history.
+//! The roster (名册): branches, employees, lines and service accounts. Small enough to be held in memory whole; the ledger is its history.
 
 mod entry;
 mod index;

@@ -11,7 +11,7 @@ use crate::ownership::{CaseView, Claim, Ownership, PendingTouch};
 
 /// The domain behind the edge, in the same process.
 pub trait Owners: Send + Sync + 'static {
-    /// The roster (人员目录) as it stands; cheap, called once per request.
+    /// The roster (名册) as it stands; cheap, called once per request.
     fn roster(&self) -> Arc<Roster>;
 
     /// The case that `name` leads to, read anew: `cases/{case}` or anything below it, `calls/{contact}` or `contacts/{contact}` (the

@@ -16,7 +16,7 @@ pub(super) fn account_unknown(account: &Principal) -> Failure {
         Code::PermissionDenied,
         "ACCOUNT_UNKNOWN",
         format!("The roster does not know `{account}`; ask an administrator of the roster to add it."),
-        format!("人员目录中没有 `{account}`，请联系人员目录管理员添加。"),
+        format!("名册中没有 `{account}`，请联系名册管理员添加。"),
     )
     .with("account", account)
 }
@@ -26,7 +26,7 @@ pub(super) fn account_inactive(account: &Principal) -> Failure {
         Code::PermissionDenied,
         "ACCOUNT_INACTIVE",
         format!("`{account}` is inactive; ask an administrator of the roster."),
-        format!("`{account}` 已停用，请联系人员目录管理员。"),
+        format!("`{account}` 已停用，请联系名册管理员。"),
     )
     .with("account", account)
 }
@@ -36,7 +36,7 @@ pub(super) fn account_cannot_act(account: &Principal) -> Failure {
         Code::PermissionDenied,
         "SERVICE_ACCOUNT_CANNOT_ACT",
         format!("`{account}` may not act for employees; call without x-shouwen-employee, or have it allowed in the roster."),
-        format!("`{account}` 不得代表员工操作；请去掉 x-shouwen-employee，或在人员目录中授权。"),
+        format!("`{account}` 不得代表员工操作；请去掉 x-shouwen-employee，或在名册中授权。"),
     )
     .with("account", account)
 }
@@ -46,7 +46,7 @@ pub(super) fn employee_unknown(employee: &str) -> Failure {
         Code::PermissionDenied,
         "EMPLOYEE_UNKNOWN",
         format!("The roster does not know the employee `{employee}`; ask an administrator of the roster."),
-        format!("人员目录中没有员工 `{employee}`，请联系人员目录管理员。"),
+        format!("名册中没有员工 `{employee}`，请联系名册管理员。"),
     )
     .with("employee", employee)
 }
@@ -58,7 +58,7 @@ pub(super) fn employee_inactive(employee: &str) -> Failure {
         format!(
             "The employee `{employee}` is inactive and may do nothing; ask an administrator of the roster."
         ),
-        format!("员工 `{employee}` 已停用，不能进行任何操作；请联系人员目录管理员。"),
+        format!("员工 `{employee}` 已停用，不能进行任何操作；请联系名册管理员。"),
     )
     .with("employee", employee)
 }
@@ -135,7 +135,7 @@ pub(super) fn not_responsible(view: &CaseView, assisting: bool) -> Failure {
         ),
         format!(
             "事项 `{case}` 的承办人为 `{handler}`，责任人为 `{accountable}`，首问责任人为 `{first_responder}`{acting_chinese}。\
-             {assists_chinese}请承办人向您移交（OfferTransfer）；主管可说明理由后接管（BeginOverride）。"
+             {assists_chinese}请承办人向您转交（OfferTransfer）；主管可说明理由后代为处理（BeginOverride）。"
         ),
     )
     .with("case", case)
