@@ -3,17 +3,18 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame};
-use pin_project_lite::pin_project;
 use shouwen_access::{Failure, Language};
 use shouwen_runtime::channel::ResponseBody;
 use tokio::sync::oneshot;
+use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 use tower::BoxError;
@@ -46,7 +47,7 @@ impl Answer {
     }
 }
 
-/// When a call ends whatever its backend does, and what the caller is told then.
+/// When a call ends whatever its backend and its caller do, and what the caller is told then.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct End {
     pub(super) at: Instant,
@@ -56,9 +57,7 @@ pub(super) struct End {
 /// What the bytes of one call are held to.
 pub(super) struct Bounds {
     pub(super) max_message_bytes: usize,
-    pub(super) end: Option<End>,
-    /// Of the caller's own stream.
-    pub(super) leash: Option<Leash>,
+    pub(super) end: End,
     pub(super) mutation: bool,
     pub(super) service: Arc<str>,
     pub(super) language: Language,
@@ -88,21 +87,109 @@ impl Leash {
     }
 }
 
-pin_project! {
-    /// An answer within its bounds. The place of the call is given back when it ends or is dropped.
-    pub(super) struct Bounded {
-        answer: Option<(Answer, Place)>,
-        meter: FrameMeter,
-        bounds: Bounds,
-        #[pin]
-        sleep: Option<Sleep>,
+/// What a call holds as long as its answer goes on. Dropping it cancels the call at its backend.
+struct Held {
+    answer: Answer,
+    /// Of the caller's own stream.
+    leash: Option<Leash>,
+    _place: Place,
+}
+
+/// A call that goes on, shared with the alarm that ends it: the answer of a caller who has no room for more of it is not polled, so it does not see its
+/// time pass.
+struct Ongoing(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// `None` once the call is over.
+    held: Option<Held>,
+    /// Who waits for more of the answer.
+    reader: Option<Waker>,
+}
+
+/// Ends a call at its time, until it is dropped.
+type Alarm = Pin<Box<Unconstrained<Sleep>>>;
+
+impl Ongoing {
+    fn alarm(self: &Arc<Self>, at: Instant) -> Alarm {
+        // A task that has used up its budget would have its waker called at once, and no timer set.
+        let mut alarm = Box::pin(unconstrained(sleep_until(at)));
+        let waker = Waker::from(Arc::clone(self));
+        if alarm.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+            self.stop();
+        }
+        alarm
+    }
+
+    /// Gives back what is held; returns who waits for more of the answer.
+    fn stop(&self) -> Option<Waker> {
+        let State { held, reader } = mem::take(&mut *self.lock());
+        drop(held);
+        reader
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Wake for Ongoing {
+    /// The time is over.
+    fn wake(self: Arc<Self>) {
+        if let Some(reader) = self.stop() {
+            reader.wake();
+        }
+    }
+}
+
+/// An answer within its bounds. The place of the call is given back when the answer ends, when its time is over, whether it is read or not, or when it is
+/// dropped.
+pub(super) struct Bounded {
+    ongoing: Arc<Ongoing>,
+    meter: FrameMeter,
+    bounds: Bounds,
+    /// Whether its end was passed on.
+    ended: bool,
+    _alarm: Alarm,
+}
+
 impl Bounded {
-    pub(super) fn new(answer: Answer, bounds: Bounds, place: Place) -> Self {
+    /// With the place of the call, and the leash of the caller's stream if it has one.
+    pub(super) fn new(answer: Answer, leash: Option<Leash>, bounds: Bounds, place: Place) -> Self {
+        let held = Some(Held { answer, leash, _place: place });
+        let ongoing = Arc::new(Ongoing(Mutex::new(State { held, reader: None })));
+        let alarm = ongoing.alarm(bounds.end.at);
         let meter = FrameMeter::answers(bounds.max_message_bytes);
-        Self { answer: Some((answer, place)), meter, bounds, sleep: None }
+        Self { ongoing, meter, bounds, ended: false, _alarm: alarm }
+    }
+
+    /// The next frame, `None` at the end, or why the call is cut off.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, Failure>> {
+        let bounds = &self.bounds;
+        let mut state = self.ongoing.lock();
+        let Some(held) = state.held.as_mut().filter(|_| Instant::now() < bounds.end.at) else {
+            return Poll::Ready(Err((bounds.end.failure)(bounds.mutation)));
+        };
+        if let Some(leash) = &mut held.leash
+            && let Poll::Ready(failure) = leash.poll_breach(context)
+        {
+            return Poll::Ready(Err(failure));
+        }
+        let Poll::Ready(answered) = held.answer.poll(context) else {
+            state.reader = Some(context.waker().clone());
+            return Poll::Pending;
+        };
+        Poll::Ready(match answered {
+            None => Ok(None),
+            Some(Ok(frame)) => match frame.data_ref().map(|data| self.meter.pass(data)) {
+                None | Some(Ok(())) => Ok(Some(frame)),
+                Some(Err(_)) => Err(refusal::answer_too_large(bounds.max_message_bytes)),
+            },
+            Some(Err(error)) => {
+                tracing::debug!(service = %bounds.service, error = %error, "an answer broke off");
+                Err(lost(&bounds.service, bounds.mutation))
+            }
+        })
     }
 }
 
@@ -114,57 +201,22 @@ impl Body for Bounded {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let mut this = self.project();
-        let Some((answer, _)) = this.answer else { return Poll::Ready(None) };
-        let failure = match this.bounds.cut(context) {
-            Some(failure) => failure,
-            None => match answer.poll(context) {
-                Poll::Ready(Some(Ok(frame))) => match frame.data_ref().map(|data| this.meter.pass(data)) {
-                    None | Some(Ok(())) => return Poll::Ready(Some(Ok(frame))),
-                    Some(Err(_)) => refusal::answer_too_large(this.bounds.max_message_bytes),
-                },
-                Poll::Ready(Some(Err(error))) => {
-                    tracing::debug!(service = %this.bounds.service, error = %error, "an answer broke off");
-                    lost(&this.bounds.service, this.bounds.mutation)
-                }
-                Poll::Ready(None) => {
-                    *this.answer = None;
-                    this.bounds.leash = None;
-                    return Poll::Ready(None);
-                }
-                Poll::Pending => {
-                    let Some(end) = this.bounds.end else { return Poll::Pending };
-                    if this.sleep.is_none() {
-                        this.sleep.set(Some(sleep_until(end.at)));
-                    }
-                    match this.sleep.as_pin_mut().map(|sleep| sleep.poll(context)) {
-                        Some(Poll::Ready(())) => (end.failure)(this.bounds.mutation),
-                        Some(Poll::Pending) | None => return Poll::Pending,
-                    }
-                }
-            },
+        let this = self.get_mut();
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        let last = match ready!(this.poll_next(context)) {
+            Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
+            Ok(None) => None,
+            Err(failure) => Some(Ok(Frame::trailers(trailers(&failure, this.bounds.language)))),
         };
-        // Dropping the backend's answer and the caller's stream cancels the call there.
-        *this.answer = None;
-        this.bounds.leash = None;
-        Poll::Ready(Some(Ok(Frame::trailers(trailers(&failure, this.bounds.language)))))
+        this.ended = true;
+        this.ongoing.stop();
+        Poll::Ready(last)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.answer.as_ref().is_none_or(|(answer, _)| answer.is_end_stream())
-    }
-}
-
-impl Bounds {
-    /// Why the call is over already, if it is.
-    fn cut(&mut self, context: &mut Context<'_>) -> Option<Failure> {
-        if let Some(leash) = &mut self.leash
-            && let Poll::Ready(failure) = leash.poll_breach(context)
-        {
-            return Some(failure);
-        }
-        // A stream that is always ready never gets to the timer.
-        self.end.filter(|end| Instant::now() >= end.at).map(|end| (end.failure)(self.mutation))
+        self.ended || self.ongoing.lock().held.as_ref().is_some_and(|held| held.answer.is_end_stream())
     }
 }
 

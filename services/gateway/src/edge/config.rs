@@ -102,7 +102,7 @@ impl TokenConfig {
 pub struct EdgeLimits {
     /// Bytes of one message, in and out.
     pub max_message_bytes: usize,
-    /// Time for a unary call, if the caller does not set less; also for the first message of a stream.
+    /// Time for a unary call until its answer is read, if the caller does not set less; also for the first message of a stream.
     pub request_timeout: Period,
     /// Calls per second of one employee's own token. 0 means no limit.
     pub employee_rate: u32,

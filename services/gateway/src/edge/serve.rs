@@ -119,7 +119,7 @@ impl<O: Owners> Edge<O> {
             None => call.send(&Standing::NONE, &framed.bytes).await?,
         };
         let end = End { at: deadline, failure: refusal::deadline_exceeded };
-        Ok(self.bounded(answered, &call, Some(end), None, place))
+        Ok(self.bounded(answered, &call, end, None, place))
     }
 
     /// Forwards a unary call under the conditions of its method.
@@ -193,14 +193,11 @@ impl<O: Owners> Edge<O> {
             caller.as_ref().map(|caller| self.token_end(caller.token_expires_at)),
         ];
         let end = ends.into_iter().flatten().min_by_key(|end| end.at);
+        let end =
+            end.unwrap_or_else(|| End { at: Instant::now() + A_DAY, failure: refusal::deadline_exceeded });
         let over = async {
-            match end {
-                Some(end) => {
-                    sleep_until(end.at).await;
-                    (end.failure)(false)
-                }
-                None => std::future::pending().await,
-            }
+            sleep_until(end.at).await;
+            (end.failure)(false)
         };
         let answered = tokio::select! {
             biased;
@@ -294,19 +291,18 @@ impl<O: Owners> Edge<O> {
         &self,
         answered: Response<Answer>,
         call: &Call<'_>,
-        end: Option<End>,
+        end: End,
         leash: Option<Leash>,
         place: Place,
     ) -> Response<Body> {
         let bounds = Bounds {
             max_message_bytes: self.0.config.limits.max_message_bytes,
             end,
-            leash,
             mutation: call.method.access.mutation,
             service: Arc::clone(&call.route.service),
             language: call.language,
         };
-        answered.map(|answer| Body::new(Bounded::new(answer, bounds, place)))
+        answered.map(|answer| Body::new(Bounded::new(answer, leash, bounds, place)))
     }
 }
 

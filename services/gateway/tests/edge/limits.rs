@@ -3,13 +3,28 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use http_body_util::BodyExt as _;
 use prost::Message as _;
 use shouwen_runtime::config::Period;
+use tokio::time::timeout;
 use tonic::{Code, Status};
 
 use crate::backend::Act;
 use crate::contract::Ping;
 use crate::world::{Ask, Refusal, World, framed};
+
+/// More than a caller gets who does not read.
+const MORE_THAN_A_WINDOW: usize = 2 * 1024 * 1024;
+
+/// Calls until a call comes in.
+async fn comes_in(ask: &Ask) {
+    let calling = async {
+        while ask.send(&Ping::default()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(10), calling).await.unwrap();
+}
 
 #[tokio::test]
 async fn each_principal_has_a_rate_of_its_own() {
@@ -60,12 +75,7 @@ async fn calls_beyond_the_places_wait_shortly_and_are_shed() {
     // A place that becomes free is taken by who waits or comes.
     hanging.abort();
     world.ended().await;
-    let came_in = async {
-        while ask.send(&Ping::default()).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), came_in).await.unwrap();
+    comes_in(&ask).await;
 }
 
 #[tokio::test]
@@ -84,6 +94,29 @@ async fn calls_beyond_the_queue_are_shed_at_once() {
     world.seen().await;
     ask.refusal(&Ping::default()).await.is(Code::ResourceExhausted, "OVERLOADED");
     hanging.abort();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_read_keeps_its_place_until_its_time_is_over() {
+    let world = World::with(|config| {
+        let limits = &mut config.limits;
+        (limits.max_calls, limits.max_queued, limits.request_timeout) = (1, 0, Period::secs(3600));
+    })
+    .await;
+    let (ask, message) = (world.ask("Get", "zhang"), framed(&Ping::default().encode_to_vec()));
+    world.script([Act::Say(MORE_THAN_A_WINDOW)]);
+    let unread = ask.raw(message.clone()).await;
+    ask.refusal(&Ping::default()).await.is(Code::ResourceExhausted, "OVERLOADED");
+    drop(unread);
+    comes_in(&ask).await;
+
+    world.script([Act::Say(MORE_THAN_A_WINDOW)]);
+    let unread = ask.clone().with("grpc-timeout", "500m").raw(message).await;
+    comes_in(&ask).await;
+    // Who reads at last is told.
+    let read = timeout(Duration::from_secs(10), unread.into_body().collect()).await.unwrap().unwrap();
+    let told = read.trailers().and_then(Status::from_header_map).unwrap();
+    Refusal(told).is(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
 }
 
 #[tokio::test]

@@ -10,12 +10,13 @@ use shouwen_access::Failure;
 use shouwen_gateway::ownership::CaseView;
 use shouwen_proto::access::v1::Capacity;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tonic::{Code, Status, Streaming};
 
 use crate::backend::Act;
 use crate::contract::Ping;
 use crate::owners::view;
-use crate::world::{NOW, Refusal, World};
+use crate::world::{Ask, NOW, Refusal, World};
 
 /// A stream that the test feeds.
 fn fed() -> (mpsc::UnboundedSender<Bytes>, impl futures_util::Stream<Item = Bytes> + Send + 'static) {
@@ -35,6 +36,16 @@ async fn end_of(mut answers: Streaming<Bytes>) -> Refusal {
             Err(status) => return Refusal(status),
         }
     }
+}
+
+/// Opens streams until one is open, and ends that.
+async fn comes_in(ask: &Ask) {
+    let opening = async {
+        while ask.watch(&Ping::default()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(10), opening).await.unwrap();
 }
 
 #[tokio::test]
@@ -126,7 +137,7 @@ async fn a_stream_ends_with_its_token() {
     let token = world.issuer.sign(&claims);
     world.clock.advance(TimeDelta::milliseconds(500));
     let (feeding, messages) = fed();
-    let ask = crate::world::Ask::new(&world.channel, "/shouwen.echo.v1.Echo/Chat")
+    let ask = Ask::new(&world.channel, "/shouwen.echo.v1.Echo/Chat")
         .with("authorization", &format!("Bearer {token}"));
     let answers = ask.chat(messages).await.unwrap();
     feeding.send(encoded(b"x")).unwrap();
@@ -143,6 +154,17 @@ async fn a_deadline_that_the_caller_sets_ends_a_stream() {
     end_of(ask.chat(messages).await.unwrap()).await.is(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
     assert!(world.seen().await.headers.contains_key("grpc-timeout"));
     world.ended().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_read_keeps_its_place_until_its_deadline() {
+    let world = World::with(|config| config.limits.max_streams = 1).await;
+    let ask = world.ask("Watch", "zhang");
+    // More than the caller gets without reading.
+    world.script([Act::Say(2 * 1024 * 1024)]);
+    let unread = ask.clone().with("grpc-timeout", "500m").watch(&Ping::default()).await.unwrap();
+    comes_in(&ask).await;
+    end_of(unread).await.is(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
 }
 
 #[tokio::test]
