@@ -19,6 +19,7 @@ mod local;
 mod owners;
 mod refusal;
 mod serve;
+mod shares;
 
 use std::convert::Infallible;
 use std::fmt;

@@ -120,6 +120,14 @@ pub struct EdgeLimits {
     pub max_queue_time: Period,
     /// Streams open at once.
     pub max_streams: usize,
+    /// Unary calls of one employee's own token at once, those that wait included. 0 means no limit.
+    pub employee_calls: usize,
+    /// Streams of one employee's own token at once. 0 means no limit.
+    pub employee_streams: usize,
+    /// Unary calls of one service account at once, for all employees it acts for, those that wait included. 0 means no limit.
+    pub account_calls: usize,
+    /// Streams of one service account at once, for all employees it acts for. 0 means no limit.
+    pub account_streams: usize,
 }
 
 impl Default for EdgeLimits {
@@ -135,6 +143,11 @@ impl Default for EdgeLimits {
             max_queued: 4_096,
             max_queue_time: Period::millis(250),
             max_streams: 4_096,
+            employee_calls: 64,
+            employee_streams: 16,
+            // Three quarters of all: one system may serve nearly the whole firm, and leaves room for others.
+            account_calls: 768,
+            account_streams: 3_072,
         }
     }
 }

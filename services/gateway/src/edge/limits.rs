@@ -1,4 +1,4 @@
-//! How much the edge takes on: a rate per principal, and a bounded number of calls at once with a bounded wait before them.
+//! How much the edge takes on: a rate and a share per principal, and a bounded number of calls at once with a bounded wait before them.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -11,9 +11,13 @@ use tokio::time::timeout;
 
 use super::config::EdgeLimits;
 use super::refusal;
+use super::shares::{Share, Shares};
 
-/// A place among the calls under way; given back when it is dropped.
-pub(super) type Place = OwnedSemaphorePermit;
+/// A place among the calls under way, or among the streams, within its caller's share; given back when it is dropped.
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _share: Option<Share>,
+}
 
 pub(super) struct Limits {
     clock: DefaultClock,
@@ -23,6 +27,8 @@ pub(super) struct Limits {
     queue: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     max_queue_time: std::time::Duration,
+    shares_of_calls: Arc<Shares>,
+    shares_of_streams: Arc<Shares>,
 }
 
 impl Limits {
@@ -35,6 +41,16 @@ impl Limits {
             queue: Arc::new(Semaphore::new(limits.max_queued)),
             streams: Arc::new(Semaphore::new(limits.max_streams)),
             max_queue_time: limits.max_queue_time.get(),
+            shares_of_calls: Shares::new(
+                limits.employee_calls,
+                limits.account_calls,
+                refusal::too_many_calls_at_once,
+            ),
+            shares_of_streams: Shares::new(
+                limits.employee_streams,
+                limits.account_streams,
+                refusal::too_many_streams_at_once,
+            ),
         }
     }
 
@@ -50,21 +66,27 @@ impl Limits {
             .map_err(|early| refusal::rate_limited(early.wait_time_from(self.clock.now())))
     }
 
-    /// A place for a unary call, after a bounded wait; `OVERLOADED` if none becomes free.
-    pub(super) async fn call(&self) -> Result<Place, Failure> {
-        if let Ok(place) = Arc::clone(&self.calls).try_acquire_owned() {
-            return Ok(place);
+    /// A place for a unary call of `principal` (nobody, for public methods), after a bounded wait. `TOO_MANY_AT_ONCE` if its share is taken, `OVERLOADED` if
+    /// no place becomes free. Who waits has a part of the share already, so nobody fills the queue either.
+    pub(super) async fn call(&self, principal: Option<&Principal>) -> Result<Place, Failure> {
+        let share = share_of(&self.shares_of_calls, principal)?;
+        if let Ok(permit) = Arc::clone(&self.calls).try_acquire_owned() {
+            return Ok(Place { _permit: permit, _share: share });
         }
         let _waiting = self.queue.try_acquire().map_err(|_| refusal::overloaded())?;
         match timeout(self.max_queue_time, Arc::clone(&self.calls).acquire_owned()).await {
-            Ok(Ok(place)) => Ok(place),
+            Ok(Ok(permit)) => Ok(Place { _permit: permit, _share: share }),
             Ok(Err(_)) | Err(_) => Err(refusal::overloaded()),
         }
     }
 
-    /// A place for a stream; streams last, so nobody waits for one. `OVERLOADED` if there is none.
-    pub(super) fn stream(&self) -> Result<Place, Failure> {
-        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| refusal::overloaded())
+    /// The same for a stream; streams last, so nobody waits for a place.
+    pub(super) fn stream(&self, principal: Option<&Principal>) -> Result<Place, Failure> {
+        let share = share_of(&self.shares_of_streams, principal)?;
+        match Arc::clone(&self.streams).try_acquire_owned() {
+            Ok(permit) => Ok(Place { _permit: permit, _share: share }),
+            Err(_) => Err(refusal::overloaded()),
+        }
     }
 
     /// Forgets principals that have been quiet for as long as their burst takes to refill.
@@ -73,6 +95,10 @@ impl Limits {
             limiter.retain_recent();
         }
     }
+}
+
+fn share_of(shares: &Arc<Shares>, principal: Option<&Principal>) -> Result<Option<Share>, Failure> {
+    principal.map(|principal| shares.take(principal)).transpose().map(Option::flatten)
 }
 
 fn limiter(rate: u32, burst: u32) -> Option<DefaultKeyedRateLimiter<Principal>> {

@@ -156,6 +156,37 @@ pub(super) fn rate_limited(wait: Duration) -> Failure {
     .retry_after(wait)
 }
 
+pub(super) fn too_many_calls_at_once(principal: &Principal, limit: usize) -> Failure {
+    too_many_at_once(
+        format!("`{principal}` has {limit} calls under way, as many as one caller may; read their answers or cancel them, and try again."),
+        format!("`{principal}` 有 {limit} 个调用正在进行，已达单个调用方的上限；请读完其响应或取消调用后重试。"),
+        ("calls", principal, limit),
+    )
+    .retry_after(RETRY)
+}
+
+/// Without `RetryInfo`: waiting ends no stream.
+pub(super) fn too_many_streams_at_once(principal: &Principal, limit: usize) -> Failure {
+    too_many_at_once(
+        format!(
+            "`{principal}` has {limit} streams open, as many as one caller may; end one before you open another."
+        ),
+        format!("`{principal}` 已打开 {limit} 个数据流，已达单个调用方的上限；请先结束其中一个再打开新的。"),
+        ("streams", principal, limit),
+    )
+}
+
+fn too_many_at_once(
+    english: String,
+    chinese: String,
+    (kind, principal, limit): (&str, &Principal, usize),
+) -> Failure {
+    Failure::new(Code::ResourceExhausted, "TOO_MANY_AT_ONCE", english, chinese)
+        .with("principal", principal)
+        .with("kind", kind)
+        .with("limit", limit)
+}
+
 pub(super) fn overloaded() -> Failure {
     Failure::new(
         Code::ResourceExhausted,

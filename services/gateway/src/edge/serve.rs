@@ -104,11 +104,11 @@ impl<O: Owners> Edge<O> {
         B::Error: Into<BoxError>,
     {
         let caller = self.admit(method, headers).await?;
-        let place = self.0.limits.call().await?;
+        let identity = caller.as_ref().map(|caller| &caller.identity);
+        let place = self.0.limits.call(identity.map(|identity| &identity.principal)).await?;
         let framed = Framed::read(body, self.0.config.limits.max_message_bytes).await?;
         let message = framed.message();
         let fields = Fields::read(method, &message)?;
-        let identity = caller.as_ref().map(|caller| &caller.identity);
         let call = Call {
             digest: Some(body_digest(&message)),
             deadline: Some(deadline),
@@ -215,7 +215,7 @@ impl<O: Owners> Edge<O> {
         B::Error: Into<BoxError>,
     {
         let caller = self.admit(method, &headers).await?;
-        let place = self.0.limits.stream()?;
+        let place = self.0.limits.stream(caller.as_ref().map(|caller| &caller.identity.principal))?;
         let max_message_bytes = self.0.config.limits.max_message_bytes;
         let access = &method.access;
         let conditions = access.case.is_some() || access.branch.is_some();

@@ -7,6 +7,7 @@ use http_body_util::BodyExt as _;
 use prost::Message as _;
 use shouwen_runtime::config::Period;
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, Status};
 
 use crate::backend::Act;
@@ -24,6 +25,17 @@ async fn comes_in(ask: &Ask) {
         }
     };
     timeout(Duration::from_secs(10), calling).await.unwrap();
+}
+
+/// Begins a call that hangs at the backend.
+async fn hanging(world: &mut World, ask: &Ask) -> AbortOnDropHandle<()> {
+    world.script([Act::Hang]);
+    let ask = ask.clone();
+    let call = tokio::spawn(async move {
+        let _ended = ask.send(&Ping::default()).await;
+    });
+    world.seen().await;
+    AbortOnDropHandle::new(call)
 }
 
 #[tokio::test]
@@ -62,18 +74,13 @@ async fn calls_beyond_the_places_wait_shortly_and_are_shed() {
         (limits.max_calls, limits.max_queued, limits.max_queue_time) = (1, 1, Period::millis(20));
     })
     .await;
-    world.script([Act::Hang]);
     let ask = world.ask("Get", "zhang");
-    let hanging = tokio::spawn({
-        let ask = ask.clone();
-        async move { ask.send(&Ping::default()).await }
-    });
-    world.seen().await;
+    let held = hanging(&mut world, &ask).await;
     let refusal = ask.refusal(&Ping::default()).await;
     refusal.is(Code::ResourceExhausted, "OVERLOADED");
     assert!(refusal.retry_after() > Duration::ZERO);
     // A place that becomes free is taken by who waits or comes.
-    hanging.abort();
+    drop(held);
     world.ended().await;
     comes_in(&ask).await;
 }
@@ -85,15 +92,9 @@ async fn calls_beyond_the_queue_are_shed_at_once() {
         (limits.max_calls, limits.max_queued, limits.max_queue_time) = (1, 0, Period::secs(3600));
     })
     .await;
-    world.script([Act::Hang]);
     let ask = world.ask("Get", "zhang");
-    let hanging = tokio::spawn({
-        let ask = ask.clone();
-        async move { ask.send(&Ping::default()).await }
-    });
-    world.seen().await;
+    let _held = hanging(&mut world, &ask).await;
     ask.refusal(&Ping::default()).await.is(Code::ResourceExhausted, "OVERLOADED");
-    hanging.abort();
 }
 
 #[tokio::test]
@@ -117,6 +118,71 @@ async fn an_answer_that_is_not_read_keeps_its_place_until_its_time_is_over() {
     let read = timeout(Duration::from_secs(10), unread.into_body().collect()).await.unwrap().unwrap();
     let told = read.trailers().and_then(Status::from_header_map).unwrap();
     Refusal(told).is(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
+}
+
+#[tokio::test]
+async fn nobody_holds_more_calls_at_once_than_their_share() {
+    let mut world = World::with(|config| config.limits.employee_calls = 2).await;
+    let ask = world.ask("Get", "zhang");
+    let (_one, other) = (hanging(&mut world, &ask).await, hanging(&mut world, &ask).await);
+    let refusal = ask.refusal(&Ping::default()).await;
+    refusal.is(Code::ResourceExhausted, "TOO_MANY_AT_ONCE");
+    let told = ["principal", "kind", "limit"].map(|key| refusal.metadata(key));
+    assert_eq!(told, ["employees/zhang", "calls", "2"]);
+    assert!(refusal.retry_after() > Duration::ZERO);
+    // Whoever else calls has a share of their own, also who acts for the same employee.
+    world.ask("Get", "li").send(&Ping::default()).await.unwrap();
+    let account = world.ask_at("/shouwen.echo.v1.Echo/Get", "serviceAccounts/crm");
+    account.acting_for("employees/zhang").send(&Ping::default()).await.unwrap();
+    drop(other);
+    comes_in(&ask).await;
+}
+
+#[tokio::test]
+async fn an_account_has_one_share_for_all_whom_it_acts_for() {
+    let mut world = World::with(|config| config.limits.account_calls = 2).await;
+    let account = world.ask_at("/shouwen.echo.v1.Echo/Get", "serviceAccounts/crm");
+    let _zhang = hanging(&mut world, &account.clone().acting_for("employees/zhang")).await;
+    let _li = hanging(&mut world, &account.clone().acting_for("CRM-li")).await;
+    for ask in [account.clone().acting_for("employees/chief"), account] {
+        let refusal = ask.refusal(&Ping::default()).await;
+        refusal.is(Code::ResourceExhausted, "TOO_MANY_AT_ONCE");
+        assert_eq!(refusal.metadata("principal"), "serviceAccounts/crm");
+    }
+    world.ask("Get", "zhang").send(&Ping::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_waits_for_a_place_has_part_of_their_share() {
+    let mut world = World::with(|config| {
+        let limits = &mut config.limits;
+        (limits.max_calls, limits.max_queue_time, limits.employee_calls) = (1, Period::secs(3600), 2);
+    })
+    .await;
+    let ask = world.ask("Get", "zhang");
+    let _held = hanging(&mut world, &ask).await;
+    // One of them waits, whichever came first, so the other does not.
+    let message = Ping::default();
+    let refused = tokio::select! {
+        refused = ask.refusal(&message) => refused,
+        refused = ask.refusal(&message) => refused,
+    };
+    refused.is(Code::ResourceExhausted, "TOO_MANY_AT_ONCE");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_read_counts_for_its_caller_alone() {
+    let world = World::with(|config| {
+        (config.limits.employee_calls, config.limits.request_timeout) = (1, Period::secs(3600));
+    })
+    .await;
+    let ask = world.ask("Get", "zhang");
+    world.script([Act::Say(MORE_THAN_A_WINDOW)]);
+    let unread = ask.raw(framed(&Ping::default().encode_to_vec())).await;
+    ask.refusal(&Ping::default()).await.is(Code::ResourceExhausted, "TOO_MANY_AT_ONCE");
+    world.ask("Get", "li").send(&Ping::default()).await.unwrap();
+    drop(unread);
+    comes_in(&ask).await;
 }
 
 #[tokio::test]

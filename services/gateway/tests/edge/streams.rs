@@ -12,6 +12,7 @@ use shouwen_proto::access::v1::Capacity;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tonic::{Code, Status, Streaming};
+use tonic_types::StatusExt as _;
 
 use crate::backend::Act;
 use crate::contract::Ping;
@@ -194,4 +195,23 @@ async fn streams_beyond_the_places_are_shed() {
     drop(first);
     // Unary calls have places of their own.
     world.ask("Get", "zhang").send(&Ping::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_opens_more_streams_than_their_share() {
+    let world = World::with(|config| config.limits.employee_streams = 1).await;
+    let (_feeding, messages) = fed();
+    let first = world.ask("Chat", "zhang").chat(messages).await.unwrap();
+    let ask = world.ask("Watch", "zhang");
+    let refusal = Refusal(ask.watch(&Ping::default()).await.unwrap_err());
+    refusal.is(Code::ResourceExhausted, "TOO_MANY_AT_ONCE");
+    let told = ["principal", "kind", "limit"].map(|key| refusal.metadata(key));
+    assert_eq!(told, ["employees/zhang", "streams", "1"]);
+    // Waiting does not help.
+    assert!(refusal.0.get_details_retry_info().is_none());
+    // Whoever else calls has a share of their own, and unary calls have another.
+    world.ask("Watch", "li").watch(&Ping::default()).await.unwrap();
+    world.ask("Get", "zhang").send(&Ping::default()).await.unwrap();
+    drop(first);
+    comes_in(&ask).await;
 }
