@@ -286,13 +286,18 @@ fn is_none(case: &CaseState) -> bool {
     matches!(case.phase, Phase::Merged { .. } | Phase::Void { .. })
 }
 
-/// Who was told so far, each with the level, lowest first: whoever is responsible by name, then the roles.
+/// Who was told so far, each with the level, lowest first: whoever is responsible by name, then the roles. What is nobody's by name is the leads' from the
+/// first level on.
 fn escalations(highest: i32, branch: &str, responsible: &[Recipient]) -> Vec<(Recipient, i32)> {
     (EscalationLevel::Responsible.into()..=highest)
         .filter_map(|number| Some((EscalationLevel::try_from(number).ok()?, number)))
         .flat_map(|(level, number)| {
             let told = match Recipient::at(level, branch) {
                 Some(role) => vec![role],
+                // One item for the leads, whose level rises.
+                None if responsible.is_empty() && number == highest => {
+                    vec![Recipient::Leads(branch.to_owned())]
+                }
                 None => responsible.to_vec(),
             };
             told.into_iter().map(move |recipient| (recipient, number))

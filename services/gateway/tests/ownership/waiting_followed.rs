@@ -126,7 +126,7 @@ async fn o10_a_missed_callback_waits_for_whom_it_has_reached_until_an_attempt_is
     let (ground, office) = staffed().await;
     callback(&office, "callback_scheduled", missed_call(tuesday())).await;
     for (level, told) in [
-        (EscalationLevel::Responsible, vec![]),
+        (EscalationLevel::Responsible, vec!["zhao", "qian"]),
         (EscalationLevel::Lead, vec!["zhao", "qian"]),
         (EscalationLevel::Hq, vec!["zhao", "qian", "chen"]),
         (EscalationLevel::CompanyLeader, vec!["zhao", "qian", "chen", "guo"]),
@@ -140,6 +140,57 @@ async fn o10_a_missed_callback_waits_for_whom_it_has_reached_until_an_attempt_is
     assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
     callback(&office, "callback_completed", Callback::CallbackCompleted(CallbackCompleted::default())).await;
     assert_eq!(ground.number("select count(*) from desk_followed").await, 0);
+}
+
+#[tokio::test]
+async fn o10_a_missed_callback_of_no_case_waits_for_who_leased_it_and_otherwise_for_the_leads_at_once() {
+    let (_ground, office) = staffed().await;
+    let told = async |level: EscalationLevel| {
+        let late = CallbackEscalated { level: level.into(), ..CallbackEscalated::default() };
+        callback(&office, "callback_escalated", Callback::CallbackEscalated(late)).await;
+    };
+    callback(&office, "callback_scheduled", missed_call(tuesday())).await;
+    told(EscalationLevel::Responsible).await;
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["zhao", "qian"]);
+    let leased = CallbackLeased { employee: employee("li"), expire_time: None };
+    callback(&office, "callback_leased", Callback::CallbackLeased(leased)).await;
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["li"]);
+    callback(&office, "callback_released", Callback::CallbackReleased(CallbackReleased::default())).await;
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["zhao", "qian"]);
+    // What they are told of once rises.
+    let item = "branches/b1/leads escalation branches/b1/callbacks/cb-1".to_owned();
+    let mut zhao = Watch::of(&office, "zhao").await;
+    assert_eq!(zhao.items[&item].level(), EscalationLevel::Responsible);
+    told(EscalationLevel::Lead).await;
+    zhao.until(|watch| watch.items[&item].level() == EscalationLevel::Lead).await;
+    assert_eq!(zhao.changes, [(ChangeKind::Changed, item)]);
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn b7_o10_a_missed_verification_waits_for_the_leads_of_the_unit_but_not_for_whom_it_is_about() {
+    let (_ground, office) = staffed().await;
+    let name = office.desk("zhang").open("call-1", "C-1").await;
+    let verification = CallbackScheduled {
+        callback: "branches/b1/callbacks/cb-1".to_owned(),
+        kind: CallbackKind::Verification.into(),
+        case: name.clone(),
+        branch: "branches/b1".to_owned(),
+        due: Some(to_proto(tuesday())),
+        complaint: format!("{name}/complaints/cp-1"),
+        round: 1,
+        recused: vec![employee("qian")],
+        ..CallbackScheduled::default()
+    };
+    callback(&office, "callback_scheduled", Callback::CallbackScheduled(verification)).await;
+    let late =
+        CallbackEscalated { level: EscalationLevel::Responsible.into(), ..CallbackEscalated::default() };
+    callback(&office, "callback_escalated", Callback::CallbackEscalated(late)).await;
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["zhao"]);
+    let leased = CallbackLeased { employee: employee("wang"), expire_time: None };
+    callback(&office, "callback_leased", Callback::CallbackLeased(leased)).await;
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["wang"]);
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -176,6 +176,11 @@ fn met_by(reply: ReplyKind) -> &'static [ComplaintLimit] {
 }
 
 impl Callback {
+    /// The case whose people are responsible for it; `None` where it has none, or is a verification, which the unit makes (B7).
+    fn of_case(&self) -> Option<&str> {
+        Some(&*self.case).filter(|case| !case.is_empty() && unit(&self.name).is_none())
+    }
+
     /// Nobody is told any more of the limit before (O10); where none was set anew, its time stays.
     fn set_anew(&mut self, due: Option<&Timestamp>) {
         self.level = 0;
@@ -201,10 +206,7 @@ impl Followed {
     /// The case whose responsible people are told of a missed limit; `None` where no limit was missed, or it is nobody's by name.
     pub fn told(&self) -> Option<&str> {
         match self {
-            Self::Callback(callback) => {
-                let theirs = callback.level > 0 && unit(&callback.name).is_none();
-                theirs.then_some(&*callback.case).filter(|case| !case.is_empty())
-            }
+            Self::Callback(callback) => callback.of_case().filter(|_| callback.level > 0),
             Self::Complaint(complaint) => (!complaint.missed.is_empty()).then_some(&*complaint.case),
         }
     }
@@ -241,8 +243,11 @@ fn of_callback(callback: &Callback, responsible: &[Recipient]) -> Vec<Item> {
         };
         items.push(item(recipient, Kind::Callback, 0));
     }
+    // What no case is responsible for is whose lease it is (B8).
+    let holder = callback.leased.clone().filter(|_| callback.of_case().is_none()).map(Recipient::Employee);
+    let responsible: Vec<Recipient> = responsible.iter().cloned().chain(holder).collect();
     items.extend(
-        escalations(callback.level, &callback.branch, &unbarred(responsible, &callback.barred))
+        escalations(callback.level, &callback.branch, &unbarred(&responsible, &callback.barred))
             .into_iter()
             .map(|(recipient, level)| item(recipient, Kind::Escalation, level)),
     );
