@@ -6,8 +6,8 @@ use shouwen_proto::{
         ApprovalLevel, AttemptRecorded, CallbackCoalesced, CallbackCompleted, CallbackEscalated,
         CallbackExhausted, CallbackLeased, CallbackLimitMoved, CallbackPostponed, CallbackReleased,
         CallbackScheduled, ComplaintAccepted, ComplaintEnd, ComplaintEscalated, ComplaintFiled,
-        ComplaintLimit, ComplaintReopened, HandlingCompleted, HandlingProposed, LimitSet, Measure,
-        MeasureRecorded, ProposalApproved, ProposalReturned, ReplyKind, ReplyRecorded,
+        ComplaintLimit, ComplaintLimitMoved, ComplaintReopened, HandlingCompleted, HandlingProposed,
+        LimitSet, Measure, MeasureRecorded, ProposalApproved, ProposalReturned, ReplyKind, ReplyRecorded,
         callbacks_event::Event as Callback, complaints_event::Event as Complaint,
     },
     routing::v1::{DeskItemKind as Kind, desk_change::Kind as ChangeKind},
@@ -457,6 +457,43 @@ async fn o10_a_declined_complaint_that_is_reopened_waits_to_be_accepted_and_its_
     office.complaints().handled_anew(tuesday(), &complaint, "dissatisfied");
     office.followed().await;
     assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, [""; 0]);
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn s3_a_complaint_waits_to_be_accepted_until_when_the_calendar_says_by_now() {
+    let (_ground, office) = staffed().await;
+    let name = office.desk("zhang").open("call-1", "C-1").await;
+    let complaint = format!("{name}/complaints/cp-1");
+    let told = async |r#type: &str, event: Complaint| {
+        office.complaints().complaint(tuesday(), r#type, &complaint, event);
+        office.followed().await;
+    };
+    let limit = |limit: ComplaintLimit, hours| LimitSet {
+        limit: limit.into(),
+        due: Some(to_proto(tuesday() + TimeDelta::hours(hours))),
+        ..LimitSet::default()
+    };
+    let moved = |limits| {
+        Complaint::ComplaintLimitMoved(ComplaintLimitMoved { limits, ..ComplaintLimitMoved::default() })
+    };
+    let filed = ComplaintFiled {
+        complaint: complaint.clone(),
+        case: name.clone(),
+        receiving_unit: "branches/b1".to_owned(),
+        acceptance: Some(limit(ComplaintLimit::Acceptance, 7)),
+        ..ComplaintFiled::default()
+    };
+    told("complaint_filed", Complaint::ComplaintFiled(filed)).await;
+    let item = format!("branches/b1/complaintOfficers complaint {complaint}");
+    let mut officer = Watch::of(&office, "officer").await;
+    told("complaint_limit_moved", moved(vec![limit(ComplaintLimit::Acceptance, 31)])).await;
+    officer.until(|watch| at(watch.items[&item].due_time) == tuesday() + TimeDelta::hours(31)).await;
+    assert_eq!(officer.changes, [(ChangeKind::Changed, item)]);
+    // What is accepted does not wait again because of it.
+    told("complaint_accepted", Complaint::ComplaintAccepted(ComplaintAccepted::default())).await;
+    told("complaint_limit_moved", moved(vec![limit(ComplaintLimit::Acceptance, 55)])).await;
+    assert_eq!(who(&office, Kind::Complaint, &["officer"]).await, [""; 0]);
     assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
 }
 

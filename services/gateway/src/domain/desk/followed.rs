@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use shouwen_proto::events::v1::{
-    ApprovalLevel, ComplaintLimit, Event, ReplyKind, callbacks_event, complaints_event, event::Body,
+    ApprovalLevel, ComplaintLimit, Event, LimitSet, ReplyKind, callbacks_event, complaints_event, event::Body,
 };
 use shouwen_serving::timestamps::from_proto;
 
@@ -156,6 +156,11 @@ fn complaint(known: Option<Followed>, body: &complaints_event::Event) -> Option<
             let acceptance = reopened.limits.iter().find(|set| set.limit() == ComplaintLimit::Acceptance);
             complaint.acceptance = acceptance.and_then(|limit| time(limit.due.as_ref()));
         }
+        Told::ComplaintLimitMoved(moved) => {
+            for limit in &moved.limits {
+                complaint.set_anew(limit);
+            }
+        }
         Told::HandlingCompleted(_) | Told::ComplaintClosed(_) | Told::ComplaintDeclined(_) => {
             complaint.begin_anew();
         }
@@ -189,6 +194,13 @@ impl Callback {
 }
 
 impl Complaint {
+    /// S3: a limit that runs ends at another time.
+    fn set_anew(&mut self, limit: &LimitSet) {
+        if let (ComplaintLimit::Acceptance, Some(acceptance)) = (limit.limit(), &mut self.acceptance) {
+            *acceptance = time(limit.due.as_ref()).unwrap_or(*acceptance);
+        }
+    }
+
     /// Nobody is told any more of limits that were missed and are met now (O10).
     fn meet(&mut self, met: &[ComplaintLimit]) {
         let is_met = |limit: i32| ComplaintLimit::try_from(limit).is_ok_and(|limit| met.contains(&limit));
