@@ -316,11 +316,25 @@ fn at_work<'a>(case: &'a CaseState, employee: &'a String) -> impl Iterator<Item 
     each_once(std::iter::once(employee).chain(deputies.map(|deputy| &deputy.employee)))
 }
 
-/// Who is responsible by name, and who stands in for them (O9); nobody for what is another case now, or none.
-pub fn responsible(case: &CaseState) -> Vec<Recipient> {
+/// Whom of a case what hangs under it concerns, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct People {
+    /// The handler, and who stands in.
+    pub working: Vec<Recipient>,
+    /// The accountable person too.
+    pub responsible: Vec<Recipient>,
+}
+
+/// Nobody for what is another case now, or none.
+pub fn people(case: &CaseState) -> People {
     if is_none(case) {
-        return Vec::new();
+        return People::default();
     }
+    People { working: working(case).collect(), responsible: responsible(case) }
+}
+
+/// Who is responsible by name, and who stands in for them (O9).
+fn responsible(case: &CaseState) -> Vec<Recipient> {
     let deputies = case.deputies.iter().map(|deputy| &deputy.employee);
     each_once([&case.handler, &case.accountable].into_iter().chain(deputies)).collect()
 }
@@ -330,8 +344,7 @@ fn each_once<'a>(names: impl Iterator<Item = &'a String>) -> impl Iterator<Item 
     names.into_iter().map(Recipient::Employee)
 }
 
-/// The aggregates of other services whose missed limits are told to whoever is responsible for the case; what hung under a merged one hangs under the
-/// survivor.
+/// The aggregates of other services that wait for people of the case; what hung under a merged one hangs under the survivor.
 pub fn below(case: &CaseState) -> Vec<String> {
     if matches!(case.phase, Phase::Merged { .. }) {
         return Vec::new();

@@ -11,7 +11,7 @@ use sqlx::{PgConnection, types::Json};
 
 use crate::domain::{
     CaseState, OwnershipDomain,
-    desk::{self, Item, Kind, Recipient, followed, followed::Followed},
+    desk::{self, Item, Kind, People, Recipient, followed, followed::Followed},
 };
 
 /// What makes an item the same over its changes.
@@ -188,12 +188,12 @@ pub(crate) async fn follow(connection: &mut PgConnection, events: &[Event]) -> s
     )
     .execute(&mut *connection)
     .await?;
-    let told = responsible(connection, now.values()).await?;
+    let people = people(connection, now.values()).await?;
     let sources: Vec<(String, Vec<Item>)> = gone
         .into_iter()
         .chain(changed)
         .map(|aggregate| {
-            let items = now.get(&aggregate).map(|state| followed::items(state, who(&told, state)));
+            let items = now.get(&aggregate).map(|state| followed::items(state, who(&people, state)));
             (aggregate, items.unwrap_or_default())
         })
         .collect();
@@ -215,12 +215,12 @@ async fn load_followed(
     Ok(rows.into_iter().map(|row| (row.aggregate, row.state.0)).collect())
 }
 
-/// Who is responsible for the cases of missed limits, by the cases' names; where one was merged, for its survivor.
-async fn responsible(
+/// The people of the cases for which something waits, by the cases' names; where one was merged, those of its survivor.
+async fn people(
     connection: &mut PgConnection,
     all: impl Iterator<Item = &Followed>,
-) -> sqlx::Result<BTreeMap<String, Vec<Recipient>>> {
-    let cases: BTreeSet<&str> = all.filter_map(Followed::told).collect();
+) -> sqlx::Result<BTreeMap<String, People>> {
+    let cases: BTreeSet<&str> = all.filter_map(Followed::case).collect();
     if cases.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -237,28 +237,31 @@ async fn responsible(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.named, desk::responsible(&row.state.0))).collect())
+    Ok(rows.into_iter().map(|row| (row.named, desk::people(&row.state.0))).collect())
 }
 
-fn who<'a>(told: &'a BTreeMap<String, Vec<Recipient>>, followed: &Followed) -> &'a [Recipient] {
-    followed.told().and_then(|case| told.get(case)).map_or(&[], Vec::as_slice)
+/// Of a case that is not known.
+static NOBODY: People = People { working: Vec::new(), responsible: Vec::new() };
+
+fn who<'a>(people: &'a BTreeMap<String, People>, followed: &Followed) -> &'a People {
+    followed.case().and_then(|case| people.get(case)).unwrap_or(&NOBODY)
 }
 
-/// What waits because of missed limits below cases that have changed: whoever is responsible now is told.
+/// What waits for people of cases that have changed because of what hangs below: whoever they are now.
 pub(crate) async fn below(
     connection: &mut PgConnection,
     cases: impl Iterator<Item = &CaseState>,
 ) -> sqlx::Result<Vec<(String, Vec<Item>)>> {
-    let below: BTreeMap<String, Vec<Recipient>> = cases
-        .flat_map(|case| desk::below(case).into_iter().map(|aggregate| (aggregate, desk::responsible(case))))
+    let below: BTreeMap<String, People> = cases
+        .flat_map(|case| desk::below(case).into_iter().map(|aggregate| (aggregate, desk::people(case))))
         .collect();
     if below.is_empty() {
         return Ok(Vec::new());
     }
     let aggregates: Vec<String> = below.keys().cloned().collect();
     let known = load_followed(connection, &aggregates).await?;
-    let told = known.into_iter().filter(|(_, state)| state.told().is_some());
-    Ok(told
+    let waiting = known.into_iter().filter(|(_, state)| state.case().is_some());
+    Ok(waiting
         .map(|(aggregate, state)| {
             let items = followed::items(&state, &below[&aggregate]);
             (aggregate, items)
@@ -292,14 +295,14 @@ pub(crate) async fn mend(
     let Some(last) = names.last().cloned() else { return Ok(None) };
     let states = states::load::<OwnershipDomain>(connection, &names).await?;
     let others = load_followed(connection, &names).await?;
-    let told = responsible(connection, others.values()).await?;
+    let people = people(connection, others.values()).await?;
     let mut items: BTreeMap<String, Vec<Item>> = names.into_iter().map(|name| (name, Vec::new())).collect();
     for Loaded { id, state, .. } in states {
         let waiting = desk::items(&id.0, &state);
         items.insert(id.0, waiting);
     }
     for (aggregate, state) in others {
-        let waiting = followed::items(&state, who(&told, &state));
+        let waiting = followed::items(&state, who(&people, &state));
         items.insert(aggregate, waiting);
     }
     let changes = apply(connection, &items.into_iter().collect::<Vec<_>>()).await?;

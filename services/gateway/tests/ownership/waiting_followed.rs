@@ -5,10 +5,10 @@ use shouwen_proto::{
     events::v1::{
         ApprovalLevel, AttemptRecorded, CallbackCoalesced, CallbackCompleted, CallbackEscalated,
         CallbackExhausted, CallbackLeased, CallbackLimitMoved, CallbackPostponed, CallbackReleased,
-        CallbackScheduled, ComplaintAccepted, ComplaintEnd, ComplaintEscalated, ComplaintFiled,
-        ComplaintLimit, ComplaintLimitMoved, ComplaintReopened, HandlingCompleted, HandlingProposed,
-        LimitSet, Measure, MeasureRecorded, ProposalApproved, ProposalReturned, ReplyKind, ReplyRecorded,
-        callbacks_event::Event as Callback, complaints_event::Event as Complaint,
+        CallbackScheduled, ComplaintAccepted, ComplaintClosed, ComplaintEnd, ComplaintEscalated,
+        ComplaintFiled, ComplaintLimit, ComplaintLimitMoved, ComplaintReopened, HandlingCompleted,
+        HandlingProposed, LimitSet, Measure, MeasureRecorded, ProposalApproved, ProposalReturned, ReplyKind,
+        ReplyRecorded, callbacks_event::Event as Callback, complaints_event::Event as Complaint,
     },
     routing::v1::{DeskItemKind as Kind, desk_change::Kind as ChangeKind},
     r#type::v1::{CallbackKind, EscalationLevel, Satisfaction},
@@ -450,18 +450,112 @@ async fn o10_a_declined_complaint_that_is_reopened_waits_to_be_accepted_and_its_
     told("complaint_escalated", missed(ComplaintLimit::Acceptance, due, EscalationLevel::Hq)).await;
     assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, ["zhang", "zhao", "chen"]);
     told("complaint_accepted", Complaint::ComplaintAccepted(ComplaintAccepted::default())).await;
-    for kind in [Kind::Complaint, Kind::Escalation] {
-        assert_eq!(who(&office, kind, &EVERYBODY).await, [""; 0], "{kind:?}");
-    }
+    assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, ["zhang"]);
+    assert_eq!(who(&office, Kind::Escalation, &EVERYBODY).await, [""; 0]);
     // C10: what was accepted before is not to be accepted again.
     office.complaints().handled_anew(tuesday(), &complaint, "dissatisfied");
     office.followed().await;
-    assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, [""; 0]);
+    assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, ["zhang"]);
     assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
 }
 
 #[tokio::test]
-async fn s3_a_complaint_waits_to_be_accepted_until_when_the_calendar_says_by_now() {
+async fn c5_an_accepted_complaint_waits_for_the_handler_by_its_next_limit_until_it_is_handled() {
+    let (_ground, office) = staffed().await;
+    let name = office.desk("zhang").open("call-1", "C-1").await;
+    let complaint = format!("{name}/complaints/cp-1");
+    let hour = |hours| tuesday() + TimeDelta::hours(hours);
+    office.complaints().filed(tuesday(), &complaint, &[]);
+    let step = async |r#type: &str, event: Complaint| {
+        office.complaints().complaint(tuesday(), r#type, &complaint, event);
+        office.followed().await;
+        let desk = Watch::of(&office, "zhang").await;
+        let waiting = desk.items.values().filter(|item| item.kind() == Kind::Complaint);
+        waiting.map(|item| (item.subject.clone(), item.due_time.map(|due| at(Some(due))))).collect::<Vec<_>>()
+    };
+    let until = |due| vec![(complaint.clone(), due)];
+    let limits = [
+        (ComplaintLimit::FirstReply, 5),
+        (ComplaintLimit::DefiniteAnswer, 24),
+        (ComplaintLimit::Proposal, 48),
+        (ComplaintLimit::Outcome, 72),
+        (ComplaintLimit::Settlement, 96),
+    ];
+    let limits = limits.map(|(limit, hours)| LimitSet {
+        limit: limit.into(),
+        due: Some(to_proto(hour(hours))),
+        ..LimitSet::default()
+    });
+    let replied = |kind: ReplyKind| {
+        Complaint::ReplyRecorded(ReplyRecorded { kind: kind.into(), ..ReplyRecorded::default() })
+    };
+    let proposed = || {
+        let levels = vec![ApprovalLevel::BranchHead.into()];
+        Complaint::HandlingProposed(HandlingProposed { levels, ..HandlingProposed::default() })
+    };
+    let returned = || Complaint::ProposalReturned(ProposalReturned::default());
+    let approved = || {
+        let level = ApprovalLevel::BranchHead.into();
+        Complaint::ProposalApproved(ProposalApproved { level, r#final: true, ..ProposalApproved::default() })
+    };
+    let accepted = ComplaintAccepted { limits: limits.into(), ..ComplaintAccepted::default() };
+    let reopened = ComplaintReopened { case: name.clone(), ..ComplaintReopened::default() };
+    let end = ComplaintEnd::Satisfied.into();
+    let closed = ComplaintClosed { end, case: name.clone(), ..ComplaintClosed::default() };
+    for (number, (r#type, event, due)) in [
+        ("complaint_accepted", Complaint::ComplaintAccepted(accepted), until(Some(hour(5)))),
+        // What does not depend on the proposal is owed while that waits for approval.
+        ("handling_proposed", proposed(), until(Some(hour(5)))),
+        ("reply_recorded", replied(ReplyKind::First), until(Some(hour(24)))),
+        ("reply_recorded", replied(ReplyKind::Definite), vec![]),
+        // C6: the first proposal met its limit; the outcome is next.
+        ("proposal_returned", returned(), until(Some(hour(72)))),
+        ("handling_proposed", proposed(), vec![]),
+        ("proposal_approved", approved(), until(Some(hour(72)))),
+        ("reply_recorded", replied(ReplyKind::Outcome), until(Some(hour(96)))),
+        ("handling_completed", Complaint::HandlingCompleted(HandlingCompleted::default()), vec![]),
+        // C10
+        ("complaint_reopened", Complaint::ComplaintReopened(reopened), until(None)),
+        ("complaint_closed", Complaint::ComplaintClosed(closed), vec![]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(step(r#type, event).await, due, "step {number}");
+    }
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn o9_o12_a_complaint_that_is_handled_waits_for_whoever_works_on_its_case_by_now() {
+    let (_ground, office) = staffed().await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    let survivor = zhang.open("call-1", "C-1").await;
+    let merged = li.claim("call-2").await.unwrap().case.unwrap().name;
+    let complaint = format!("{merged}/complaints/cp-1");
+    office.complaints().filed(tuesday(), &complaint, &["qian"]);
+    let accepted = Complaint::ComplaintAccepted(ComplaintAccepted::default());
+    office.complaints().complaint(tuesday(), "complaint_accepted", &complaint, accepted);
+    office.followed().await;
+    assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, ["li"]);
+    li.identify("call-2", "C-1").await.unwrap();
+    assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, ["zhang"]);
+    li.accept(&survivor, &zhang.offered(&survivor, "li").await).await.unwrap();
+    let absence = li.be_absent(sudden("li", "wang")).await.unwrap();
+    assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, ["li", "wang"]);
+    li.be_back(&absence.name).await.unwrap();
+    assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, ["li"]);
+    // Whom another complaint of the case is about works on it no longer.
+    office.complaints().filed(tuesday(), &format!("{survivor}/complaints/cp-2"), &["li"]);
+    office.followed().await;
+    let handler = zhang.get(&survivor).await.unwrap().handler;
+    assert_eq!(handler, employee("zhang"));
+    assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, ["zhang"]);
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn s3_a_complaint_waits_to_be_accepted_and_handled_until_when_the_calendar_says_by_now() {
     let (_ground, office) = staffed().await;
     let name = office.desk("zhang").open("call-1", "C-1").await;
     let complaint = format!("{name}/complaints/cp-1");
@@ -490,10 +584,17 @@ async fn s3_a_complaint_waits_to_be_accepted_until_when_the_calendar_says_by_now
     told("complaint_limit_moved", moved(vec![limit(ComplaintLimit::Acceptance, 31)])).await;
     officer.until(|watch| at(watch.items[&item].due_time) == tuesday() + TimeDelta::hours(31)).await;
     assert_eq!(officer.changes, [(ChangeKind::Changed, item)]);
-    // What is accepted does not wait again because of it.
-    told("complaint_accepted", Complaint::ComplaintAccepted(ComplaintAccepted::default())).await;
-    told("complaint_limit_moved", moved(vec![limit(ComplaintLimit::Acceptance, 55)])).await;
-    assert_eq!(who(&office, Kind::Complaint, &["officer"]).await, [""; 0]);
+    // What is accepted waits for its handler with the limits of its handling, and not to be accepted again.
+    let limits = vec![limit(ComplaintLimit::Proposal, 55), limit(ComplaintLimit::Outcome, 79)];
+    let accepted = ComplaintAccepted { limits, ..ComplaintAccepted::default() };
+    told("complaint_accepted", Complaint::ComplaintAccepted(accepted)).await;
+    let item = format!("employees/zhang complaint {complaint}");
+    let mut zhang = Watch::of(&office, "zhang").await;
+    assert_eq!(at(zhang.items[&item].due_time), tuesday() + TimeDelta::hours(55));
+    let later = [ComplaintLimit::Acceptance, ComplaintLimit::Proposal].map(|kind| limit(kind, 103));
+    told("complaint_limit_moved", moved(later.into())).await;
+    zhang.until(|watch| at(watch.items[&item].due_time) == tuesday() + TimeDelta::hours(79)).await;
+    assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, ["zhang"]);
     assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
 }
 
@@ -555,7 +656,7 @@ async fn c6_a_complaint_waits_at_each_step_for_whoever_takes_it() {
     let item = watch.items.values().next().unwrap();
     assert_eq!((&*item.subject, &*item.case, at(item.due_time)), (&*complaint, &*name, due));
     told("complaint_accepted", Complaint::ComplaintAccepted(ComplaintAccepted::default())).await;
-    assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, [""; 0]);
+    assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, ["zhang"]);
 
     // O10: a missed limit, and O12: not for whom it is about.
     let escalated = ComplaintEscalated {

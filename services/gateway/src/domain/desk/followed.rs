@@ -1,7 +1,7 @@
 //! Callbacks and complaints as far as something of them waits for somebody, folded from the events of their services.
 //!
-//! What was promised waits by the case itself; here is what waits for a branch, for a role, for an employee whom the other service names, and, of a missed
-//! limit, for whoever is responsible for the case.
+//! What was promised waits by the case itself; here is what waits for a branch, for a role, for an employee whom the other service names, and, of a
+//! complaint that is handled and of a missed limit, for people of the case.
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
@@ -11,7 +11,7 @@ use shouwen_proto::events::v1::{
 };
 use shouwen_serving::timestamps::from_proto;
 
-use super::{Item, Kind, Recipient, barred, escalations, unit};
+use super::{Item, Kind, People, Recipient, barred, escalations, unit};
 
 /// What is known of a callback or a complaint that is not over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,12 @@ pub struct Complaint {
     pub unit: String,
     /// Until when it is accepted or declined; `None` once it is.
     pub acceptance: Option<DateTime<Utc>>,
+    /// It is accepted and not handled yet: the next step is its case's, unless it waits for approval.
+    #[serde(default)]
+    pub handling: bool,
+    /// The limits of its handling that were not met yet, each with when it is due: numbers of `ComplaintLimit`.
+    #[serde(default)]
+    pub owed: Vec<(i32, DateTime<Utc>)>,
     /// Who still has to approve the proposal, lowest first: numbers of `shouwen.events.v1.ApprovalLevel`.
     pub approvals: Vec<i32>,
     /// Number and employee of the measures that are to be carried out.
@@ -127,7 +133,10 @@ fn complaint(known: Option<Followed>, body: &complaints_event::Event) -> Option<
     }
     let Some(Followed::Complaint(mut complaint)) = known else { return None };
     match body {
-        Told::ComplaintAccepted(_) => (complaint.acceptance, complaint.missed) = (None, Vec::new()),
+        Told::ComplaintAccepted(accepted) => {
+            (complaint.acceptance, complaint.missed) = (None, Vec::new());
+            complaint.take_up(&accepted.limits);
+        }
         Told::ReplyRecorded(replied) => complaint.meet(met_by(replied.kind())),
         Told::HandlingProposed(proposed) => {
             complaint.meet(&[ComplaintLimit::Proposal]);
@@ -155,6 +164,9 @@ fn complaint(known: Option<Followed>, body: &complaints_event::Event) -> Option<
             // Only what was declined has such a limit again; anything else is accepted already.
             let acceptance = reopened.limits.iter().find(|set| set.limit() == ComplaintLimit::Acceptance);
             complaint.acceptance = acceptance.and_then(|limit| time(limit.due.as_ref()));
+            if acceptance.is_none() {
+                complaint.take_up(&reopened.limits);
+            }
         }
         Told::ComplaintLimitMoved(moved) => {
             for limit in &moved.limits {
@@ -194,17 +206,40 @@ impl Callback {
 }
 
 impl Complaint {
+    /// It is handled from now on, within these limits (C5-C7).
+    fn take_up(&mut self, limits: &[LimitSet]) {
+        self.handling = true;
+        self.owed = limits.iter().filter_map(|set| Some((set.limit, time(set.due.as_ref())?))).collect();
+    }
+
     /// S3: a limit that runs ends at another time.
-    fn set_anew(&mut self, limit: &LimitSet) {
-        if let (ComplaintLimit::Acceptance, Some(acceptance)) = (limit.limit(), &mut self.acceptance) {
-            *acceptance = time(limit.due.as_ref()).unwrap_or(*acceptance);
+    fn set_anew(&mut self, set: &LimitSet) {
+        let Some(due) = time(set.due.as_ref()) else { return };
+        if set.limit() == ComplaintLimit::Acceptance {
+            self.acceptance = self.acceptance.and(Some(due));
+        }
+        for (_, before) in self.owed.iter_mut().filter(|(limit, _)| *limit == set.limit) {
+            *before = due;
         }
     }
 
-    /// Nobody is told any more of limits that were missed and are met now (O10).
+    /// Nobody owes these limits any more, nor is told of them where they were missed (O10).
     fn meet(&mut self, met: &[ComplaintLimit]) {
         let is_met = |limit: i32| ComplaintLimit::try_from(limit).is_ok_and(|limit| met.contains(&limit));
         self.missed.retain(|(limit, ..)| !is_met(*limit));
+        self.owed.retain(|(limit, _)| !is_met(*limit));
+    }
+
+    /// Whether who works on its case has the next step. While a proposal waits for approval, only the replies that do not depend on it are theirs.
+    fn is_with_handler(&self) -> bool {
+        self.handling && (self.approvals.is_empty() || self.next_limit().is_some())
+    }
+
+    /// When the first of the limits ends that can be met at present.
+    fn next_limit(&self) -> Option<DateTime<Utc>> {
+        let replies = [ComplaintLimit::FirstReply, ComplaintLimit::DefiniteAnswer].map(i32::from);
+        let possible = |limit: &i32| self.approvals.is_empty() || replies.contains(limit);
+        self.owed.iter().filter(|(limit, _)| possible(limit)).map(|(_, due)| *due).min()
     }
 
     /// Nothing of the round is owed any more. What is closed or declined may be taken up again.
@@ -215,20 +250,23 @@ impl Complaint {
 }
 
 impl Followed {
-    /// The case whose responsible people are told of a missed limit; `None` where no limit was missed, or it is nobody's by name.
-    pub fn told(&self) -> Option<&str> {
+    /// The case for whose people something of it waits; `None` where nothing does, or it is nobody's by name.
+    pub fn case(&self) -> Option<&str> {
         match self {
             Self::Callback(callback) => callback.of_case().filter(|_| callback.level > 0),
-            Self::Complaint(complaint) => (!complaint.missed.is_empty()).then_some(&*complaint.case),
+            Self::Complaint(complaint) => {
+                let waits = complaint.handling || !complaint.missed.is_empty();
+                waits.then_some(&*complaint.case)
+            }
         }
     }
 }
 
-/// What waits because of it. `responsible` are those of [`Followed::told`].
-pub fn items(followed: &Followed, responsible: &[Recipient]) -> Vec<Item> {
+/// What waits because of it. `people` are those of [`Followed::case`].
+pub fn items(followed: &Followed, people: &People) -> Vec<Item> {
     match followed {
-        Followed::Callback(callback) => of_callback(callback, responsible),
-        Followed::Complaint(complaint) => of_complaint(complaint, responsible),
+        Followed::Callback(callback) => of_callback(callback, &people.responsible),
+        Followed::Complaint(complaint) => of_complaint(complaint, people),
     }
 }
 
@@ -266,7 +304,7 @@ fn of_callback(callback: &Callback, responsible: &[Recipient]) -> Vec<Item> {
     items
 }
 
-fn of_complaint(complaint: &Complaint, responsible: &[Recipient]) -> Vec<Item> {
+fn of_complaint(complaint: &Complaint, people: &People) -> Vec<Item> {
     let item = |recipient, kind, due| Item {
         barred: barred(&recipient, &complaint.barred),
         recipient,
@@ -281,6 +319,10 @@ fn of_complaint(complaint: &Complaint, responsible: &[Recipient]) -> Vec<Item> {
     let mut items = Vec::new();
     if let Some(due) = complaint.acceptance {
         items.push(item(Recipient::ComplaintOfficers(unit()), Kind::Complaint, Some(due)));
+    }
+    if complaint.is_with_handler() {
+        let (handlers, due) = (unbarred(&people.working, &complaint.barred), complaint.next_limit());
+        items.extend(handlers.into_iter().map(|recipient| item(recipient, Kind::Complaint, due)));
     }
     if let Some(level) = complaint.approvals.first() {
         let approver = match ApprovalLevel::try_from(*level).unwrap_or_default() {
@@ -298,7 +340,7 @@ fn of_complaint(complaint: &Complaint, responsible: &[Recipient]) -> Vec<Item> {
     }
     // One per level: several limits that reached it are one concern of whoever is told, due when the first was.
     let highest = complaint.missed.iter().map(|(.., level)| *level).max().unwrap_or_default();
-    let responsible = unbarred(responsible, &complaint.barred);
+    let responsible = unbarred(&people.responsible, &complaint.barred);
     for (recipient, level) in escalations(highest, &complaint.unit, &responsible) {
         let due = complaint.missed.iter().filter(|(.., told)| *told >= level).map(|(_, due, _)| *due).min();
         items.push(Item { level, ..item(recipient, Kind::Escalation, due) });
@@ -306,9 +348,9 @@ fn of_complaint(complaint: &Complaint, responsible: &[Recipient]) -> Vec<Item> {
     items
 }
 
-/// Who is responsible by name and not barred.
-fn unbarred(responsible: &[Recipient], barred: &[String]) -> Vec<Recipient> {
-    responsible.iter().filter(|recipient| !barred.contains(&recipient.name())).cloned().collect()
+/// Those of them who are not barred.
+fn unbarred(people: &[Recipient], barred: &[String]) -> Vec<Recipient> {
+    people.iter().filter(|recipient| !barred.contains(&recipient.name())).cloned().collect()
 }
 
 fn sorted(names: &[String]) -> Vec<String> {
