@@ -14,7 +14,7 @@ use crate::{
     api::failures,
     domain::{
         CaseState, Command, OwnershipDomain, Roster, State,
-        case::Phase,
+        case::{Complaint, Phase},
         command::{Claim as ClaimCommand, ContactCommand, OwedTouch},
         contact::Touch,
     },
@@ -43,7 +43,7 @@ pub struct CaseView {
     pub overriding: Option<String>,
     /// Who answered a contact of it.
     pub assistants: Vec<String>,
-    /// Complaints of the case, each with the unit that received it (C2).
+    /// Complaints of the case and of what leads to it by the name that was asked for, open or not, each with the unit that received it (C2).
     pub complaints: Vec<(String, String)>,
     /// Open or waiting for the client's word.
     pub open: bool,
@@ -119,6 +119,13 @@ impl Ownership {
             let deputies = found.state.deputies.into_iter();
             let active = deputies.filter(|deputy| deputy.until.is_none_or(|until| until > found.now));
             view.deputies = active.map(|deputy| deputy.employee).collect();
+            // C2: a complaint that ended before its case was merged still belongs to the unit that received it.
+            for Complaint { name, unit, .. } in found.merged {
+                let received = (name, unit);
+                if !view.complaints.contains(&received) {
+                    view.complaints.push(received);
+                }
+            }
             view
         }))
     }

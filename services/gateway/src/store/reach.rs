@@ -8,6 +8,7 @@ use sqlx::{PgConnection, PgExecutor, types::Json};
 
 use crate::domain::{
     CaseState,
+    case::Complaint,
     command::{CaseReach, Reach},
     presence, routing,
 };
@@ -89,6 +90,8 @@ pub(crate) struct Found {
     pub(crate) named: String,
     pub(crate) id: String,
     pub(crate) state: CaseState,
+    /// Complaints as the cases hold them that were merged on the way: those that had ended by then are nowhere else.
+    pub(crate) merged: Vec<Complaint>,
     /// Business time of the reading.
     pub(crate) now: DateTime<Utc>,
 }
@@ -108,6 +111,9 @@ pub(crate) async fn find(
                select c.id, c.merged_into from cases c join chain on c.id = chain.merged_into
            )
            select named.id as "named!", c.id as "id!", c.state as "state!: Json<CaseState>",
+                  (select jsonb_agg(it) from chain passed join cases m on m.id = passed.id
+                          cross join lateral jsonb_array_elements(m.state -> 'complaints') it
+                   where passed.merged_into is not null) as "merged?: Json<Vec<Complaint>>",
                   coalesce((select simulated_at from clock), clock_timestamp()) as "now!"
            from named, chain join cases c on c.id = chain.id where chain.merged_into is null"#,
         case,
@@ -115,5 +121,8 @@ pub(crate) async fn find(
     )
     .fetch_optional(executor)
     .await?;
-    Ok(row.map(|row| Found { named: row.named, id: row.id, state: row.state.0, now: row.now }))
+    Ok(row.map(|row| {
+        let merged = row.merged.map(|complaints| complaints.0).unwrap_or_default();
+        Found { named: row.named, id: row.id, state: row.state.0, merged, now: row.now }
+    }))
 }

@@ -53,25 +53,55 @@ async fn o8_a_case_does_not_end_before_its_complaints() {
     assert_eq!(ground.count("case_closed").await, 0);
 }
 
-#[tokio::test]
-async fn c2_the_unit_that_received_a_complaint_is_known_with_its_case() {
-    let (_ground, office) = Ground::at(tuesday()).await;
-    office.desk("zhang").open("call-1", "C-1").await;
-    let merged = office.desk("li").claim("call-2").await.unwrap().case.unwrap().name;
-    let complaint = format!("{merged}/complaints/cp-1");
+/// A complaint under a case that branch b2 received.
+async fn received_elsewhere(office: &Office, case: &str) -> String {
+    let complaint = format!("{case}/complaints/cp-1");
     let filed = ComplaintFiled {
         complaint: complaint.clone(),
-        case: merged.clone(),
+        case: case.to_owned(),
         receiving_unit: "branches/b2".to_owned(),
         ..ComplaintFiled::default()
     };
     let filed = complaints_event::Event::ComplaintFiled(filed);
     office.complaints().complaint(tuesday(), "complaint_filed", &complaint, filed);
     office.followed().await;
+    complaint
+}
+
+#[tokio::test]
+async fn c2_the_unit_that_received_a_complaint_is_known_with_its_case() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    office.desk("zhang").open("call-1", "C-1").await;
+    let merged = office.desk("li").claim("call-2").await.unwrap().case.unwrap().name;
+    let complaint = received_elsewhere(&office, &merged).await;
     office.desk("li").identify("call-2", "C-1").await.unwrap();
     // Also where the case was merged: what hangs under it keeps its name.
     let survivor = office.ownership.find(&complaint).await.unwrap().unwrap();
     assert_eq!(survivor.complaints, [(complaint, "branches/b2".to_owned())]);
+}
+
+#[tokio::test]
+async fn c2_a_complaint_that_has_ended_stays_with_the_unit_that_received_it_though_its_case_is_merged() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    let survivor = zhang.open("call-1", "C-1").await;
+    let merged = li.claim("call-2").await.unwrap().case.unwrap().name;
+    let complaint = received_elsewhere(&office, &merged).await;
+    office.complaints().declined(tuesday(), &complaint);
+    office.followed().await;
+    li.identify("call-2", "C-1").await.unwrap();
+    let found = office.ownership.find(&complaint).await.unwrap().unwrap();
+    assert_eq!((&found.case, &found.named), (&survivor, &merged));
+    assert_eq!(found.complaints, [(complaint.clone(), "branches/b2".to_owned())]);
+    // By its own name the survivor has none.
+    assert_eq!(office.ownership.find(&survivor).await.unwrap().unwrap().complaints, []);
+    // Taken up again it hangs under the survivor, and is there once.
+    office.complaints().handled_anew(tuesday(), &complaint, "superseded");
+    office.followed().await;
+    for name in [&complaint, &survivor] {
+        let found = office.ownership.find(name).await.unwrap().unwrap();
+        assert_eq!(found.complaints, [(complaint.clone(), "branches/b2".to_owned())], "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
