@@ -38,11 +38,14 @@ pub(super) enum Operation {
     ListOverdueOfBranch,
     ListOfHandler,
     ListDueOfHandler,
+    /// As handler, accountable person or deputy (O6).
+    ListOfResponsible,
+    ListDueOfResponsible,
     ListOfClient,
 }
 
 impl Operation {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Claim,
         Self::ClaimOfKnownClient,
         Self::Route,
@@ -52,6 +55,8 @@ impl Operation {
         Self::ListOverdueOfBranch,
         Self::ListOfHandler,
         Self::ListDueOfHandler,
+        Self::ListOfResponsible,
+        Self::ListDueOfResponsible,
         Self::ListOfClient,
     ];
 
@@ -66,6 +71,8 @@ impl Operation {
             Self::ListOverdueOfBranch => "list: branch, overdue, by due time",
             Self::ListOfHandler => "list: handler, newest",
             Self::ListDueOfHandler => "list: handler, open, by due time",
+            Self::ListOfResponsible => "list: responsible, newest",
+            Self::ListDueOfResponsible => "list: responsible, open, by due time",
             Self::ListOfClient => "list: client",
         }
     }
@@ -103,6 +110,10 @@ impl Operation {
                 Self::ListOfHandler => list(everywhere(), format!("handler = {}", any(random)), ""),
                 Self::ListDueOfHandler => {
                     list(everywhere(), format!("handler = {} AND state = OPEN", any(random)), "due_time")
+                }
+                Self::ListOfResponsible => list(everywhere(), format!("responsible = {}", any(random)), ""),
+                Self::ListDueOfResponsible => {
+                    list(everywhere(), format!("responsible = {} AND state = OPEN", any(random)), "due_time")
                 }
                 Self::ListOfClient => {
                     list(everywhere(), format!("client = bench-{}", random.random_range(0..cases / 5)), "")

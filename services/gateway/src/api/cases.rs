@@ -5,7 +5,7 @@ mod message;
 use std::collections::HashMap;
 
 use shouwen_access::{
-    Caller, Failure,
+    BranchName, Caller, EmployeeName, Failure,
     page_token::{PageTokens, Query},
 };
 use shouwen_engine::{AggregateId, Outcome, SubmitError};
@@ -41,7 +41,7 @@ use crate::{
     ownership::{self, Ownership},
     store::{
         self,
-        cases::{After, CaseRow},
+        cases::{After, CaseFilter, CaseRow},
         timeline::AsOf,
     },
 };
@@ -218,11 +218,14 @@ impl case_service_server::CaseService for CaseServer {
         let caller = Caller::from_request(&request)?.clone();
         let message = request.into_inner();
         let mut filter = filter::parse(&message.filter)?;
-        filter.branches = match parent(&message.parent)? {
-            Some(branch) => {
-                within_reach(&caller, &branch)?;
-                Some(vec![branch])
-            }
+        let parent = parent(&message.parent)?;
+        if let Some(branch) = &parent {
+            within_reach(&caller, branch)?;
+        }
+        let own = is_own(&caller, parent.as_deref(), &filter);
+        filter.branches = match parent {
+            _ if own => None,
+            Some(branch) => Some(vec![branch]),
             None => reach(&caller),
         };
         let size = page_size(message.page_size, 50, 200)?;
@@ -404,6 +407,14 @@ impl case_service_server::CaseService for CaseServer {
             .ok_or_else(|| Failure::not_found("case", name.0))?;
         Ok(Response::new(receipt::receipt(&found.id, &found.state, &self.ownership.roster(), language)))
     }
+}
+
+/// Whether a list of these branches holds the caller's cases of all: they ask by name for what they are responsible for, which is theirs to read and to
+/// answer whichever branch has it (O6).
+fn is_own(caller: &Caller, parent: Option<&str>, filter: &CaseFilter) -> bool {
+    let own_branch = caller.branch.as_ref().map(BranchName::as_str);
+    let me = caller.employee.as_ref().map(EmployeeName::as_str);
+    me.is_some_and(|me| filter.is_of(me)) && (parent.is_none() || parent == own_branch)
 }
 
 /// The result of an earlier call with the same request id, if there was one.

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What the filter knows, and an example.
-const FIELDS: &str = "handler, accountable, client, state, overdue";
+const FIELDS: &str = "handler, accountable, responsible, client, state, overdue";
 const EXAMPLE: &str = "handler = employees/zhang AND state = OPEN";
 
 /// Parses a filter; empty asks for all. `FILTER_INVALID` says the number of the term that is not understood.
@@ -25,6 +25,7 @@ pub(crate) fn parse(text: &str) -> Result<CaseFilter, Failure> {
         let taken = match field.trim() {
             "handler" => set(&mut filter.handler, employee(value)),
             "accountable" => set(&mut filter.accountable, employee(value)),
+            "responsible" => set(&mut filter.responsible, employee(value)),
             "client" => set(&mut filter.client, ownership::client(value).ok().flatten()),
             "state" => set(&mut filter.phase, phase(value)),
             "overdue" => set(&mut filter.overdue, value.parse().ok()),
@@ -92,6 +93,9 @@ mod tests {
         assert_eq!(filter.handler.as_deref(), Some("employees/zhang"));
         assert_eq!((filter.accountable, filter.overdue), (None, None));
         assert_eq!(parse("overdue = false").unwrap().overdue, Some(false));
+        let theirs = parse("responsible = employees/li").unwrap();
+        assert_eq!((theirs.responsible.as_deref(), theirs.handler), (Some("employees/li"), None));
+        assert!(theirs.phase.is_none());
     }
 
     #[test]
@@ -124,6 +128,7 @@ mod tests {
             ("state = OPEN AND state = CLOSED", "2"),
             ("state = OPEN and client = 1", "1"),
             ("handler = zhang", "1"),
+            ("responsible = zhang", "1"),
             ("client =", "1"),
             ("topic = fees", "1"),
             ("state = OPEN AND ", "2"),

@@ -31,9 +31,26 @@ pub(crate) struct CaseFilter {
     pub(crate) branches: Option<Vec<String>>,
     pub(crate) handler: Option<String>,
     pub(crate) accountable: Option<String>,
+    /// Handler, accountable person, or deputy of either (O9).
+    pub(crate) responsible: Option<String>,
     pub(crate) client: Option<String>,
     pub(crate) phase: Option<&'static str>,
     pub(crate) overdue: Option<bool>,
+}
+
+impl CaseFilter {
+    /// Whether it asks by name for what this employee is responsible for.
+    pub(crate) fn is_of(&self, employee: &str) -> bool {
+        self.people().any(|person| person == employee)
+    }
+
+    fn people(&self) -> impl Iterator<Item = &str> {
+        [&self.handler, &self.accountable, &self.responsible].into_iter().flatten().map(String::as_str)
+    }
+
+    fn is_of_somebody(&self) -> bool {
+        self.people().next().is_some()
+    }
 }
 
 /// The order of a list, and the case after which it goes on.
@@ -59,7 +76,7 @@ type Columns = (String, i64, Json<CaseState>, bool, Option<DateTime<Utc>>);
 /// Begins a list: one state of the database for all of it, and no plan that collects a branch's cases to sort them where an index holds them in order. Of
 /// one person little is open, which is sorted sooner than their history is walked through.
 fn begin(filter: &CaseFilter) -> &'static str {
-    if filter.handler.is_some() || filter.accountable.is_some() {
+    if filter.is_of_somebody() {
         "begin isolation level repeatable read, read only; set local enable_bitmapscan = off; set local jit = off"
     } else {
         "begin isolation level repeatable read, read only; set local enable_bitmapscan = off; set local enable_sort = off;
@@ -107,16 +124,13 @@ async fn part(
     Ok(listed.collect())
 }
 
-/// One statement per shape of filter, since absent terms would hide the indexes; `None` where nothing can match. Of several branches each gives its
-/// first. The newest of a branch are asked for in the order of the branch's index, its one branch as a range: with `=` that order would be the one of
-/// everybody's cases too, and walking through those looks cheap while a few branches have them all.
+/// One statement per shape of filter, since absent terms would hide the indexes; `None` where nothing can match.
 fn listing(
     filter: &CaseFilter,
     after: &After,
     now: DateTime<Utc>,
     limit: i64,
 ) -> Option<QueryBuilder<Postgres>> {
-    let owed = matches!(after, After::Due(_));
     let states_fit = match after {
         After::Newest(_) => true,
         After::Due(_) => filter.phase.is_none_or(|phase| phase == OPEN),
@@ -126,11 +140,61 @@ fn listing(
     if !states_fit || !overdue_open {
         return None;
     }
-    let of_person = filter.handler.is_some() || filter.accountable.is_some();
-    let of_branches = !owed && !of_person && filter.client.is_none() && filter.branches.is_some();
-    let order = if owed { "c.answer_due, c.id" } else { "c.id desc" };
-    let mut query =
-        QueryBuilder::new("select c.id, c.version, c.state, f.client is not null, c.answer_due from ");
+    Some(match &filter.responsible {
+        Some(employee) => of_responsible(employee, filter, after, now, limit),
+        None => of_branches(filter, after, now, limit),
+    })
+}
+
+/// What of a case is listed.
+const COLUMNS: &str = "select c.id, c.version, c.state, f.client is not null, c.answer_due from ";
+
+fn order(after: &After) -> &'static str {
+    if matches!(after, After::Due(_)) { "c.answer_due, c.id" } else { "c.id desc" }
+}
+
+/// The cases for which somebody is responsible, by each way to be so: what stands before and behind the employee. Each is found by an index of its own.
+const RESPONSIBLE: [(&str, &str); 3] = [
+    ("cases c where c.handler = ", ""),
+    ("cases c where c.accountable = ", ""),
+    ("deputised(", ") c where true"),
+];
+
+/// The first of each way to be responsible, merged, each case once: of somebody's history no more than pages are read.
+fn of_responsible(
+    employee: &str,
+    filter: &CaseFilter,
+    after: &After,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> QueryBuilder<Postgres> {
+    let order = order(after);
+    let once = if matches!(after, After::Due(_)) { "c.answer_due, c.id" } else { "c.id" };
+    let mut query = QueryBuilder::new(COLUMNS);
+    query.push("(select distinct on (").push(once).push(") * from (");
+    for (number, (way, end)) in RESPONSIBLE.into_iter().enumerate() {
+        query.push(if number == 0 { "(" } else { " union all (" });
+        query.push("select * from ").push(way).push_bind(employee.to_owned()).push(end);
+        if let Some(branches) = &filter.branches {
+            query.push(" and c.branch = any(").push_bind(branches.clone()).push(")");
+        }
+        narrow(&mut query, filter, after, now);
+        query.push(" order by ").push(order).push(" limit ").push_bind(limit).push(")");
+    }
+    query.push(") c order by ").push(order).push(" limit ").push_bind(limit).push(") c");
+    query.push(" left join client_file f on f.client = c.client order by ").push(order);
+    query.push(" limit ").push_bind(limit);
+    query
+}
+
+/// Of several branches each gives its first. The newest of a branch are asked for in the order of the branch's index, its one branch as a range: with `=`
+/// that order would be the one of everybody's cases too, and walking through those looks cheap while a few branches have them all.
+fn of_branches(filter: &CaseFilter, after: &After, now: DateTime<Utc>, limit: i64) -> QueryBuilder<Postgres> {
+    let owed = matches!(after, After::Due(_));
+    let of_branches =
+        !owed && !filter.is_of_somebody() && filter.client.is_none() && filter.branches.is_some();
+    let order = order(after);
+    let mut query = QueryBuilder::new(COLUMNS);
     let several = filter.branches.as_ref().is_some_and(|branches| branches.len() > 1);
     let branch = if of_branches { "c.branch between b.name and b.name" } else { "c.branch = b.name" };
     match filter.branches.as_deref() {
@@ -146,6 +210,18 @@ fn listing(
             .push(") as b (name) cross join lateral (select * from cases c where ")
             .push(branch),
     };
+    narrow(&mut query, filter, after, now);
+    let by_branch = if of_branches { "c.branch, " } else { "" };
+    query.push(" order by ").push(by_branch).push(order).push(" limit ").push_bind(limit).push(") c");
+    // The first of several branches are merged; those of one are in order already.
+    let by_branch = if several { "" } else { by_branch };
+    query.push(" left join client_file f on f.client = c.client order by ").push(by_branch).push(order);
+    query.push(" limit ").push_bind(limit);
+    query
+}
+
+/// The terms of the filter but for branches and [`RESPONSIBLE`], and the place after which the list goes on.
+fn narrow(query: &mut QueryBuilder<Postgres>, filter: &CaseFilter, after: &After, now: DateTime<Utc>) {
     for (column, value) in
         [("handler", &filter.handler), ("accountable", &filter.accountable), ("client", &filter.client)]
     {
@@ -156,7 +232,7 @@ fn listing(
     // Literal, so that the partial indexes are known to hold what is asked for. Exactly open cases owe an answer: saying both where one suffices would
     // make the planner expect hardly any.
     let phase = match after {
-        After::Due(_) => of_person.then_some(OPEN),
+        After::Due(_) => filter.is_of_somebody().then_some(OPEN),
         _ if filter.overdue == Some(true) => Some(OPEN),
         _ => filter.phase,
     };
@@ -164,11 +240,17 @@ fn listing(
         query.push(" and c.phase = '").push(phase).push("'");
     }
     match filter.overdue {
-        Some(true) => query.push(" and c.answer_due <= ").push_bind(now),
-        Some(false) if owed => query.push(" and c.answer_due > ").push_bind(now),
-        Some(false) => query.push(" and (c.answer_due is null or c.answer_due > ").push_bind(now).push(")"),
-        None => &mut query,
-    };
+        Some(true) => {
+            query.push(" and c.answer_due <= ").push_bind(now);
+        }
+        Some(false) if matches!(after, After::Due(_)) => {
+            query.push(" and c.answer_due > ").push_bind(now);
+        }
+        Some(false) => {
+            query.push(" and (c.answer_due is null or c.answer_due > ").push_bind(now).push(")");
+        }
+        None => {}
+    }
     match after {
         After::Newest(before) | After::NothingDue(before) => {
             if matches!(after, After::NothingDue(_)) {
@@ -190,13 +272,6 @@ fn listing(
             }
         }
     }
-    let by_branch = if of_branches { "c.branch, " } else { "" };
-    query.push(" order by ").push(by_branch).push(order).push(" limit ").push_bind(limit).push(") c");
-    // The first of several branches are merged; those of one are in order already.
-    let by_branch = if several { "" } else { by_branch };
-    query.push(" left join client_file f on f.client = c.client order by ").push(by_branch).push(order);
-    query.push(" limit ").push_bind(limit);
-    Some(query)
 }
 
 /// The state in which an answer is owed.

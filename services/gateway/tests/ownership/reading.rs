@@ -11,6 +11,7 @@ use shouwen_proto::{
 use tonic::Code;
 
 use crate::{
+    absence::sudden,
     desk::{Desk, reason},
     ground::{Ground, at, tuesday},
 };
@@ -128,6 +129,9 @@ async fn o3_filters_narrow_a_list_term_by_term() {
         ("handler = employees/zhang", vec![&closed, &open]),
         ("accountable = employees/zhang", vec![&closed, &handed, &open]),
         ("accountable = employees/zhang AND handler = employees/li", vec![&handed]),
+        ("responsible = employees/li", vec![&void, &merged, &resolved, &handed]),
+        ("responsible = employees/zhang AND handler = employees/li", vec![&handed]),
+        ("responsible = employees/zhang AND state = CLOSED", vec![&closed]),
         ("client = nobody", vec![]),
     ] {
         let expected: Vec<String> = expected.into_iter().cloned().collect();
@@ -141,6 +145,48 @@ async fn o3_filters_narrow_a_list_term_by_term() {
     assert_eq!(listed(&zhang, "branches/-", "state = OPEN").await, [handed, open]);
     assert_eq!(reason(zhang.list(asking("branches/b2", "", 0, "")).await), "BRANCH_OUT_OF_REACH");
     assert_eq!(listed(&office.desk("sun"), "branches/b2", "").await, [elsewhere]);
+}
+
+#[tokio::test]
+async fn o6_a_list_of_ones_own_holds_what_one_is_responsible_for_whichever_branch_has_it() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, sun) = (office.desk("zhang"), office.desk("sun"));
+    let own = sun.open("call-1", "C-1").await;
+    let handed = zhang.open("call-2", "C-2").await;
+    sun.accept(&handed, &zhang.offered(&handed, "sun").await).await.unwrap();
+    let other = zhang.open("call-3", "C-3").await;
+    let holds = async |desk: &Desk, parent: &str, filter: &str, expected: &[&String]| {
+        let found = listed(desk, parent, filter).await;
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{parent} {filter}");
+    };
+    for parent in ["branches/b2", "branches/-"] {
+        holds(&sun, parent, "handler = employees/sun", &[&handed, &own]).await;
+        holds(&sun, parent, "responsible = employees/sun AND state = OPEN", &[&handed, &own]).await;
+        holds(&sun, parent, "responsible = employees/sun AND client = C-2", &[&handed]).await;
+        holds(&sun, parent, "accountable = employees/sun", &[&own]).await;
+    }
+    holds(&zhang, "branches/b1", "responsible = employees/zhang", &[&other, &handed]).await;
+    // Nobody else's, and nothing by any other question.
+    holds(&sun, "branches/b2", "", &[&own]).await;
+    holds(&sun, "branches/-", "state = OPEN", &[&own]).await;
+    holds(&sun, "branches/-", "accountable = employees/zhang", &[]).await;
+    holds(&office.desk("zhou"), "branches/b2", "responsible = employees/sun", &[&own]).await;
+    holds(&office.desk("chen"), "branches/-", "responsible = employees/sun", &[&handed, &own]).await;
+    holds(&office.desk("chen"), "branches/b1", "responsible = employees/sun", &[&handed]).await;
+    // O9: who stands in for them, each in what is theirs.
+    let absences = [
+        sun.be_absent(sudden("sun", "zhou")).await.unwrap(),
+        zhang.be_absent(sudden("zhang", "wang")).await.unwrap(),
+    ];
+    holds(&office.desk("zhou"), "branches/b2", "responsible = employees/zhou", &[&handed, &own]).await;
+    holds(&office.desk("wang"), "branches/b1", "responsible = employees/wang", &[&other, &handed]).await;
+    sun.be_back(&absences[0].name).await.unwrap();
+    holds(&office.desk("zhou"), "branches/b2", "responsible = employees/zhou", &[]).await;
+    holds(&office.desk("wang"), "branches/b1", "responsible = employees/wang", &[&other, &handed]).await;
+    // O12: who is complained about is responsible for it no longer.
+    office.complaints().filed(tuesday(), &format!("{handed}/complaints/cp-1"), &["sun"]);
+    office.followed().await;
+    holds(&sun, "branches/-", "responsible = employees/sun", &[&own]).await;
 }
 
 #[tokio::test]
@@ -194,6 +240,10 @@ async fn k15_cases_come_by_what_is_due_in_pages_of_any_size_and_those_that_owe_n
         ("state = AWAITING_SATISFACTION AND overdue = true", Vec::new()),
         ("handler = employees/zhang AND accountable = employees/zhang", whole.clone()),
         ("handler = employees/zhang AND overdue = true", owed[..late].to_vec()),
+        ("responsible = employees/zhang", whole.clone()),
+        ("responsible = employees/zhang AND overdue = true", owed[..late].to_vec()),
+        ("responsible = employees/zhang AND overdue = false", [&owed[late..], &nothing[..]].concat()),
+        ("responsible = employees/sun", Vec::new()),
         ("client = C-2", vec![opened[2].clone()]),
     ] {
         for size in [1, 3, 4, 200] {

@@ -63,6 +63,10 @@ fn of_branch(branch: &str) -> CaseFilter {
     CaseFilter { branches: Some(vec![branch.to_owned()]), ..CaseFilter::default() }
 }
 
+fn of_responsible() -> CaseFilter {
+    CaseFilter { responsible: Some("employees/e1".to_owned()), ..CaseFilter::default() }
+}
+
 fn of_handler() -> CaseFilter {
     CaseFilter { handler: Some("employees/e1".to_owned()), ..CaseFilter::default() }
 }
@@ -120,6 +124,37 @@ async fn o3_every_list_reads_its_cases_by_an_index_that_holds_them_in_order() {
         let by_index = plan.contains(&format!("using {index}"));
         assert!(
             by_index && !plan.contains("Sort") && !plan.contains("Seq Scan"),
+            "{filter:?} {after:?} {plan}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn o6_what_somebody_is_responsible_for_is_read_by_an_index_of_each_way_to_be_so() {
+    let (_database, mut connection) = database().await;
+    let newest = After::Newest(Some("cases/99999999".to_owned()));
+    let due = After::Due(Some((now() - TimeDelta::days(8), "cases/1".to_owned())));
+    let nothing_due = After::NothingDue(Some("cases/99999999".to_owned()));
+    let (person, page) = ("'employees/e1'", "51");
+    let by_id = [person, "'cases/99999999'", page].repeat(3);
+    let by_due = [person, "'2025-09-02T00:00:00Z'::timestamptz", "'cases/1'", page].repeat(3);
+    let of_branch = CaseFilter { branches: Some(vec!["branches/b1".to_owned()]), ..of_responsible() };
+    let in_branch = [person, "'{branches/b1}'::text[]", "'cases/99999999'", page].repeat(3);
+    let history = ["cases_handler ", "cases_accountable "];
+    let open = ["cases_handler_live ", "cases_accountable_live "];
+    for (filter, after, arguments, indexes) in [
+        (of_responsible(), &newest, &by_id, history),
+        (of_branch, &newest, &in_branch, history),
+        (of_responsible(), &nothing_due, &by_id, history),
+        (of_responsible(), &due, &by_due, open),
+        (CaseFilter { phase: Some("open"), ..of_responsible() }, &newest, &by_id, open),
+    ] {
+        let plan = explained(&mut connection, &filter, after, arguments).await;
+        for index in indexes {
+            assert!(plan.contains(&format!("using {index}")), "{filter:?} {after:?} {index} {plan}");
+        }
+        assert!(
+            plan.contains("Function Scan on deputised") && !plan.contains("Seq Scan"),
             "{filter:?} {after:?} {plan}"
         );
     }
