@@ -46,5 +46,6 @@ mod touching;
 mod transferring;
 mod transferring_at_once;
 mod waiting;
-mod waiting_followed;
+mod waiting_callbacks;
+mod waiting_complaints;
 mod watching;

@@ -1,5 +1,5 @@
 //! What waits on desks because of cases: each kind comes and goes with its cause, on the desk of whom it concerns and on nobody else's. What waits
-//! because of callbacks and complaints: see `waiting_followed`.
+//! because of callbacks and complaints: see `waiting_callbacks` and `waiting_complaints`.
 
 use chrono::TimeDelta;
 use shouwen_proto::{
