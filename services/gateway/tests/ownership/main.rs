@@ -41,6 +41,7 @@ mod rounds;
 mod routing;
 mod routing_at_once;
 mod routing_lives;
+mod routing_queue;
 mod sequences;
 mod touching;
 mod transferring;
