@@ -5,9 +5,12 @@
 //! A [`PolicyBook`] is an immutable snapshot of all approved versions that answers what holds for a branch at a time,
 //! and what a version string that a matter remembers meant and still means.
 //!
+//! [`AdoptedPolicies`] is the book of a service that adopts versions from ownership's feed, replaced as versions come.
+//!
 //! This crate is deliberately not a store, a clock or a service: it reads nothing, never asks what time it is, and
 //! does not know who may call an RPC beyond what P2 and P3 say about persons.
 
+mod adopted;
 mod book;
 mod calendar;
 mod document;
@@ -20,6 +23,7 @@ mod proposal;
 mod protobuf;
 mod version;
 
+pub use adopted::{AdoptedPolicies, StoredPolicy};
 pub use book::{Effective, EffectiveDocument, InvalidBook, PolicyBook};
 pub use document::{Document, Field, PolicyDocument, Shape};
 pub use documents::{

@@ -8,7 +8,6 @@ mod api;
 pub mod domain;
 mod feed;
 mod followers;
-mod policies;
 mod readings;
 mod store;
 mod write_path;
@@ -18,7 +17,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use shouwen_access::PageTokens;
 use shouwen_engine::{Engine, FeedSource, Options, provision::Schema};
-use shouwen_policy::InvalidBook;
+use shouwen_policy::{AdoptedPolicies, InvalidBook};
 use shouwen_proto::{
     callbacks::v1::callback_service_server::CallbackServiceServer,
     events::v1::event_feed_server::EventFeedServer,
@@ -32,7 +31,6 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use followers::{FollowCalls, FollowComplaints, FollowOwnership};
-use policies::Policies;
 pub use write_path::CallbacksDomain;
 
 /// The service's own migrations, to be run after the engine's and the vault's.
@@ -89,7 +87,7 @@ impl Service {
     /// Starts on a schema that is migrated: engine, sweeper, upkeep, followers.
     pub async fn start(dependencies: Dependencies) -> Result<Self, StartError> {
         let Dependencies { pool, connect, vault, pages, clock, options, stop, feeds } = dependencies;
-        let policies = Policies::load(store::policies(&pool).await?)?;
+        let policies = AdoptedPolicies::load(store::policies(&pool).await?)?;
         let domain = Arc::new(CallbacksDomain::new(policies));
         let engine = Engine::start(Arc::clone(&domain), pool.clone(), connect, clock, options, stop).await?;
         engine.sweep();

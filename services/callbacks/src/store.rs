@@ -1,13 +1,10 @@
 //! SQL: callbacks, policies and voided cases.
 
 use shouwen_engine::AggregateId;
-use shouwen_policy::PolicyVersion;
+use shouwen_policy::{PolicyVersion, StoredPolicy};
 use sqlx::{PgConnection, PgExecutor, PgPool, types::Json};
 
-use crate::{
-    domain::{Callback, Tally, command::Owed},
-    policies::StoredPolicy,
-};
+use crate::domain::{Callback, Tally, command::Owed};
 
 /// A callback with its version.
 #[derive(Clone, Debug)]

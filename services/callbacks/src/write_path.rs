@@ -9,7 +9,7 @@ use shouwen_engine::{
     AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Reading, Recorded,
     Refusal, World,
 };
-use shouwen_policy::PolicyVersion;
+use shouwen_policy::{AdoptedPolicies, PolicyVersion, StoredPolicy};
 use shouwen_proto::events::v1::{CallbacksEvent, callbacks_event::Event};
 use sqlx::PgConnection;
 
@@ -20,24 +20,23 @@ use crate::{
         command::Cause,
         evolve, schedule, transitions,
     },
-    policies::{Policies, StoredPolicy},
     readings, store,
 };
 
 /// The domain of this service as the engine drives it.
 #[derive(Debug)]
 pub struct CallbacksDomain {
-    policies: Policies,
+    policies: AdoptedPolicies,
 }
 
 impl CallbacksDomain {
     /// Over the policies that are stored.
-    pub(crate) fn new(policies: Policies) -> Self {
+    pub(crate) fn new(policies: AdoptedPolicies) -> Self {
         Self { policies }
     }
 
     /// The policies that this process knows.
-    pub(crate) fn policies(&self) -> &Policies {
+    pub(crate) fn policies(&self) -> &AdoptedPolicies {
         &self.policies
     }
 

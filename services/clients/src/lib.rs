@@ -7,7 +7,6 @@ mod api;
 pub mod domain;
 mod feed;
 mod followers;
-mod policies;
 mod store;
 mod together;
 mod write_path;
@@ -17,7 +16,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use shouwen_access::PageTokens;
 use shouwen_engine::{Engine, FeedSource, Options, provision::Schema};
-use shouwen_policy::InvalidBook;
+use shouwen_policy::{AdoptedPolicies, InvalidBook};
 use shouwen_proto::{
     clients::v1::client_service_server::ClientServiceServer, events::v1::event_feed_server::EventFeedServer,
     operator::v1::operator_service_server::OperatorServiceServer,
@@ -31,7 +30,6 @@ use tonic::service::{LayerExt as _, Routes};
 use tower::util::MapRequestLayer;
 
 use followers::{FollowOwnership, HandOver};
-use policies::Policies;
 pub use write_path::ClientsDomain;
 
 /// The service's own migrations, to be run after the engine's and the vault's.
@@ -86,7 +84,7 @@ impl Service {
     /// Starts on a schema that is migrated: engine, sweeper, upkeep, follower, hand-overs.
     pub async fn start(dependencies: Dependencies) -> Result<Self, StartError> {
         let Dependencies { pool, connect, vault, pages, clock, options, stop, feeds } = dependencies;
-        let policies = Policies::load(store::policies::all(&pool).await?)?;
+        let policies = AdoptedPolicies::load(store::policies::all(&pool).await?)?;
         let domain = Arc::new(ClientsDomain::new(policies));
         let engine = Engine::start(Arc::clone(&domain), pool, connect, clock, options, stop).await?;
         engine.sweep();

@@ -8,7 +8,7 @@ use shouwen_engine::{
     AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Recorded, Refusal,
     Saved, World,
 };
-use shouwen_policy::{PolicyBook, PolicyVersion};
+use shouwen_policy::{AdoptedPolicies, PolicyBook, PolicyVersion, StoredPolicy};
 use shouwen_proto::events::v1::{ClientsEvent, clients_event::Event};
 use sqlx::PgConnection;
 
@@ -19,7 +19,6 @@ use crate::{
         evolve, import, manager, policies, save,
         verification::{self, Answer},
     },
-    policies::{Policies, StoredPolicy},
     store,
 };
 
@@ -28,17 +27,17 @@ type Decided = Result<Decision<Event>, Refusal<Rejection>>;
 /// The domain of this service as the engine drives it.
 #[derive(Debug)]
 pub struct ClientsDomain {
-    policies: Policies,
+    policies: AdoptedPolicies,
 }
 
 impl ClientsDomain {
     /// Over the policies that are stored.
-    pub(crate) fn new(policies: Policies) -> Self {
+    pub(crate) fn new(policies: AdoptedPolicies) -> Self {
         Self { policies }
     }
 
     /// The policies that this process knows.
-    pub(crate) fn policies(&self) -> &Policies {
+    pub(crate) fn policies(&self) -> &AdoptedPolicies {
         &self.policies
     }
 

@@ -8,7 +8,6 @@ mod api;
 pub mod domain;
 mod feed;
 mod followers;
-mod policies;
 mod readings;
 mod store;
 mod write_path;
@@ -18,7 +17,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use shouwen_access::PageTokens;
 use shouwen_engine::{Engine, FeedSource, Options, provision::Schema};
-use shouwen_policy::InvalidBook;
+use shouwen_policy::{AdoptedPolicies, InvalidBook};
 use shouwen_proto::{
     complaints::v1::complaint_service_server::ComplaintServiceServer,
     events::v1::event_feed_server::EventFeedServer,
@@ -33,7 +32,6 @@ use tonic::service::Routes;
 
 pub use domain::Mutants;
 use followers::{FollowCallbacks, FollowClients, FollowOwnership};
-use policies::Policies;
 pub use write_path::ComplaintsDomain;
 
 /// The service's own migrations, to be run after the engine's and the vault's.
@@ -92,7 +90,7 @@ impl Service {
     /// Starts on a schema that is migrated: engine, sweeper, upkeep, followers.
     pub async fn start(dependencies: Dependencies) -> Result<Self, StartError> {
         let Dependencies { pool, connect, vault, pages, clock, options, stop, feeds, mutants } = dependencies;
-        let policies = Policies::load(store::policies(&pool).await?)?;
+        let policies = AdoptedPolicies::load(store::policies(&pool).await?)?;
         let domain = Arc::new(ComplaintsDomain::new(policies, mutants));
         let engine = Engine::start(Arc::clone(&domain), pool, connect, clock, options, stop).await?;
         engine.sweep();

@@ -4,10 +4,10 @@ pub(crate) mod projections;
 
 use chrono::{DateTime, Utc};
 use shouwen_engine::AggregateId;
-use shouwen_policy::PolicyVersion;
+use shouwen_policy::{PolicyVersion, StoredPolicy};
 use sqlx::{PgConnection, PgExecutor, PgPool, types::Json};
 
-use crate::{domain::Complaint, policies::StoredPolicy};
+use crate::domain::Complaint;
 
 /// Which complaints a list shows; absent terms do not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use shouwen_engine::{
     AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Reading, Recorded,
     Refusal, World,
 };
-use shouwen_policy::PolicyVersion;
+use shouwen_policy::{AdoptedPolicies, PolicyVersion, StoredPolicy};
 use shouwen_proto::events::v1::{ComplaintsEvent, complaints_event::Event};
 use sqlx::PgConnection;
 
@@ -18,25 +18,24 @@ use crate::{
         Command, Complaint, Mutants, Rejection, Setting, State, evolve, intake, numbers::Series, policies,
         transitions,
     },
-    policies::{Policies, StoredPolicy},
     readings, store,
 };
 
 /// The domain of this service as the engine drives it.
 #[derive(Debug)]
 pub struct ComplaintsDomain {
-    policies: Policies,
+    policies: AdoptedPolicies,
     mutants: Mutants,
 }
 
 impl ComplaintsDomain {
     /// Over the policies that are stored.
-    pub(crate) fn new(policies: Policies, mutants: Mutants) -> Self {
+    pub(crate) fn new(policies: AdoptedPolicies, mutants: Mutants) -> Self {
         Self { policies, mutants }
     }
 
     /// The policies that this process knows.
-    pub(crate) fn policies(&self) -> &Policies {
+    pub(crate) fn policies(&self) -> &AdoptedPolicies {
         &self.policies
     }
 }

@@ -1,9 +1,7 @@
 //! Adopted policy versions.
 
-use shouwen_policy::PolicyVersion;
+use shouwen_policy::{PolicyVersion, StoredPolicy};
 use sqlx::{PgExecutor, types::Json};
-
-use crate::policies::StoredPolicy;
 
 /// All policies.
 pub(crate) async fn all(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<StoredPolicy>> {

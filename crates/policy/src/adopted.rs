@@ -1,4 +1,4 @@
-//! The policies that this process knows: a snapshot for decisions.
+//! The adopted policies that a process of a following service knows: a snapshot for decisions.
 //!
 //! A process learns of a version when it commits its adoption, and of those that another replica adopted before its next decision. Taking in is a
 //! union, so the order of the two does not matter.
@@ -6,11 +6,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use arc_swap::ArcSwap;
-use shouwen_policy::{InvalidBook, PolicyBook, PolicyVersion};
+
+use crate::{InvalidBook, PolicyBook, PolicyVersion};
 
 /// The snapshot, replaced as a whole.
 #[derive(Debug)]
-pub(crate) struct Policies(ArcSwap<Known>);
+pub struct AdoptedPolicies(ArcSwap<Known>);
 
 #[derive(Clone, Debug)]
 struct Known {
@@ -20,23 +21,23 @@ struct Known {
 }
 
 /// A stored policy: `policies/{policy}` and its version, where this release can read it.
-pub(crate) type StoredPolicy = (String, Option<PolicyVersion>);
+pub type StoredPolicy = (String, Option<PolicyVersion>);
 
-impl Policies {
+impl AdoptedPolicies {
     /// From everything that is stored.
-    pub(crate) fn load(stored: Vec<StoredPolicy>) -> Result<Self, InvalidBook> {
+    pub fn load(stored: Vec<StoredPolicy>) -> Result<Self, InvalidBook> {
         let ids = stored.iter().map(|(id, _)| id.clone()).collect();
         let book = PolicyBook::load(stored.into_iter().filter_map(|(_, version)| version))?;
         Ok(Self(ArcSwap::from_pointee(Known { book, ids })))
     }
 
     /// What holds now, for one decision.
-    pub(crate) fn book(&self) -> PolicyBook {
+    pub fn book(&self) -> PolicyBook {
         self.0.load().book.clone()
     }
 
     /// Takes in what is not known yet.
-    pub(crate) fn take_in(&self, stored: &[StoredPolicy]) {
+    pub fn take_in(&self, stored: &[StoredPolicy]) {
         self.0.rcu(|known| Arc::new(known.with(stored)));
     }
 }
