@@ -91,13 +91,20 @@ impl Default for Observed {
 /// What a follower adds to its batch.
 pub(crate) struct FeedStep<'a, P> {
     pub(crate) feed: &'a str,
-    pub(crate) incarnation: &'a str,
-    pub(crate) from: i64,
-    pub(crate) to: i64,
-    /// Where each command comes from, by index.
+    /// How the cursor moves; `None` where it has passed the events before. It is locked all the same.
+    pub(crate) moves: Option<Moves<'a>>,
+    /// Where each command comes from, by index. One that comes from nowhere waits behind nothing.
     pub(crate) sources: Vec<Source>,
     /// Writes projections and parked events, inside the transaction.
     pub(crate) effect: P,
+}
+
+/// How a follower's cursor moves.
+#[derive(Clone, Copy)]
+pub(crate) struct Moves<'a> {
+    pub(crate) incarnation: &'a str,
+    pub(crate) from: i64,
+    pub(crate) to: i64,
 }
 
 /// Where a follower's command comes from: later events of a parked aggregate wait.
@@ -114,7 +121,7 @@ pub(crate) trait FeedEffect<D: Domain>: Send {
         connection: &mut PgConnection,
         verdicts: &[Option<Verdict<D>>],
         now: DateTime<Utc>,
-    ) -> impl Future<Output = sqlx::Result<()>> + Send;
+    ) -> impl Future<Output = Result<(), BatchError>> + Send;
 }
 
 /// The effect of batches that do not come from a feed.
@@ -126,7 +133,7 @@ impl<D: Domain> FeedEffect<D> for NoEffect {
         _: &mut PgConnection,
         _: &[Option<Verdict<D>>],
         _: DateTime<Utc>,
-    ) -> sqlx::Result<()> {
+    ) -> Result<(), BatchError> {
         Ok(())
     }
 }
@@ -189,8 +196,10 @@ pub(crate) async fn run<D: Domain, P: FeedEffect<D>>(
             Ordering::SeqCst,
         );
     }
-    if let Some(step) = feed.filter(|_| options.mutants.cursor_outside) {
-        store::move_cursor(&mut *connection, step.feed, step.incarnation, step.to).await?;
+    if let Some(step) = feed.filter(|_| options.mutants.cursor_outside)
+        && let Some(moves) = step.moves
+    {
+        store::move_cursor(&mut *connection, step.feed, moves.incarnation, moves.to).await?;
     }
     Ok(prepared.committed)
 }
@@ -252,7 +261,7 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     probe(Step::Loaded)?;
 
     for (index, member) in members.iter().enumerate() {
-        let source = feed.as_deref().map(|step| &step.sources[index]);
+        let source = feed.as_deref().and_then(|step| step.sources.get(index));
         if let Some(verdict) = &verdicts[index] {
             if let (Some(source), Verdict::Stale | Verdict::RequestReused) = (source, verdict) {
                 parked.insert(source.aggregate.clone());
@@ -277,10 +286,12 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
     if keep {
         let changed = work.changed(domain)?;
         let mut writes = Writes::default();
-        if let Some(FeedStep { feed, incarnation, to, effect, .. }) = feed {
+        if let Some(FeedStep { feed, moves, effect, .. }) = feed {
             effect.write(connection, &verdicts, now).await?;
-            if !options.mutants.cursor_outside {
-                writes.cursor = Some(NewCursor { feed, incarnation, position: *to });
+            if let Some(Moves { incarnation, to, .. }) = *moves
+                && !options.mutants.cursor_outside
+            {
+                writes.cursor = Some(NewCursor { feed, incarnation, position: to });
             }
         }
         if !changed.rows.is_empty() {

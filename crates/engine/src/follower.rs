@@ -20,11 +20,12 @@ use tokio::time::Instant;
 use tonic::{Status, Streaming};
 
 use crate::{
-    batch::{self, BatchError, FeedEffect, FeedStep, Source, Verdict},
+    batch::{self, BatchError, FeedEffect, FeedStep, Moves, Source, Verdict},
     domain::Domain,
     engine::{Engine, is_outage, is_transient},
     metrics::Progress,
     options::Options,
+    parked::{FAILED, WAITING, malformed, park, refusal},
     store,
     submission::Submission,
 };
@@ -227,9 +228,7 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
         let projected = if park { &[] } else { events };
         let step = FeedStep {
             feed: F::FEED,
-            incarnation: &last.incarnation,
-            from: cursor.position,
-            to: last.position,
+            moves: Some(Moves { incarnation: &last.incarnation, from: cursor.position, to: last.position }),
             sources,
             effect: Effect { follow: &*self.follow, feed: F::FEED, events, projected, of_event, parked },
         };
@@ -280,7 +279,7 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
                 Ok(None) => {}
                 Err(FollowError::Unavailable(reason)) => return Err(ApplyError::Interrupted(reason)),
                 Err(FollowError::Malformed(reason)) => {
-                    translated.parked.push((index, format!("MALFORMED: {reason}")));
+                    translated.parked.push((index, malformed(&reason)));
                     faulty.insert(&event.aggregate);
                 }
             }
@@ -316,9 +315,6 @@ fn parts(events: &[Event], most_bytes: usize) -> impl Iterator<Item = &[Event]> 
         (part > 0).then(|| rest.split_off(..part)).flatten()
     })
 }
-
-/// Reason of an event that made a statement fail or the domain panic: neither its command nor its projection was applied.
-pub(crate) const FAILED: &str = "FAILED";
 
 /// A chunk of events as commands.
 struct Translated<C> {
@@ -378,17 +374,11 @@ impl<D: Domain, F: Follow<D>> FeedEffect<D> for Effect<'_, F> {
         connection: &mut PgConnection,
         verdicts: &[Option<Verdict<D>>],
         now: DateTime<Utc>,
-    ) -> sqlx::Result<()> {
+    ) -> Result<(), BatchError> {
         let mut parked = self.parked.clone();
         for (verdict, index) in verdicts.iter().zip(&self.of_event) {
-            match verdict {
-                None => parked.push((*index, "WAITING".to_owned())),
-                Some(Verdict::Rejected(rejection)) => parked.push((*index, rejection.to_string())),
-                Some(Verdict::Internal) => parked.push((*index, "INTERNAL".to_owned())),
-                Some(Verdict::Stale) => parked.push((*index, "STALE".to_owned())),
-                Some(Verdict::RequestReused) => parked.push((*index, "REQUEST_REUSED".to_owned())),
-                Some(Verdict::Accepted { .. } | Verdict::Replay { .. }) => {}
-            }
+            let reason = verdict.as_ref().map_or_else(|| Some(WAITING.to_owned()), refusal);
+            parked.extend(reason.map(|reason| (*index, reason)));
         }
         for (index, reason) in parked {
             let event = &self.events[index];
@@ -402,30 +392,9 @@ impl<D: Domain, F: Follow<D>> FeedEffect<D> for Effect<'_, F> {
             );
             park(connection, self.feed, event, &reason, now).await?;
         }
-        self.follow.project(connection, self.projected).await
+        self.follow.project(connection, self.projected).await?;
+        Ok(())
     }
-}
-
-pub(crate) async fn park(
-    connection: &mut PgConnection,
-    feed: &str,
-    event: &Event,
-    reason: &str,
-    now: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "insert into parked_event (feed, position, aggregate, type, reason, time) values ($1, $2, $3, $4, $5, $6)
-         on conflict (feed, position) do update set reason = excluded.reason",
-        feed,
-        position(event),
-        event.aggregate,
-        event.r#type,
-        reason,
-        now
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// Where a follower of this service stands.

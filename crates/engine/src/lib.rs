@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod operations;
 pub mod options;
+pub mod parked;
 mod parts;
 pub mod provision;
 pub mod states;

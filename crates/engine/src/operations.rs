@@ -1,20 +1,12 @@
-//! What operators need: status, parked events, and the upkeep that runs by itself.
+//! What operators need to know of a service, and the upkeep that runs by itself.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures_util::StreamExt as _;
-use shouwen_proto::events::v1::{Cursor, Event, WatchRequest, watch_response::Item};
+use shouwen_proto::events::v1::Cursor;
 use sqlx::types::Json;
 
-use crate::{
-    domain::Domain,
-    engine::Engine,
-    follower::{FAILED, FeedSource, Follow, FollowError, caused},
-    ledger::Head,
-    store,
-    submission::SubmitError,
-};
+use crate::{domain::Domain, engine::Engine, ledger::Head};
 
 /// How a service stands.
 #[derive(Clone, Debug)]
@@ -51,30 +43,6 @@ struct FollowerRow {
 
 /// How long a status waits for idleness.
 const IDLE_PATIENCE: Duration = Duration::from_secs(1);
-
-/// A parked event, or one that waits behind it.
-#[derive(Clone, Debug)]
-pub struct Parked {
-    pub feed: String,
-    pub position: i64,
-    pub aggregate: String,
-    pub r#type: String,
-    pub reason: String,
-    pub time: DateTime<Utc>,
-}
-
-/// Why a parked event was not applied.
-#[derive(Debug, thiserror::Error)]
-pub enum ParkedError {
-    #[error("no such parked event")]
-    NotFound,
-    #[error("the event is rejected again: {0}")]
-    StillRejected(String),
-    #[error("the other service cannot be read: {0}")]
-    Feed(String),
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-}
 
 /// How often upkeep runs.
 const UPKEEP: Duration = Duration::from_secs(60);
@@ -137,147 +105,6 @@ impl<D: Domain> Engine<D> {
         }
     }
 
-    /// Parked events after one, oldest first.
-    pub async fn parked(&self, feed: &str, after: i64, limit: i64) -> sqlx::Result<Vec<Parked>> {
-        sqlx::query_as!(
-            Parked,
-            "select feed, position, aggregate, type as \"type\", reason, time from parked_event
-             where (feed, position) > ($1, $2) order by feed, position limit $3",
-            feed,
-            after,
-            limit
-        )
-        .fetch_all(self.pool())
-        .await
-    }
-
-    /// Applies a parked event and those waiting behind it, until one is rejected again.
-    pub async fn retry_parked<F: Follow<D>>(
-        &self,
-        follow: &Arc<F>,
-        source: &FeedSource,
-        position: i64,
-    ) -> Result<i32, ParkedError> {
-        let aggregate = self.parked_aggregate(F::FEED, position).await?;
-        let mut applied = 0;
-        self.drain(follow, source, &aggregate, &mut applied).await?;
-        Ok(applied)
-    }
-
-    /// Gives a parked event up for good, and applies those waiting behind it.
-    pub async fn skip_parked<F: Follow<D>>(
-        &self,
-        follow: &Arc<F>,
-        source: &FeedSource,
-        position: i64,
-        reason: &str,
-        actor: &str,
-    ) -> Result<i32, ParkedError> {
-        let aggregate = self.parked_aggregate(F::FEED, position).await?;
-        let now = self.now().await?;
-        let mut tx = self.pool().begin().await?;
-        store::lock_cursor(&mut tx, F::FEED).await?;
-        sqlx::query!(
-            "insert into skipped_event (feed, position, reason, actor, time) values ($1, $2, $3, $4, $5)
-             on conflict do nothing",
-            F::FEED,
-            position,
-            reason,
-            actor,
-            now
-        )
-        .execute(&mut *tx)
-        .await?;
-        unpark(&mut tx, F::FEED, position).await?;
-        tx.commit().await?;
-        let mut applied = 0;
-        match self.drain(follow, source, &aggregate, &mut applied).await {
-            Ok(()) | Err(ParkedError::NotFound | ParkedError::StillRejected(_)) => Ok(applied),
-            Err(other) => Err(other),
-        }
-    }
-
-    async fn parked_aggregate(&self, feed: &str, position: i64) -> Result<String, ParkedError> {
-        sqlx::query_scalar!(
-            "select aggregate from parked_event where feed = $1 and position = $2",
-            feed,
-            position
-        )
-        .fetch_optional(self.pool())
-        .await?
-        .ok_or(ParkedError::NotFound)
-    }
-
-    /// Applies the parked events of an aggregate in order until none is left or one is rejected again.
-    async fn drain<F: Follow<D>>(
-        &self,
-        follow: &Arc<F>,
-        source: &FeedSource,
-        aggregate: &str,
-        applied: &mut i32,
-    ) -> Result<(), ParkedError> {
-        loop {
-            let first = sqlx::query!(
-                "select position, reason from parked_event where feed = $1 and aggregate = $2 order by position limit 1",
-                F::FEED,
-                aggregate
-            )
-            .fetch_optional(self.pool())
-            .await?;
-            let Some(first) = first else { return Ok(()) };
-            let event = read_event(source, F::FEED, first.position).await?;
-            if let Err(error) = self.apply_parked(follow, &event, first.position).await {
-                if let ParkedError::StillRejected(reason) = &error
-                    && first.reason != FAILED
-                {
-                    self.parked_again(F::FEED, first.position, reason).await?;
-                }
-                return Err(error);
-            }
-            // The follower parks what waits under the cursor's lock, so nothing comes to wait behind an event that is gone.
-            let mut tx = self.pool().begin().await?;
-            store::lock_cursor(&mut tx, F::FEED).await?;
-            if first.reason == FAILED {
-                follow.project(&mut tx, std::slice::from_ref(&event)).await?;
-            }
-            unpark(&mut tx, F::FEED, first.position).await?;
-            tx.commit().await?;
-            *applied += 1;
-        }
-    }
-
-    async fn apply_parked<F: Follow<D>>(
-        &self,
-        follow: &Arc<F>,
-        event: &Event,
-        position: i64,
-    ) -> Result<(), ParkedError> {
-        let command = follow.command(event).await.map_err(|error| match error {
-            FollowError::Unavailable(reason) => ParkedError::Feed(reason),
-            FollowError::Malformed(reason) => ParkedError::StillRejected(format!("MALFORMED: {reason}")),
-        })?;
-        let Some(submission) = command else { return Ok(()) };
-        let mut submission = caused(submission, F::FEED, event);
-        submission.request = Some(parked_request(D::SERVICE, F::FEED, position));
-        match self.submit(submission).await {
-            Ok(_) => Ok(()),
-            Err(SubmitError::Rejected(rejection)) => Err(ParkedError::StillRejected(rejection.to_string())),
-            Err(other) => Err(ParkedError::Feed(other.to_string())),
-        }
-    }
-
-    async fn parked_again(&self, feed: &str, position: i64, reason: &str) -> sqlx::Result<()> {
-        sqlx::query!(
-            "update parked_event set reason = $3 where feed = $1 and position = $2",
-            feed,
-            position,
-            reason
-        )
-        .execute(self.pool())
-        .await?;
-        Ok(())
-    }
-
     /// Keeps the ledger's next ranges in being, forgets old request ids, and reads for [`metrics`](crate::metrics) what only the database knows,
     /// until the engine stops.
     pub fn keep_up(&self) {
@@ -316,39 +143,6 @@ impl<D: Domain> Engine<D> {
             }
         }
     }
-}
-
-/// Applying a parked event twice has one effect: its position is the request id.
-fn parked_request(service: &str, feed: &str, position: i64) -> crate::submission::RequestKey {
-    crate::submission::RequestKey {
-        principal: format!("services/{service}"),
-        method: format!("parked/{feed}"),
-        id: position.to_string(),
-        fingerprint: Vec::new(),
-    }
-}
-
-async fn unpark(connection: &mut sqlx::PgConnection, feed: &str, position: i64) -> sqlx::Result<()> {
-    sqlx::query!("delete from parked_event where feed = $1 and position = $2", feed, position)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Reads one event again from the service that has it.
-async fn read_event(source: &FeedSource, feed: &str, position: i64) -> Result<Event, ParkedError> {
-    let after = Cursor { incarnation: String::new(), position: position - 1 };
-    let request = WatchRequest { service: feed.to_owned(), after: Some(after) };
-    let unreadable = |status: tonic::Status| ParkedError::Feed(status.message().to_owned());
-    let mut stream = source(request).await.map_err(unreadable)?;
-    while let Some(response) = stream.next().await {
-        match response.map_err(unreadable)?.item {
-            Some(Item::Event(event)) if crate::follower::position(&event) == position => return Ok(event),
-            Some(Item::Event(_)) => break,
-            Some(Item::Heartbeat(_)) | None => {}
-        }
-    }
-    Err(ParkedError::NotFound)
 }
 
 /// Whether the ledger has room for what comes: at least one whole range beyond the head's.

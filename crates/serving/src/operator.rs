@@ -8,7 +8,7 @@ use shouwen_access::{Caller, Failure};
 use shouwen_engine::{
     Domain, Engine, FeedSource, Follow,
     clock::ClockError,
-    operations::{Parked, ParkedError},
+    parked::{Parked, ParkedError},
 };
 use shouwen_proto::{
     events::v1::Cursor,
@@ -242,6 +242,10 @@ fn parked_failure(error: ParkedError) -> Failure {
             "该事件仍被拒绝，请排除原因或跳过。",
         )
         .with("cause", reason),
+        // The engine has said in the log what failed.
+        ParkedError::Failed(_) => Failure::internal(),
+        ParkedError::Contention => Failure::contention(),
+        ParkedError::OutcomeUnknown(_) => Failure::outcome_unknown(),
         ParkedError::Feed(error) => {
             tracing::warn!(error, "a parked event could not be read again");
             Failure::unavailable("FEED_UNAVAILABLE")

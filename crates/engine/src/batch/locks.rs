@@ -39,7 +39,7 @@ pub(super) async fn take<D: Domain, P>(
     let wanted = Wanted {
         feed: feed.map(|step| Feed {
             name: step.feed,
-            from: step.from,
+            from: step.moves.map(|moves| moves.from),
             sources: step.sources.iter().map(|source| &*source.aggregate).collect(),
         }),
         requests: requests.filter(|_| !mutants.dedupe_off).collect(),
@@ -49,8 +49,8 @@ pub(super) async fn take<D: Domain, P>(
         counters: counters.map(String::as_str).collect(),
     };
     let Locked { cursor, parked, rows } = store::begin(connection, &wanted).await?;
-    if let (Some(step), Some(Cursor { incarnation, position })) = (feed, cursor)
-        && (position != step.from || (!incarnation.is_empty() && incarnation != step.incarnation))
+    if let (Some(moves), Some(Cursor { incarnation, position })) = (feed.and_then(|step| step.moves), cursor)
+        && (position != moves.from || (!incarnation.is_empty() && incarnation != moves.incarnation))
     {
         return Err(BatchError::CursorMoved);
     }

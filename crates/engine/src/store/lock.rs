@@ -49,8 +49,9 @@ pub(crate) struct WantedRequest<'a> {
 #[derive(Serialize)]
 pub(crate) struct Feed<'a> {
     pub(crate) name: &'a str,
-    /// Where the follower believes the cursor to stand.
-    pub(crate) from: i64,
+    /// Where the follower believes the cursor to stand; without it the batch goes on wherever that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<i64>,
     /// The aggregates that the events are about.
     pub(crate) sources: BTreeSet<&'a str>,
 }

@@ -2,14 +2,26 @@
 
 use std::sync::Arc;
 
-use shouwen_engine::{Options, operations::ParkedError};
+use shouwen_engine::{Options, options::Step, parked::ParkedError};
+use shouwen_proto::events::v1::Event;
+use sqlx::Executor as _;
+use tokio::task::JoinHandle;
 
 use crate::{
     bank::{Command, DREADFUL, POISON},
     followers::{followed, projected_once},
-    ground::{Ground, Running, calm},
+    gate::Gate,
+    ground::{Ground, Running, calm, probed},
     source::{Canned, Credit, event, happened},
 };
+
+/// What lets events be projected that could not be before.
+const ROOM: &str = "insert into counter (name, value) values ('room', 0)";
+
+/// An event whose projection fails until there is room.
+fn unprojectable(position: i64, aggregate: &str, amount: &str) -> Event {
+    Event { branch: "unprojectable".to_owned(), ..event(position, aggregate, amount) }
+}
 
 fn soften(account: &str) -> Command {
     Command::Soften { account: account.to_owned() }
@@ -142,15 +154,22 @@ async fn an_event_that_makes_the_domain_panic_is_parked_and_the_others_go_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_event_that_makes_its_follower_panic_is_parked_and_the_others_go_on() {
-    let (ground, _engine, _canned) = failed_beside_others("unspeakable").await;
+    let (ground, engine, canned) = failed_beside_others("unspeakable").await;
+    // Whoever retries it has an answer.
+    let follow = Arc::new(Credit);
+    let retried = engine.retry_parked(&follow, &canned.source, 2).await;
+    assert!(matches!(retried, Err(ParkedError::Failed(_))), "{retried:?}");
+    assert_eq!(parked(&engine).await.len(), 2);
+    let skipped = engine.skip_parked(&follow, &canned.source, 2, "nobody can say it", "employees/ops").await;
+    assert_eq!(skipped.unwrap(), 1);
+    assert_eq!(ground.balance("accounts/b").await, 2);
     ground.consistent().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_event_whose_projection_fails_is_parked_and_projected_on_retry() {
     let ground = Ground::new().await;
-    let mut stubborn = event(2, "a", "nothing");
-    stubborn.branch = "unprojectable".to_owned();
+    let stubborn = unprojectable(2, "a", "nothing");
     let canned =
         Canned::serve(vec![event(1, "a", "1"), stubborn, event(3, "a", "2"), event(4, "b", "1")], None).await;
     let engine = ground.engine(calm()).await;
@@ -160,11 +179,106 @@ async fn an_event_whose_projection_fails_is_parked_and_projected_on_retry() {
     assert_eq!(ground.balance("accounts/b").await, 1);
     let follow = Arc::new(Credit);
     let retried = engine.retry_parked(&follow, &canned.source, 2).await;
-    assert!(matches!(retried, Err(ParkedError::Database(_))), "{retried:?}");
-    ground.tamper("insert into counter (name, value) values ('room', 0)").await;
+    assert!(matches!(retried, Err(ParkedError::Failed(_))), "{retried:?}");
+    ground.tamper(ROOM).await;
     assert_eq!(engine.retry_parked(&follow, &canned.source, 2).await.unwrap(), 2);
     assert_eq!(ground.balance("accounts/a").await, 3);
     projected_once(&ground, 4).await.unwrap();
+    ground.consistent().await.unwrap();
+}
+
+/// The second of an account's three events failed and can be applied now. The second engine follows; the first has a gate for the retry.
+async fn to_be_retried(step: Step) -> (Ground, [Running; 2], Canned, Gate) {
+    let ground = Ground::new().await;
+    let events = vec![event(1, "a", "1"), unprojectable(2, "a", "2"), event(3, "a", "4")];
+    let canned = Canned::serve(events, None).await;
+    let (probe, gate) = Gate::at(step);
+    let engines = [ground.engine(probed(probe)).await, ground.engine(calm()).await];
+    engines[1].follow(Arc::new(Credit), Arc::clone(&canned.source));
+    followed(&engines[1], 3).await;
+    ground.tamper(ROOM).await;
+    gate.close();
+    (ground, engines, canned, gate)
+}
+
+/// Begins to retry the second event.
+fn retry(engine: &Running, canned: &Canned) -> JoinHandle<Result<i32, ParkedError>> {
+    let (engine, source) = (engine.engine.clone(), Arc::clone(&canned.source));
+    tokio::spawn(async move { engine.retry_parked(&Arc::new(Credit), &source, 2).await })
+}
+
+/// Begins to give the second event up.
+fn skip(engine: &Running, canned: &Canned) -> JoinHandle<Result<i32, ParkedError>> {
+    let (engine, source) = (engine.engine.clone(), Arc::clone(&canned.source));
+    tokio::spawn(
+        async move { engine.skip_parked(&Arc::new(Credit), &source, 2, "no", "employees/ops").await },
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_operators_who_retry_at_once_apply_every_event_once_and_in_order() {
+    let (ground, engines, canned, mut gate) = to_be_retried(Step::Attached).await;
+    let one = retry(&engines[0], &canned);
+    gate.reached().await;
+    let other = retry(&engines[1], &canned);
+    ground.waiting(1).await;
+    gate.open();
+    assert_eq!(one.await.unwrap().unwrap() + other.await.unwrap().unwrap(), 2);
+    assert_eq!(parked(&engines[0]).await, []);
+    let (_, account) = ground.account("accounts/a").await.unwrap();
+    assert_eq!(account.heard, [1, 2, 3].map(happened));
+    projected_once(&ground, 3).await.unwrap();
+    ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_event_is_retried_under_the_locks_of_its_follower() {
+    let (ground, engines, canned, mut gate) = to_be_retried(Step::Attached).await;
+    let retrying = retry(&engines[0], &canned);
+    gate.reached().await;
+    let mut superuser = ground.superuser("bank").await;
+    let head = superuser.execute("select * from ledger_head for update nowait").await;
+    assert!(head.is_err(), "it was projected without the head's lock");
+    // What arrives meanwhile waits for the cursor.
+    canned.add([event(4, "a", "8"), event(5, "b", "1")]);
+    ground.waiting(1).await;
+    gate.open();
+    let applied = retrying.await.unwrap().unwrap();
+    assert!(applied == 2 || applied == 3, "the fourth waits behind the third, or comes after it: {applied}");
+    followed(&engines[1], 5).await;
+    assert_eq!(parked(&engines[0]).await, []);
+    let (_, account) = ground.account("accounts/a").await.unwrap();
+    assert_eq!(account.heard, [1, 2, 3, 4].map(happened));
+    projected_once(&ground, 5).await.unwrap();
+    ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_event_that_is_applied_meanwhile_is_not_recorded_as_given_up() {
+    let (ground, engines, canned, mut gate) = to_be_retried(Step::Attached).await;
+    let retrying = retry(&engines[0], &canned);
+    gate.reached().await;
+    let skipping = skip(&engines[1], &canned);
+    ground.waiting(1).await;
+    gate.open();
+    assert_eq!(retrying.await.unwrap().unwrap(), 2);
+    let skipped = skipping.await.unwrap();
+    assert!(matches!(skipped, Err(ParkedError::NotFound)), "{skipped:?}");
+    assert_eq!(ground.number("select count(*) from skipped_event").await, 0);
+    ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_event_that_is_given_up_meanwhile_is_not_applied() {
+    let (ground, engines, canned, mut gate) = to_be_retried(Step::Begun).await;
+    let retrying = retry(&engines[0], &canned);
+    gate.reached().await;
+    assert_eq!(skip(&engines[1], &canned).await.unwrap().unwrap(), 1);
+    gate.open();
+    assert_eq!(retrying.await.unwrap().unwrap(), 0);
+    let (_, account) = ground.account("accounts/a").await.unwrap();
+    assert_eq!(account.heard, [1, 3].map(happened));
+    projected_once(&ground, 2).await.unwrap();
     ground.consistent().await.unwrap();
 }
 
