@@ -8,6 +8,7 @@ mod locks;
 mod work;
 
 use std::{
+    collections::{BTreeSet, HashSet},
     future::Future,
     panic::AssertUnwindSafe,
     sync::atomic::{AtomicI64, Ordering},
@@ -93,6 +94,8 @@ pub(crate) struct FeedStep<'a, P> {
     pub(crate) feed: &'a str,
     /// How the cursor moves; `None` where it has passed the events before. It is locked all the same.
     pub(crate) moves: Option<Moves<'a>>,
+    /// What the events are about: parked events of these aggregates are looked for.
+    pub(crate) aggregates: BTreeSet<&'a str>,
     /// Where each command comes from, by index. One that comes from nowhere waits behind nothing.
     pub(crate) sources: Vec<Source>,
     /// Writes projections and parked events, inside the transaction.
@@ -116,10 +119,12 @@ pub(crate) struct Source {
 
 /// A feed batch's own writes.
 pub(crate) trait FeedEffect<D: Domain>: Send {
+    /// `parked`: the aggregates of the events that have parked ones, before this batch or by it.
     fn write(
         &mut self,
         connection: &mut PgConnection,
         verdicts: &[Option<Verdict<D>>],
+        parked: &HashSet<String>,
         now: DateTime<Utc>,
     ) -> impl Future<Output = Result<(), BatchError>> + Send;
 }
@@ -132,6 +137,7 @@ impl<D: Domain> FeedEffect<D> for NoEffect {
         &mut self,
         _: &mut PgConnection,
         _: &[Option<Verdict<D>>],
+        _: &HashSet<String>,
         _: DateTime<Utc>,
     ) -> Result<(), BatchError> {
         Ok(())
@@ -287,7 +293,7 @@ async fn prepare<D: Domain, P: FeedEffect<D>>(
         let changed = work.changed(domain)?;
         let mut writes = Writes::default();
         if let Some(FeedStep { feed, moves, effect, .. }) = feed {
-            effect.write(connection, &verdicts, now).await?;
+            effect.write(connection, &verdicts, &parked, now).await?;
             if let Some(Moves { incarnation, to, .. }) = *moves
                 && !options.mutants.cursor_outside
             {

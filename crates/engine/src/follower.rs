@@ -4,6 +4,7 @@
 //! that aggregate wait behind it, others go on, and an operator decides.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashSet},
     future::Future,
     panic::AssertUnwindSafe,
@@ -25,7 +26,7 @@ use crate::{
     engine::{Engine, is_outage, is_transient},
     metrics::Progress,
     options::Options,
-    parked::{FAILED, WAITING, malformed, park, refusal},
+    parked::{BEHIND_FAILED, FAILED, WAITING, malformed, park, refusal, unprojected},
     store,
     submission::Submission,
 };
@@ -46,8 +47,8 @@ pub trait Follow<D: Domain>: Send + Sync + 'static {
         None
     }
 
-    /// Writes projections of the events in the transaction that moves the cursor. An event whose projection fails is parked, and projected when an
-    /// operator retries it.
+    /// Writes projections of the events in the transaction that moves the cursor, those of one aggregate always in their order: behind an event that
+    /// fails later ones of its aggregate wait, and are projected when an operator retries it.
     fn project(
         &self,
         _connection: &mut PgConnection,
@@ -225,12 +226,12 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
         self.raise_fences(events).await?;
         let Some(connection) = self.connection.as_mut() else { return Err(ApplyError::Again(String::new())) };
         let members: Vec<&Submission<D::Command>> = submissions.iter().collect();
-        let projected = if park { &[] } else { events };
         let step = FeedStep {
             feed: F::FEED,
             moves: Some(Moves { incarnation: &last.incarnation, from: cursor.position, to: last.position }),
+            aggregates: events.iter().map(|event| event.aggregate.as_str()).collect(),
             sources,
-            effect: Effect { follow: &*self.follow, feed: F::FEED, events, projected, of_event, parked },
+            effect: Effect { follow: &*self.follow, feed: F::FEED, events, of_event, parked, failed: park },
         };
         let begun = Instant::now();
         match batch::run(&self.engine.setting(), connection, &members, Some(step)).await {
@@ -361,11 +362,12 @@ struct Effect<'a, F> {
     follow: &'a F,
     feed: &'static str,
     events: &'a [Event],
-    /// The events whose projections are written.
-    projected: &'a [Event],
     /// Index of the event behind each command.
     of_event: Vec<usize>,
+    /// Index and reason of the events that are parked whatever is decided.
     parked: Vec<(usize, String)>,
+    /// Nothing of the events is applied.
+    failed: bool,
 }
 
 impl<D: Domain, F: Follow<D>> FeedEffect<D> for Effect<'_, F> {
@@ -373,14 +375,26 @@ impl<D: Domain, F: Follow<D>> FeedEffect<D> for Effect<'_, F> {
         &mut self,
         connection: &mut PgConnection,
         verdicts: &[Option<Verdict<D>>],
+        parked: &HashSet<String>,
         now: DateTime<Utc>,
     ) -> Result<(), BatchError> {
-        let mut parked = self.parked.clone();
+        let mut reasons: BTreeMap<usize, String> = self.parked.iter().cloned().collect();
         for (verdict, index) in verdicts.iter().zip(&self.of_event) {
             let reason = verdict.as_ref().map_or_else(|| Some(WAITING.to_owned()), refusal);
-            parked.extend(reason.map(|reason| (*index, reason)));
+            reasons.extend(reason.map(|reason| (*index, reason)));
         }
-        for (index, reason) in parked {
+        let mut projected = Vec::new();
+        if !self.failed {
+            let behind = unprojected(connection, self.feed, parked).await?;
+            for (index, event) in self.events.iter().enumerate() {
+                if behind.contains(&event.aggregate) {
+                    reasons.insert(index, BEHIND_FAILED.to_owned());
+                } else {
+                    projected.push(event);
+                }
+            }
+        }
+        for (index, reason) in reasons {
             let event = &self.events[index];
             tracing::error!(
                 service = D::SERVICE,
@@ -392,7 +406,13 @@ impl<D: Domain, F: Follow<D>> FeedEffect<D> for Effect<'_, F> {
             );
             park(connection, self.feed, event, &reason, now).await?;
         }
-        self.follow.project(connection, self.projected).await?;
+        // All of them, but for what is rare.
+        let projected: Cow<'_, [Event]> = if projected.len() == self.events.len() {
+            Cow::Borrowed(self.events)
+        } else {
+            Cow::Owned(projected.into_iter().cloned().collect())
+        };
+        self.follow.project(connection, &projected).await?;
         Ok(())
     }
 }

@@ -4,7 +4,12 @@
 //! operator comes in between, and that of the ledger's head, under which projections are written. Only the cursor stays where it is. So an event is applied,
 //! projected and no longer parked in one transaction, or nothing of it is done.
 
-use std::{panic::AssertUnwindSafe, slice, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    panic::AssertUnwindSafe,
+    slice,
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -199,7 +204,8 @@ impl<D: Domain> Engine<D> {
         };
         let members: Vec<&Submission<D::Command>> = submission.iter().collect();
         let effect = Retry { follow, feed: F::FEED, event, malformed: malformed.clone() };
-        let step = FeedStep { feed: F::FEED, moves: None, sources: Vec::new(), effect };
+        let step =
+            FeedStep { feed: F::FEED, moves: None, aggregates: BTreeSet::new(), sources: Vec::new(), effect };
         let begun = Instant::now();
         let committed = batch::run(&self.setting(), connection, &members, Some(step)).await?;
         self.after_commit(&committed);
@@ -225,6 +231,7 @@ impl<D: Domain, F: Follow<D>> FeedEffect<D> for Retry<'_, F> {
         &mut self,
         connection: &mut PgConnection,
         verdicts: &[Option<Verdict<D>>],
+        _: &HashSet<String>,
         _: DateTime<Utc>,
     ) -> Result<(), BatchError> {
         let at = position(self.event);
@@ -233,7 +240,7 @@ impl<D: Domain, F: Follow<D>> FeedEffect<D> for Retry<'_, F> {
         let Some((_, before)) = first.filter(|(first, _)| *first == at) else {
             return Err(BatchError::Moved);
         };
-        if before == FAILED {
+        if before == FAILED || before == BEHIND_FAILED {
             self.follow.project(connection, slice::from_ref(self.event)).await?;
         }
         let refused = verdicts.first().and_then(Option::as_ref).and_then(refusal);
@@ -250,7 +257,11 @@ impl<D: Domain, F: Follow<D>> FeedEffect<D> for Retry<'_, F> {
 /// Reason of an event that made a statement fail or the code panic: neither its command nor its projection was applied.
 pub(crate) const FAILED: &str = "FAILED";
 
-/// Reason of an event that comes after a parked one of its aggregate: its command waits.
+/// Reason of an event that comes after one of its aggregate of which nothing was applied: nor is anything of it, lest what is projected late overwrite
+/// what is newer.
+pub(crate) const BEHIND_FAILED: &str = "BEHIND_FAILED";
+
+/// Reason of an event that comes after a rejected one of its aggregate: its command waits, its projection does not.
 pub(crate) const WAITING: &str = "WAITING";
 
 /// Reason of an event that stands for no command because it is at fault itself.
@@ -326,6 +337,29 @@ async fn first_parked(
     .fetch_optional(executor)
     .await?;
     Ok(first.map(|row| (row.position, row.reason)))
+}
+
+/// Those of the aggregates behind whose parked events projections wait.
+pub(crate) async fn unprojected(
+    connection: &mut PgConnection,
+    feed: &str,
+    parked: &HashSet<String>,
+) -> sqlx::Result<HashSet<String>> {
+    if parked.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let parked: Vec<String> = parked.iter().cloned().collect();
+    let unprojected = sqlx::query_scalar!(
+        r#"select distinct aggregate as "aggregate!" from parked_event
+           where feed = $1 and aggregate = any($2) and reason in ($3, $4)"#,
+        feed,
+        &parked,
+        FAILED,
+        BEHIND_FAILED
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(unprojected.into_iter().collect())
 }
 
 /// Reads one event again from the service that has it.

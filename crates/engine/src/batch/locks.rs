@@ -40,7 +40,7 @@ pub(super) async fn take<D: Domain, P>(
         feed: feed.map(|step| Feed {
             name: step.feed,
             from: step.moves.map(|moves| moves.from),
-            sources: step.sources.iter().map(|source| &*source.aggregate).collect(),
+            sources: &step.aggregates,
         }),
         requests: requests.filter(|_| !mutants.dedupe_off).collect(),
         fences: fences.filter(|_| !mutants.fence_off).collect(),

@@ -53,7 +53,7 @@ pub(crate) struct Feed<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<i64>,
     /// The aggregates that the events are about.
-    pub(crate) sources: BTreeSet<&'a str>,
+    pub(crate) sources: &'a BTreeSet<&'a str>,
 }
 
 /// What was found under the locks.

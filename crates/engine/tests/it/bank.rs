@@ -31,6 +31,7 @@ pub(crate) const TABLES: &str = "
         constraint wholesome check (not (state ->> 'poisoned')::boolean)
     );
     create table projected (position bigint primary key, times integer not null);
+    create table latest (aggregate text primary key, position bigint not null);
     create sequence mutant_position;
     select keep_states_in('{\"accounts\": \"account\", \"notes\": \"account\", \"settings\": \"account\"}');";
 

@@ -70,7 +70,9 @@ impl Ground {
                     &format!("set role {owner}"),
                     &format!("set search_path = {service}"),
                     bank::TABLES,
-                    &format!("grant select, insert, update, delete on account, projected to {runtime}"),
+                    &format!(
+                        "grant select, insert, update, delete on account, projected, latest to {runtime}"
+                    ),
                     &format!("grant usage on sequence mutant_position to {runtime}"),
                 ] {
                     connection.execute(sqlx::AssertSqlSafe(sql.to_owned())).await.unwrap();

@@ -127,7 +127,7 @@ async fn failed_beside_others(text: &str) -> (Ground, Running, Canned) {
     engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
     followed(&engine, 4).await;
     assert_eq!(ground.balance("accounts/a").await, 2);
-    assert_eq!(parked(&engine).await, expected(&[(2, "FAILED"), (3, "WAITING")]));
+    assert_eq!(parked(&engine).await, expected(&[(2, "FAILED"), (3, "BEHIND_FAILED")]));
     (ground, engine, canned)
 }
 
@@ -163,11 +163,17 @@ async fn an_event_that_makes_its_follower_panic_is_parked_and_the_others_go_on()
     let skipped = engine.skip_parked(&follow, &canned.source, 2, "nobody can say it", "employees/ops").await;
     assert_eq!(skipped.unwrap(), 1);
     assert_eq!(ground.balance("accounts/b").await, 2);
+    projected_once(&ground, 3).await.unwrap();
     ground.consistent().await.unwrap();
 }
 
+/// The latest event of `calls/a` by the projection.
+async fn latest(ground: &Ground) -> i64 {
+    ground.number("select position from latest where aggregate = 'calls/a'").await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_event_whose_projection_fails_is_parked_and_projected_on_retry() {
+async fn an_event_whose_projection_fails_is_parked_and_projected_on_retry_before_those_that_came_after_it() {
     let ground = Ground::new().await;
     let stubborn = unprojectable(2, "a", "nothing");
     let canned =
@@ -175,15 +181,47 @@ async fn an_event_whose_projection_fails_is_parked_and_projected_on_retry() {
     let engine = ground.engine(calm()).await;
     engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
     followed(&engine, 4).await;
-    assert_eq!(parked(&engine).await, expected(&[(2, "FAILED"), (3, "WAITING")]));
-    assert_eq!(ground.balance("accounts/b").await, 1);
+    // Also those that come later, and ask for nothing.
+    canned.add([event(5, "a", "nothing"), event(6, "b", "1")]);
+    followed(&engine, 6).await;
+    let behind = [(2, "FAILED"), (3, "BEHIND_FAILED"), (5, "BEHIND_FAILED")];
+    assert_eq!(parked(&engine).await, expected(&behind));
+    assert_eq!((ground.balance("accounts/b").await, latest(&ground).await), (2, 1));
     let follow = Arc::new(Credit);
     let retried = engine.retry_parked(&follow, &canned.source, 2).await;
     assert!(matches!(retried, Err(ParkedError::Failed(_))), "{retried:?}");
+    assert_eq!(parked(&engine).await, expected(&behind));
     ground.tamper(ROOM).await;
-    assert_eq!(engine.retry_parked(&follow, &canned.source, 2).await.unwrap(), 2);
-    assert_eq!(ground.balance("accounts/a").await, 3);
-    projected_once(&ground, 4).await.unwrap();
+    assert_eq!(engine.retry_parked(&follow, &canned.source, 2).await.unwrap(), 3);
+    assert_eq!((ground.balance("accounts/a").await, latest(&ground).await), (3, 5));
+    projected_once(&ground, 6).await.unwrap();
+    // From here on the aggregate goes on by itself.
+    canned.add([event(7, "a", "nothing")]);
+    followed(&engine, 7).await;
+    assert_eq!((parked(&engine).await, latest(&ground).await), (Vec::new(), 7));
+    ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_failed_event_that_is_rejected_on_retry_is_projected_as_rejected_ones_are() {
+    let ground = Ground::new().await;
+    let canned = Canned::serve(vec![unprojectable(1, "a", "13"), event(2, "a", "2")], None).await;
+    let engine = ground.engine(calm()).await;
+    engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
+    followed(&engine, 2).await;
+    assert_eq!(parked(&engine).await, expected(&[(1, "FAILED"), (2, "BEHIND_FAILED")]));
+    ground.tamper(ROOM).await;
+    let follow = Arc::new(Credit);
+    for _ in 0..2 {
+        let retried = engine.retry_parked(&follow, &canned.source, 1).await;
+        assert!(matches!(retried, Err(ParkedError::StillRejected(_))), "{retried:?}");
+        assert_eq!(parked(&engine).await, expected(&[(1, "UNLUCKY"), (2, "BEHIND_FAILED")]));
+        projected_once(&ground, 1).await.unwrap();
+    }
+    engine.run(soften("accounts/a")).await.unwrap();
+    assert_eq!(engine.retry_parked(&follow, &canned.source, 1).await.unwrap(), 2);
+    assert_eq!((ground.balance("accounts/a").await, latest(&ground).await), (15, 2));
+    projected_once(&ground, 2).await.unwrap();
     ground.consistent().await.unwrap();
 }
 
@@ -227,6 +265,7 @@ async fn two_operators_who_retry_at_once_apply_every_event_once_and_in_order() {
     assert_eq!(parked(&engines[0]).await, []);
     let (_, account) = ground.account("accounts/a").await.unwrap();
     assert_eq!(account.heard, [1, 2, 3].map(happened));
+    assert_eq!(latest(&ground).await, 3);
     projected_once(&ground, 3).await.unwrap();
     ground.consistent().await.unwrap();
 }
@@ -249,6 +288,7 @@ async fn an_event_is_retried_under_the_locks_of_its_follower() {
     assert_eq!(parked(&engines[0]).await, []);
     let (_, account) = ground.account("accounts/a").await.unwrap();
     assert_eq!(account.heard, [1, 2, 3, 4].map(happened));
+    assert_eq!(latest(&ground).await, 4);
     projected_once(&ground, 5).await.unwrap();
     ground.consistent().await.unwrap();
 }

@@ -159,7 +159,7 @@ pub(crate) async fn serve(feed: impl event_feed_server::EventFeed) -> FeedSource
     })
 }
 
-/// Credits `accounts/{name}` with what happened to `calls/{name}`, and projects every event.
+/// Credits `accounts/{name}` with what happened to `calls/{name}`, and projects every event: that it was, and which was the latest of its aggregate.
 pub(crate) struct Credit;
 
 impl Follow<Bank> for Credit {
@@ -199,6 +199,14 @@ impl Follow<Bank> for Credit {
                 "insert into projected (position, times) values ($1, 1)
                  on conflict (position) do update set times = projected.times + 1",
             )
+            .bind(position(event))
+            .execute(&mut *connection)
+            .await?;
+            sqlx::query(
+                "insert into latest (aggregate, position) values ($1, $2)
+                 on conflict (aggregate) do update set position = excluded.position",
+            )
+            .bind(&event.aggregate)
             .bind(position(event))
             .execute(&mut *connection)
             .await?;
