@@ -56,7 +56,7 @@ pub(crate) enum BatchError {
     Moved,
     /// The follower's cursor stands elsewhere: another replica was faster.
     CursorMoved,
-    /// The domain panicked before COMMIT. The connection may be in the middle of anything.
+    /// The domain or the follower panicked before COMMIT. The connection may be in the middle of anything.
     Panicked,
     /// A statement failed before COMMIT.
     Failed(sqlx::Error),

@@ -7,7 +7,7 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, HashSet},
     future::Future,
-    panic::AssertUnwindSafe,
+    panic::{self, AssertUnwindSafe},
     sync::Arc,
     time::Duration,
 };
@@ -223,8 +223,14 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
         if self.connection.is_none() {
             self.connection = Some(self.engine.connect().await.map_err(|error| interrupted(&error))?);
         }
-        self.raise_fences(events).await?;
         let Some(connection) = self.connection.as_mut() else { return Err(ApplyError::Again(String::new())) };
+        match raise_fences(&self.engine, &*self.follow, connection, events).await.map_err(ApplyError::from) {
+            // The event is parked all the same; its fence is raised when an operator retries it.
+            Err(ApplyError::Poisoned(reason)) if park => {
+                tracing::error!(service = D::SERVICE, feed = F::FEED, reason, "a fence could not be raised");
+            }
+            raised => raised?,
+        }
         let members: Vec<&Submission<D::Command>> = submissions.iter().collect();
         let step = FeedStep {
             feed: F::FEED,
@@ -234,26 +240,16 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
             effect: Effect { follow: &*self.follow, feed: F::FEED, events, of_event, parked, failed: park },
         };
         let begun = Instant::now();
-        match batch::run(&self.engine.setting(), connection, &members, Some(step)).await {
-            Ok(committed) => {
-                self.engine.after_commit(&committed);
-                self.engine.0.metrics.committed(Some(F::FEED), events.len(), begun.elapsed());
-                let happened = events.last().and_then(|event| event.time).and_then(time);
-                self.progress.applied(last.position, happened);
-                Ok(last)
-            }
-            Err(BatchError::Moved) => {
-                Err(ApplyError::Again("what the events touch keeps changing".to_owned()))
-            }
-            Err(BatchError::CursorMoved) => Err(ApplyError::CursorMoved),
-            Err(BatchError::Panicked) => {
-                self.connection = None;
-                Err(ApplyError::Poisoned("the domain panicked".to_owned()))
-            }
-            Err(BatchError::Failed(error)) => Err(failed(&error)),
-            Err(BatchError::CommitUnknown(error)) => Err(interrupted(&error)),
-            Err(BatchError::Died(step)) => Err(ApplyError::Interrupted(format!("died at {step:?}"))),
+        let done = batch::run(&self.engine.setting(), connection, &members, Some(step)).await;
+        if matches!(done, Err(BatchError::Panicked)) {
+            self.connection = None;
         }
+        let committed = done?;
+        self.engine.after_commit(&committed);
+        self.engine.0.metrics.committed(Some(F::FEED), events.len(), begun.elapsed());
+        let happened = events.last().and_then(|event| event.time).and_then(time);
+        self.progress.applied(last.position, happened);
+        Ok(last)
     }
 
     /// The commands that events stand for, and the events that are parked whatever is decided.
@@ -287,19 +283,33 @@ impl<D: Domain, F: Follow<D>> Follower<D, F> {
         }
         Ok(translated)
     }
+}
 
-    async fn raise_fences(&mut self, events: &[Event]) -> Result<(), ApplyError> {
-        let mut raise: BTreeMap<String, i64> = BTreeMap::new();
-        for (case, epoch) in events.iter().filter_map(|event| self.follow.fence(event)) {
-            let highest = raise.entry(case).or_insert(epoch);
-            *highest = epoch.max(*highest);
-        }
-        let Some(connection) = self.connection.as_mut().filter(|_| !raise.is_empty()) else { return Ok(()) };
-        let raise: Vec<(String, i64)> = raise.into_iter().collect();
-        batch::within(self.engine.options(), store::raise_fences(connection, &raise))
-            .await
-            .map_err(|error| failed(&error))
+/// Raises the fences that events tell of, in a transaction of their own.
+pub(crate) async fn raise_fences<D: Domain, F: Follow<D>>(
+    engine: &Engine<D>,
+    follow: &F,
+    connection: &mut PgConnection,
+    events: &[Event],
+) -> Result<(), BatchError> {
+    // As for commands: an event that makes the follower panic must not end the following of all others.
+    let raise = panic::catch_unwind(AssertUnwindSafe(|| fences::<D, F>(follow, events)));
+    let raise: Vec<(String, i64)> = raise.map_err(|_| BatchError::Panicked)?.into_iter().collect();
+    if raise.is_empty() {
+        return Ok(());
     }
+    batch::within(engine.options(), store::raise_fences(connection, &raise)).await?;
+    Ok(())
+}
+
+/// The highest epoch of each case that events tell of.
+fn fences<D: Domain, F: Follow<D>>(follow: &F, events: &[Event]) -> BTreeMap<String, i64> {
+    let mut fences: BTreeMap<String, i64> = BTreeMap::new();
+    for (case, epoch) in events.iter().filter_map(|event| follow.fence(event)) {
+        let highest = fences.entry(case).or_insert(epoch);
+        *highest = epoch.max(*highest);
+    }
+    fences
 }
 
 /// Events in order, cut so that no part but one of a single event carries more bytes.
@@ -336,21 +346,26 @@ pub(crate) fn caused<C>(mut submission: Submission<C>, feed: &str, event: &Event
     submission
 }
 
-fn failed(error: &sqlx::Error) -> ApplyError {
-    if is_transient(error) {
-        ApplyError::Again(error.to_string())
-    } else if is_outage(error) {
-        interrupted(error)
-    } else {
-        ApplyError::Poisoned(error.to_string())
-    }
-}
-
 enum ApplyError {
     Again(String),
     CursorMoved,
     Interrupted(String),
     Poisoned(String),
+}
+
+impl From<BatchError> for ApplyError {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::Moved => Self::Again("what the events touch keeps changing".to_owned()),
+            BatchError::CursorMoved => Self::CursorMoved,
+            BatchError::Panicked => Self::Poisoned("the domain or the follower panicked".to_owned()),
+            BatchError::Failed(error) if is_transient(&error) => Self::Again(error.to_string()),
+            BatchError::Failed(error) if is_outage(&error) => interrupted(&error),
+            BatchError::Failed(error) => Self::Poisoned(error.to_string()),
+            BatchError::CommitUnknown(error) => interrupted(&error),
+            BatchError::Died(step) => Self::Interrupted(format!("died at {step:?}")),
+        }
+    }
 }
 
 fn interrupted(error: &sqlx::Error) -> ApplyError {

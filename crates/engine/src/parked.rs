@@ -21,7 +21,7 @@ use crate::{
     batch::{self, BatchError, FeedEffect, FeedStep, Verdict},
     domain::Domain,
     engine::{Engine, is_outage, is_transient},
-    follower::{FeedSource, Follow, FollowError, caused, position},
+    follower::{FeedSource, Follow, FollowError, caused, position, raise_fences},
     store,
     submission::Submission,
 };
@@ -194,6 +194,8 @@ impl<D: Domain> Engine<D> {
         event: &Event,
     ) -> Result<(), ParkedError> {
         let _outstanding = self.outstanding();
+        // It may be what failed.
+        raise_fences(self, follow, connection, slice::from_ref(event)).await?;
         // An event that makes its translation panic must not end the call without an answer.
         let translated = AssertUnwindSafe(follow.command(event)).catch_unwind().await;
         let (submission, malformed) = match translated {

@@ -167,6 +167,40 @@ async fn an_event_that_makes_its_follower_panic_is_parked_and_the_others_go_on()
     ground.consistent().await.unwrap();
 }
 
+/// The second event tells of this case's epoch, and nobody can raise that fence.
+async fn unfenced_beside_others(case: &str) {
+    let ground = Ground::new().await;
+    let about =
+        |position: i64, case: &str| Event { case: case.to_owned(), version: 2, ..event(position, "a", "1") };
+    let events = vec![about(1, "cases/1"), about(2, case), event(3, "a", "2"), event(4, "b", "1")];
+    let canned = Canned::serve(events, None).await;
+    let engine = ground.engine(calm()).await;
+    engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
+    followed(&engine, 4).await;
+    assert_eq!(parked(&engine).await, expected(&[(2, "FAILED"), (3, "BEHIND_FAILED")]));
+    assert_eq!((ground.balance("accounts/a").await, ground.balance("accounts/b").await), (1, 1));
+    assert_eq!(ground.number("select sum(epoch)::bigint from fence").await, 2);
+    let follow = Arc::new(Credit);
+    let retried = engine.retry_parked(&follow, &canned.source, 2).await;
+    assert!(matches!(retried, Err(ParkedError::Failed(_))), "{retried:?}");
+    assert_eq!(parked(&engine).await.len(), 2);
+    let skipped = engine.skip_parked(&follow, &canned.source, 2, "no such case", "employees/ops").await;
+    assert_eq!(skipped.unwrap(), 1);
+    assert_eq!(ground.balance("accounts/a").await, 3);
+    ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_event_whose_fence_makes_its_follower_panic_is_parked_and_the_others_go_on() {
+    unfenced_beside_others("cases/unspeakable").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_event_whose_fence_makes_a_statement_fail_is_parked_and_the_others_go_on() {
+    // Postgres keeps no such text.
+    unfenced_beside_others("cases/\0").await;
+}
+
 /// The latest event of `calls/a` by the projection.
 async fn latest(ground: &Ground) -> i64 {
     ground.number("select position from latest where aggregate = 'calls/a'").await
