@@ -1,14 +1,17 @@
 //! The engine of one service process: takes commands, gives answers, tells watchers of new positions.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
+    thread,
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
 use shouwen_runtime::{clock::MachineClock, postgres::BY_INDEX};
 use sqlx::{
     ConnectOptions as _, Connection as _, Executor as _, PgConnection, PgPool, postgres::PgConnectOptions,
@@ -222,7 +225,7 @@ impl<D: Domain> Engine<D> {
 
     pub(crate) fn after_commit(&self, committed: &batch::Committed<D>) {
         if !committed.events.is_empty() {
-            self.0.domain.committed(&committed.events);
+            self.ask("committed", |domain| domain.committed(&committed.events));
             let stirs = |(_, event): &(AggregateId, D::Event)| D::STIRRING.contains(&D::encode(event).0);
             if !D::STIRRING.is_empty() && committed.events.iter().any(stirs) {
                 self.0.sweep.notify_one();
@@ -234,6 +237,20 @@ impl<D: Domain> Engine<D> {
             newer
         });
         self.0.progress.notify_waiters();
+    }
+
+    /// Asks the domain something beside the batches. Nothing where it panics: that is logged, and everything else goes on.
+    pub(crate) fn ask<T>(&self, what: &'static str, question: impl FnOnce(&D) -> T) -> Option<T> {
+        answered::<D, T>(what, panic::catch_unwind(AssertUnwindSafe(|| question(self.domain()))))
+    }
+
+    /// As [`ask`](Self::ask), where the answer takes its time.
+    pub(crate) async fn await_answer<T>(
+        &self,
+        what: &'static str,
+        answer: impl Future<Output = T>,
+    ) -> Option<T> {
+        answered::<D, T>(what, AssertUnwindSafe(answer).catch_unwind().await)
     }
 
     /// A connection of the write path's own.
@@ -305,6 +322,13 @@ impl<D: Domain> Engine<D> {
             resumed.await;
         }
     }
+}
+
+fn answered<D: Domain, T>(what: &'static str, answer: thread::Result<T>) -> Option<T> {
+    if answer.is_err() {
+        tracing::error!(service = D::SERVICE, what, "the domain panicked");
+    }
+    answer.ok()
 }
 
 /// What the committer answers: a result, or where the former one is found.

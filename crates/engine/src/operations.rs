@@ -98,7 +98,8 @@ impl<D: Domain> Engine<D> {
         loop {
             let progress = self.0.progress.notified();
             let status = self.status().await?;
-            let idle = status.is_idle(reached) && self.pending().await?.is_empty();
+            let idle =
+                status.is_idle(reached) && self.pending().await?.is_some_and(|pending| pending.is_empty());
             if idle || tokio::time::timeout_at(patience, progress).await.is_err() {
                 return Ok(status);
             }

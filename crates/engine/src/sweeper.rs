@@ -42,8 +42,7 @@ impl<D: Domain> Engine<D> {
             let due = due(self).await?;
             swept += due.len();
             let full = i64::try_from(due.len()).unwrap_or(i64::MAX) >= self.0.options.sweep_commands;
-            let answers =
-                join_all(due.into_iter().map(|deadline| self.submit(self.due_command(deadline)))).await;
+            let answers = join_all(due.into_iter().map(|deadline| self.take_effect(deadline))).await;
             let mut stuck = false;
             for answer in answers {
                 if let Err(error) = answer {
@@ -67,10 +66,8 @@ impl<D: Domain> Engine<D> {
     async fn sweep_pending(&self) -> sqlx::Result<usize> {
         let mut swept = 0;
         for _ in 0..PENDING_ROUNDS {
-            let commands = self.pending().await?;
-            if commands.is_empty() {
-                break;
-            }
+            let pending = self.pending().await?;
+            let Some(commands) = pending.filter(|commands| !commands.is_empty()) else { break };
             swept += commands.len();
             let submissions = commands.into_iter().map(|command| {
                 let mut submission = Submission::new(command, Self::system());
@@ -86,22 +83,26 @@ impl<D: Domain> Engine<D> {
         Ok(swept)
     }
 
-    /// What is due by what no state holds; nothing is asked of a domain that knows of no such thing.
-    pub(crate) async fn pending(&self) -> sqlx::Result<Vec<D::Command>> {
+    /// What is due by what no state holds; nothing is asked of a domain that knows of no such thing. `None` where the domain cannot say.
+    pub(crate) async fn pending(&self) -> sqlx::Result<Option<Vec<D::Command>>> {
         if D::STIRRING.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
         let mut connection = self.0.pool.acquire().await?;
         let now = store::business_time(&mut *connection).await?;
-        self.0.domain.pending(&mut connection, now).await
+        self.await_answer("pending", self.domain().pending(&mut connection, now)).await.transpose()
     }
 
-    fn due_command(&self, deadline: DueDeadline) -> Submission<D::Command> {
-        let mut submission = Submission::new(self.0.domain.due(&deadline), Self::system());
+    /// Submits the command of a deadline that has come.
+    async fn take_effect(&self, deadline: DueDeadline) -> Result<(), SubmitError<D::Rejection>> {
+        let command = self.ask("due", |domain| domain.due(&deadline));
+        let Some(command) = command else { return Err(SubmitError::Internal) };
+        let mut submission = Submission::new(command, Self::system());
         submission.cause = format!("deadline:{}", deadline.step);
         submission.at = Some(deadline.due);
         submission.deadline = Some((deadline.aggregate, deadline.step, deadline.due));
-        submission
+        self.submit(submission).await?;
+        Ok(())
     }
 
     fn system() -> Actor {
@@ -114,7 +115,8 @@ impl<D: Domain> Engine<D> {
 
     async fn recompute_stale(&self) -> sqlx::Result<()> {
         let now = self.now().await?;
-        let Some(calendar) = self.0.domain.calendar_version(now) else { return Ok(()) };
+        let calendar = self.ask("calendar_version", |domain| domain.calendar_version(now)).flatten();
+        let Some(calendar) = calendar else { return Ok(()) };
         let stale = sqlx::query_scalar!(
             r#"select distinct aggregate as "aggregate!" from (
                    (select aggregate from deadline where calendar_version <> '' and calendar_version < $1
@@ -129,8 +131,9 @@ impl<D: Domain> Engine<D> {
         )
         .fetch_all(&self.0.pool)
         .await?;
-        for aggregate in stale {
-            let Some(command) = self.0.domain.recompute(&AggregateId(aggregate)) else { continue };
+        for aggregate in stale.into_iter().map(AggregateId) {
+            let command = self.ask("recompute", |domain| domain.recompute(&aggregate)).flatten();
+            let Some(command) = command else { continue };
             let mut submission = Submission::new(command, Self::system());
             submission.cause = format!("calendar:{calendar}");
             if let Err(error) = self.submit(submission).await {

@@ -32,7 +32,8 @@ struct Fresh {
     head: i64,
     parked: Vec<(String, i64)>,
     overdue: Vec<(String, i64)>,
-    readings: Vec<Reading>,
+    /// `None` where the domain cannot say.
+    readings: Option<Vec<Reading>>,
 }
 
 impl Sample {
@@ -42,11 +43,12 @@ impl Sample {
         self.head = fresh.head;
         replace(&mut self.parked, fresh.parked);
         replace(&mut self.overdue, fresh.overdue);
+        let Some(readings) = fresh.readings else { return Vec::new() };
         for values in self.readings.values_mut() {
             replace(values, []);
         }
         let mut new = Vec::new();
-        for Reading { gauge, attributes, value } in fresh.readings {
+        for Reading { gauge, attributes, value } in readings {
             let values = self.readings.entry(gauge).or_insert_with(|| {
                 new.push(gauge);
                 BTreeMap::new()
@@ -174,7 +176,8 @@ impl<D: Domain> Engine<D> {
         )
         .fetch_all(&mut *connection)
         .await?;
-        let readings = self.0.domain.readings(&mut connection).await?;
+        let readings =
+            self.await_answer("readings", self.domain().readings(&mut connection)).await.transpose()?;
         let fresh = Fresh {
             head,
             parked: parked.into_iter().map(|row| (row.feed, row.events)).collect(),

@@ -41,8 +41,12 @@ pub(crate) const UNLUCKY: i64 = 13;
 pub(crate) const POISON: i64 = 666;
 /// An amount on which a decision panics unless the account is lenient.
 pub(crate) const DREADFUL: i64 = 667;
-/// A deposit on which the process panics once it is committed.
+/// An amount at which the domain panics once it is committed.
 pub(crate) const FATAL: i64 = 668;
+/// An account at whose deadlines the domain panics.
+pub(crate) const UNBEARABLE: &str = "accounts/unbearable";
+/// A calendar at which the domain panics when it is asked something beside the batches.
+pub(crate) const UNREADABLE: &str = "unreadable";
 
 pub(crate) struct Bank {
     limit: AtomicI64,
@@ -60,6 +64,12 @@ impl Bank {
 
     fn calendar(&self) -> String {
         self.calendar.lock().unwrap().clone().unwrap_or_default()
+    }
+
+    fn readable_calendar(&self) -> Option<String> {
+        let calendar = self.calendar.lock().unwrap().clone();
+        assert_ne!(calendar.as_deref(), Some(UNREADABLE));
+        calendar
     }
 }
 
@@ -98,6 +108,7 @@ impl Domain for Bank {
     type Event = Entry;
     type Rejection = Refused;
     const OBSERVED: &'static [&'static str] = &["limit_set"];
+    const STIRRING: &'static [&'static str] = &["limit_set"];
 
     async fn footprints(
         &self,
@@ -342,6 +353,7 @@ impl Domain for Bank {
     }
 
     fn due(&self, deadline: &DueDeadline) -> Command {
+        assert_ne!(deadline.aggregate.0, UNBEARABLE);
         Command::Fire { account: deadline.aggregate.0.clone() }
     }
 
@@ -373,11 +385,18 @@ impl Domain for Bank {
     }
 
     fn calendar_version(&self, _now: DateTime<Utc>) -> Option<String> {
-        self.calendar.lock().unwrap().clone()
+        self.readable_calendar()
     }
 
     fn recompute(&self, aggregate: &AggregateId) -> Option<Command> {
+        assert_ne!(aggregate.0, UNBEARABLE);
         Some(Command::Recompute { account: aggregate.0.clone() })
+    }
+
+    /// Nothing is ever due that way.
+    async fn pending(&self, _: &mut PgConnection, _: DateTime<Utc>) -> sqlx::Result<Vec<Command>> {
+        self.readable_calendar();
+        Ok(Vec::new())
     }
 
     fn committed(&self, events: &[(AggregateId, Entry)]) {
@@ -385,6 +404,7 @@ impl Domain for Bank {
     }
 
     async fn readings(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<Reading>> {
+        self.readable_calendar();
         let rows = sqlx::query(
             "select case when (state ->> 'balance')::bigint > 0 then 'full' else 'empty' end as kind, count(*) as accounts
              from account group by 1",

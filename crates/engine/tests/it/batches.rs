@@ -1,18 +1,26 @@
 //! Many writers over two engines, neighbours in a batch, and what a batch may not leave behind.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use shouwen_engine::{
     Broken, Options, Submission, SubmitError,
-    options::{Mutants, Step},
+    options::{Mutants, Probe, Step},
 };
 use sqlx::Executor as _;
 
 use crate::{
     bank::{Command, FATAL, Refused},
+    followers::followed,
     gate::Gate,
     ground::{Found, Ground, Running, calm, demand, deposit, mutated, open, probed, red, rename, submission},
+    source::{Canned, Credit, event},
 };
 
 const WRITERS: i64 = 64;
@@ -207,17 +215,44 @@ async fn a_command_that_makes_the_domain_panic_hurts_neither_its_neighbours_nor_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_engine_that_cannot_go_on_stops_its_process() {
+async fn a_domain_that_panics_at_what_was_committed_ends_nothing() {
     let ground = Ground::new().await;
     let engine = ground.engine(calm()).await;
     engine.open("accounts/a").await;
-    let answer = engine.run(deposit("accounts/a", FATAL)).await;
+    let commands = [deposit("accounts/a", 1), deposit("accounts/a", FATAL), deposit("accounts/a", 2)];
+    let answers = engine.together(&ground, commands.map(submission).to_vec()).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    // What a follower has committed, too.
+    let canned = Canned::serve(vec![event(1, "a", &FATAL.to_string()), event(2, "a", "4")], None).await;
+    engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
+    followed(&engine, 2).await;
+    engine.run(deposit("accounts/a", 8)).await.unwrap();
+    assert_eq!(ground.balance("accounts/a").await, 15 + 2 * FATAL);
+    engine.end().await;
+    ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_engine_that_cannot_go_on_stops_its_process() {
+    let ground = Ground::new().await;
+    let doomed = Arc::new(AtomicBool::new(false));
+    let probe = Probe::new({
+        let doomed = Arc::clone(&doomed);
+        move |step| {
+            assert!(step != Step::Committed || !doomed.load(Ordering::SeqCst), "nobody can live with this");
+            false
+        }
+    });
+    let engine = ground.engine(probed(probe)).await;
+    engine.open("accounts/a").await;
+    doomed.store(true, Ordering::SeqCst);
+    let answer = engine.run(deposit("accounts/a", 5)).await;
     assert!(matches!(answer, Err(SubmitError::OutcomeUnknown)), "{answer:?}");
     engine.stopping().await;
     let answer = engine.run(deposit("accounts/a", 1)).await;
     assert!(matches!(answer, Err(SubmitError::Unavailable)), "{answer:?}");
     assert_eq!(engine.stopped().await, Err(Broken));
-    assert_eq!(ground.balance("accounts/a").await, FATAL);
+    assert_eq!(ground.balance("accounts/a").await, 5);
     ground.consistent().await.unwrap();
 }
 

@@ -8,7 +8,7 @@ use shouwen_engine::{Options, options::Step};
 use shouwen_testkit::until;
 
 use crate::{
-    bank::Command,
+    bank::{Command, UNBEARABLE, UNREADABLE},
     gate::Gate,
     ground::{Ground, PATIENCE, calm, probed, submission},
 };
@@ -126,5 +126,36 @@ async fn s3_deadlines_are_computed_anew_when_the_calendar_changes() {
     assert_eq!(ground.number("select count(*) from ledger where cause = 'calendar:2026b'").await, 25);
     let (_, state) = ground.account("accounts/7").await.unwrap();
     assert_eq!(state.reminder.unwrap().due, due + TimeDelta::days(1));
+    ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_deadline_at_which_the_domain_panics_holds_up_no_other() {
+    let ground = Ground::new().await;
+    let engine = ground.engine(Options { sweep_interval: Duration::from_millis(5), ..calm() }).await;
+    engine.domain().set_calendar("2026a");
+    let later = ago(-86_400);
+    for (account, due) in [(UNBEARABLE, ago(60)), ("accounts/a", ago(50)), ("accounts/z", later)] {
+        engine.open(account).await;
+        engine.run(remind(account, due)).await.unwrap();
+    }
+    engine.domain().set_calendar("2026b");
+    assert_eq!(engine.sweep_once().await.unwrap(), 2);
+    let (_, state) = ground.account("accounts/a").await.unwrap();
+    assert_eq!((state.fired.len(), state.reminder), (1, None));
+    // Nor does it hold up what is computed anew, where the same account makes it panic.
+    let (_, state) = ground.account("accounts/z").await.unwrap();
+    assert_eq!(state.reminder.unwrap().due, later + TimeDelta::days(1));
+    let (_, state) = ground.account(UNBEARABLE).await.unwrap();
+    assert_eq!((state.fired.len(), state.reminder.unwrap().calendar.as_str()), (0, "2026a"));
+    // Nor does what the domain cannot say at all.
+    engine.domain().set_calendar(UNREADABLE);
+    engine.run(remind("accounts/a", ago(40))).await.unwrap();
+    engine.sweep();
+    until("the deadline", PATIENCE, async || {
+        (ground.account("accounts/a").await.unwrap().1.fired.len() == 2).then_some(())
+    })
+    .await;
+    engine.end().await;
     ground.consistent().await.unwrap();
 }

@@ -8,7 +8,7 @@ use shouwen_runtime::{clock, telemetry::Metrics};
 use shouwen_testkit::until;
 
 use crate::{
-    bank::Command,
+    bank::{Command, UNREADABLE},
     followers::followed,
     gate::Gate,
     ground::{Ground, PATIENCE, calm, deposit, open, probed, submission},
@@ -70,6 +70,13 @@ async fn what_the_database_knows_is_shown_and_goes_back_to_nothing() {
     engine.run(deposit("accounts/b", 1)).await.unwrap();
     reads(&metrics, "shouwen_bank_accounts", &[("shouwen_kind", "full")], 2.0).await;
     assert_eq!(value(&metrics, "shouwen_bank_accounts", &[("shouwen_kind", "empty")]), Some(0.0));
+
+    // What it cannot say stays as it was, and holds up nothing else.
+    engine.domain().set_calendar(UNREADABLE);
+    let due = clock::now() - TimeDelta::seconds(60);
+    engine.run(Command::Remind { account: "accounts/b".to_owned(), due }).await.unwrap();
+    reads(&metrics, "shouwen_engine_deadlines_overdue", &step, 1.0).await;
+    assert_eq!(value(&metrics, "shouwen_bank_accounts", &[("shouwen_kind", "full")]), Some(2.0));
 
     // Another process writes.
     let other = ground.engine(calm()).await;
