@@ -26,7 +26,7 @@ use crate::{
     engine::is_outage,
     options::{Options, Step},
     store::{self, Done, Ending, FIRST, LockedRows, NewCursor, Writes},
-    submission::{RequestKey, Submission},
+    submission::Submission,
 };
 
 /// What a batch found for one command.
@@ -351,12 +351,11 @@ fn settle<'a, D: Domain>(
             Some(Verdict::Accepted { primary, version: FIRST, .. })
                 if footprint.makes.as_ref() == Some(primary) => {}
             Some(Verdict::Accepted { primary, version, .. }) if !options.mutants.dedupe_off => {
-                let RequestKey { principal, method, id, .. } = key;
-                writes.done.push(Done { principal, method, id, aggregate: primary, version: *version });
+                writes.done.push(Done { request: key.into(), aggregate: primary, version: *version });
             }
             Some(Verdict::Accepted { .. } | Verdict::Replay { .. } | Verdict::RequestReused) => {}
             _ if options.mutants.keep_rejected => {}
-            _ => writes.rejected.push(key),
+            _ => writes.rejected.push(key.into()),
         }
     }
 }

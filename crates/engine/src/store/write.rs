@@ -19,7 +19,7 @@ use crate::{
 pub(crate) struct Writes<'a> {
     /// Requests whose rows go.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) rejected: Vec<&'a RequestKey>,
+    pub(crate) rejected: Vec<RequestName<'a>>,
     /// Requests whose result is another than their rows say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) done: Vec<Done<'a>>,
@@ -59,11 +59,24 @@ pub(crate) struct Writes<'a> {
     pub(crate) cursor: Option<NewCursor<'a>>,
 }
 
+/// A request, whatever was asked.
+#[derive(Serialize)]
+pub(crate) struct RequestName<'a> {
+    principal: &'a str,
+    method: &'a str,
+    id: &'a str,
+}
+
+impl<'a> From<&'a RequestKey> for RequestName<'a> {
+    fn from(RequestKey { principal, method, id, .. }: &'a RequestKey) -> Self {
+        Self { principal, method, id }
+    }
+}
+
 #[derive(Serialize)]
 pub(crate) struct Done<'a> {
-    pub(crate) principal: &'a str,
-    pub(crate) method: &'a str,
-    pub(crate) id: &'a str,
+    #[serde(flatten)]
+    pub(crate) request: RequestName<'a>,
     pub(crate) aggregate: &'a AggregateId,
     pub(crate) version: i64,
 }
