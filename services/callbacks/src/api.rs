@@ -161,12 +161,12 @@ impl callback_service_server::CallbackService for Api {
         let request = request.get_ref();
         let talk = parse::talk(request)?;
         let row = self.reachable(&call.caller, &request.name).await?;
-        let callback = row.callback.name.aggregate();
+        let (callback, case) = (row.callback.name.aggregate(), row.callback.case().to_owned());
         let sealer = Sealer { vault: &self.vault, subject: &subject(&row.callback), aggregate: &callback.0 };
         let [suggestions, answers] = sealer
             .seal([(SUGGESTIONS, request.suggestions.as_str()), (ANSWERS, request.answers.as_str())])
             .await?;
-        let command = Command::Complete { callback, employee, talk, suggestions, answers };
+        let command = Command::Complete { callback, case, employee, talk, suggestions, answers };
         Ok(self.submit(&call, command).await?.respond())
     }
 
@@ -179,7 +179,8 @@ impl callback_service_server::CallbackService for Api {
         let talk = parse::corrected(request.get_ref())?;
         let reason = parse::reason(&request.get_ref().reason)?;
         let row = self.reachable(&call.caller, &request.get_ref().name).await?;
-        let command = Command::Supersede { callback: row.callback.name.aggregate(), employee, talk, reason };
+        let (callback, case) = (row.callback.name.aggregate(), row.callback.case().to_owned());
+        let command = Command::Supersede { callback, case, employee, talk, reason };
         Ok(self.submit(&call, command).await?.respond())
     }
 

@@ -16,6 +16,7 @@ mod results;
 pub mod schedule;
 pub mod settled;
 pub mod talk;
+pub mod talks;
 pub mod tally;
 pub mod transitions;
 

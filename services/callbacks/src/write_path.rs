@@ -18,7 +18,7 @@ use crate::{
         Command, Parent, Rejection, State, Tally,
         callback::{missed_caller, verification_of},
         command::Cause,
-        evolve, schedule, transitions,
+        evolve, schedule, talks, transitions,
     },
     readings, store,
 };
@@ -43,6 +43,9 @@ impl CallbacksDomain {
     fn footprint(command: &Command) -> Footprint {
         let mut footprint = Footprint::default();
         footprint.aggregates.extend(command.callback());
+        if !command.talked_about().is_empty() {
+            footprint.counters.push(talks::counter(command.talked_about()));
+        }
         match command {
             Command::AdoptPolicy(adopted) => footprint.aggregates.push(AggregateId(adopted.policy.clone())),
             Command::CancelCase { case, owed, .. } => {
@@ -106,8 +109,9 @@ impl Domain for CallbacksDomain {
                     .state(&id)
                     .and_then(State::callback)
                     .ok_or_else(|| Rejection::NotFound(id.0.clone()))?;
-                let events = transitions::decide(callback, on_one, context.now, context.at, &book)?;
-                Ok(Decision::on(id, events))
+                let talks = talks::recorded(world, callback);
+                let events = transitions::decide(callback, on_one, talks, context.now, context.at, &book)?;
+                Ok(Decision { counters: talks::counted(&events), ..Decision::on(id, events) })
             }
         }
     }

@@ -28,16 +28,17 @@ pub enum Command {
     Release { callback: AggregateId, employee: String },
     /// An attempt that did not lead to the talk (B3, B6).
     RecordAttempt { callback: AggregateId, employee: String, tried: Tried },
-    /// The talk took place (B4).
+    /// The talk took place (B4). `case` is the callback's; empty where there is none.
     Complete {
         callback: AggregateId,
+        case: String,
         employee: String,
         talk: Talk,
         suggestions: Option<Private>,
         answers: Option<Private>,
     },
-    /// The recorded result was wrong (C11).
-    Supersede { callback: AggregateId, employee: String, talk: Talk, reason: String },
+    /// The recorded result was wrong (C11). `case` is the callback's; empty where there is none.
+    Supersede { callback: AggregateId, case: String, employee: String, talk: Talk, reason: String },
     /// A lead orders another round (B6).
     Postpone { callback: AggregateId, employee: String, not_before: DateTime<Utc>, reason: String },
     /// A lead gives the callback up (B6).
@@ -108,6 +109,14 @@ impl Command {
             | Self::Due { callback }
             | Self::Recompute { callback } => Some(callback.clone()),
             Self::AdoptPolicy(_) | Self::CancelCase { .. } | Self::EndVerification { .. } => None,
+        }
+    }
+
+    /// The case about which a talk is recorded or corrected; empty where there is none.
+    pub fn talked_about(&self) -> &str {
+        match self {
+            Self::Complete { case, .. } | Self::Supersede { case, .. } => case,
+            _ => "",
         }
     }
 

@@ -183,7 +183,7 @@ fn reached(callback: &mut Callback, completed: &CallbackCompleted, time: DateTim
     callback.first_attempt.get_or_insert(time);
     callback.renewed = false;
     callback.attempts.push(Attempt { employee: completed.employee.clone(), time, met: Met::Reached });
-    callback.stage = Stage::Completed(Results::first(talked(completed)));
+    callback.stage = Stage::Completed(Results::first(talked(completed), completed.number));
 }
 
 fn talked(result: &CallbackCompleted) -> TalkResult {

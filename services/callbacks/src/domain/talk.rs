@@ -35,6 +35,13 @@ pub struct Talk {
     pub measures: Option<Measures>,
 }
 
+impl Talk {
+    /// Whether the client's concern is settled by it (B5).
+    pub fn settles(&self) -> bool {
+        self.solved && self.overall != Some(Satisfaction::Dissatisfied)
+    }
+}
+
 /// A result with who recorded it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TalkResult {
@@ -60,12 +67,15 @@ pub struct Results {
     pub standing: TalkResult,
     #[serde(default)]
     pub superseded: Vec<Superseded>,
+    /// Which talk about its case it was, from 1; 0 where there is no case, and on records of an earlier release.
+    #[serde(default)]
+    pub number: i64,
 }
 
 impl Results {
-    /// The first result.
-    pub fn first(result: TalkResult) -> Self {
-        Self { standing: result, superseded: Vec::new() }
+    /// The first result of the talk with that number.
+    pub fn first(result: TalkResult, number: i64) -> Self {
+        Self { standing: result, superseded: Vec::new(), number }
     }
 
     /// Another result stands from now on (C11).

@@ -19,10 +19,11 @@ use super::{
     settled::settled,
 };
 
-/// Decides a command on the callback that it is about. `at` is when its cause happened, at most `now`.
+/// Decides a command on the callback that it is about. `talks` are those about its case so far. `at` is when the command's cause happened, at most `now`.
 pub fn decide(
     callback: &Callback,
     command: &Command,
+    talks: i64,
     now: DateTime<Utc>,
     at: DateTime<Utc>,
     book: &PolicyBook,
@@ -37,10 +38,10 @@ pub fn decide(
             attempt(callback, employee, *tried, now, &policy(callback, book)?)?
         }
         Command::Complete { employee, talk, suggestions, answers, .. } => {
-            results::complete(callback, employee, talk, suggestions.as_ref(), answers.as_ref())?
+            results::complete(callback, employee, talk, [suggestions.as_ref(), answers.as_ref()], talks)?
         }
         Command::Supersede { employee, talk, reason, .. } => {
-            results::supersede(callback, employee, talk, reason)?
+            results::supersede(callback, employee, talk, reason, talks)?
         }
         Command::Postpone { not_before, reason, .. } => {
             postpone(callback, *not_before, reason, now, &policy(callback, book)?)?

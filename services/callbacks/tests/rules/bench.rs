@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use shouwen_callbacks::domain::{
-    Callback, Command, Met, Rejection, Verification,
+    Callback, Command, Met, Rejection, Stage, Verification,
     command::{Cause, Schedule, Tried},
     evolve, schedule,
     talk::{Measures, Satisfaction, Talk},
@@ -82,7 +82,12 @@ impl Bench {
 
     /// Decides a command and applies what was decided.
     pub(crate) fn tell(&mut self, now: DateTime<Utc>, command: &Command) -> Result<Vec<Event>, Rejection> {
-        let events = transitions::decide(&self.callback, command, now, now, &self.book)?;
+        // No other callback talks about its case.
+        let talks = match &self.callback.stage {
+            Stage::Completed(results) => results.number,
+            _ => 0,
+        };
+        let events = transitions::decide(&self.callback, command, talks, now, now, &self.book)?;
         for event in &events {
             evolve::apply(&mut self.callback, event, now);
         }
@@ -127,6 +132,7 @@ impl Bench {
     pub(crate) fn completion(&self, employee: &str) -> Command {
         Command::Complete {
             callback: self.id(),
+            case: self.callback.case().into(),
             employee: employee.into(),
             talk: self.talk(true),
             suggestions: None,
@@ -136,8 +142,13 @@ impl Bench {
 
     /// The recorded result was wrong.
     pub(crate) fn superseding(&self, employee: &str, solved: bool) -> Command {
-        let (callback, talk) = (self.id(), self.talk(solved));
-        Command::Supersede { callback, employee: employee.into(), talk, reason: "heard wrongly".into() }
+        Command::Supersede {
+            callback: self.id(),
+            case: self.callback.case().into(),
+            employee: employee.into(),
+            talk: self.talk(solved),
+            reason: "heard wrongly".into(),
+        }
     }
 
     /// With everything that the kind asks for.

@@ -1,11 +1,15 @@
 //! Results are superseded, never edited (C11): who may, what stays visible, what the ledger tells.
 
-use futures_util::future::join_all;
+use std::collections::HashSet;
+
+use futures_util::future::{join, join_all};
 use shouwen_callbacks::domain::Rejection;
 use shouwen_proto::{
     access::v1::CallContext,
-    callbacks::v1::{Callback, CompleteCallbackRequest, SupersedeResultRequest, callback::State},
-    events::v1::callbacks_event,
+    callbacks::v1::{
+        Callback, CompleteCallbackRequest, RecordAttemptRequest, SupersedeResultRequest, callback::State,
+    },
+    events::v1::{AttemptOutcome, callbacks_event},
     r#type::v1::{MeasuresFound, Satisfaction},
 };
 use tonic::{Code, Status};
@@ -14,7 +18,7 @@ use crate::{
     api::completed,
     bench::{Bench, LI, WANG, ZHANG, at},
     service::{Bed, colleague, detail, handler, refused, request_id, request_of},
-    verification::{NAME, closed, verifying},
+    verification::{NAME, closed, handled, verifying},
 };
 
 fn superseding(name: &str, measures: MeasuresFound) -> SupersedeResultRequest {
@@ -168,6 +172,158 @@ async fn c11_the_result_of_any_other_callback_is_superseded_the_same_way() {
     assert_eq!((result.case.as_str(), result.complaint.as_str(), result.round), ("cases/1", "", 0));
 }
 
+/// Zhang talks with the client about a case: content or not.
+async fn talked(bed: &mut Bed, case: &str, id: &str, content: bool) -> String {
+    let name = bed.promise(case, id, "2026-05-06T15:00").await;
+    let zhang = handler("zhang", case, 1);
+    bed.lease(&zhang, &name).await.unwrap();
+    let overall = if content { Satisfaction::Satisfied } else { Satisfaction::Dissatisfied };
+    let done = CompleteCallbackRequest { overall: overall.into(), ..completed(&name) };
+    bed.client().complete_callback(request_of(&zhang, done)).await.unwrap();
+    bed.next_types(2).await;
+    name
+}
+
+/// The client was content after all, or was not.
+fn correcting(name: &str, content: bool) -> SupersedeResultRequest {
+    let overall = if content { Satisfaction::Neutral } else { Satisfaction::Dissatisfied };
+    SupersedeResultRequest {
+        solved: content,
+        overall: overall.into(),
+        ..superseding(name, MeasuresFound::Unspecified)
+    }
+}
+
+/// Somebody corrects a result of `cases/1`. Answers the case that the correction says something about, and the number of the talk.
+async fn corrected(bed: &mut Bed, who: &str, name: &str, content: bool) -> (String, i64) {
+    supersede(bed, &handler(who, "cases/1", 1), correcting(name, content)).await.unwrap();
+    let (row, event) = bed.next().await;
+    let callbacks_event::Event::CallbackResultSuperseded(event) = event else { panic!("{event:?}") };
+    assert_eq!(row.case_name, "cases/1", "the ledger names it whatever it says");
+    let result = event.result.unwrap();
+    (result.case, result.number)
+}
+
+#[tokio::test]
+async fn c11_a_correction_behind_which_another_talk_was_recorded_says_nothing_about_the_case() {
+    let mut bed = Bed::at("2026-05-06T15:00").await;
+    let first = talked(&mut bed, "cases/1", "c1", false).await;
+    let second = talked(&mut bed, "cases/1", "c2", false).await;
+    // B5: the first one would close the case although the client said no since, and would take it up again although they said yes.
+    assert_eq!(corrected(&mut bed, "li", &first, true).await, (String::new(), 1));
+    assert_eq!(corrected(&mut bed, "li", &second, true).await, ("cases/1".into(), 2));
+    assert_eq!(corrected(&mut bed, "wu", &first, false).await, (String::new(), 1));
+    // Both stand as corrected, and both former results beside them.
+    for (name, content) in [(&first, false), (&second, true)] {
+        let shown = bed.get(&handler("li", "cases/1", 1), name).await.unwrap();
+        assert_eq!(shown.result.unwrap().solved, content);
+        assert!(!shown.superseded_results.is_empty());
+    }
+    // Of another case nothing has been said since.
+    let other = talked(&mut bed, "cases/2", "c3", false).await;
+    let request = request_of(&handler("li", "cases/2", 1), correcting(&other, true));
+    bed.client().supersede_result(request).await.unwrap();
+    let callbacks_event::Event::CallbackResultSuperseded(event) = bed.next().await.1 else { panic!() };
+    assert_eq!(event.result.unwrap().case, "cases/2");
+}
+
+#[tokio::test]
+async fn c11_a_correction_that_leaves_the_outcome_says_nothing_about_the_case() {
+    let mut bed = Bed::at("2026-05-06T15:00").await;
+    let name = talked(&mut bed, "cases/1", "c1", true).await;
+    // The case may have been taken up again since: what was closed then is not closed once more.
+    assert_eq!(corrected(&mut bed, "li", &name, true).await, (String::new(), 1));
+    assert_eq!(corrected(&mut bed, "wu", &name, false).await, ("cases/1".into(), 1));
+    assert_eq!(corrected(&mut bed, "li", &name, false).await, (String::new(), 1));
+    assert_eq!(corrected(&mut bed, "wu", &name, true).await, ("cases/1".into(), 1));
+}
+
+#[tokio::test]
+async fn c11_an_attempt_that_met_nobody_leaves_the_last_talk_the_last_one() {
+    let mut bed = Bed::at("2026-05-06T15:00").await;
+    let name = talked(&mut bed, "cases/1", "c1", false).await;
+    let open = bed.promise("cases/1", "c2", "2026-05-06T15:00").await;
+    let zhang = handler("zhang", "cases/1", 1);
+    bed.lease(&zhang, &open).await.unwrap();
+    let attempt = RecordAttemptRequest {
+        name: open,
+        outcome: AttemptOutcome::NoAnswer.into(),
+        request_id: request_id(),
+        ..RecordAttemptRequest::default()
+    };
+    bed.client().record_attempt(request_of(&zhang, attempt)).await.unwrap();
+    bed.next_types(2).await;
+    assert_eq!(corrected(&mut bed, "li", &name, true).await, ("cases/1".into(), 1));
+}
+
+#[tokio::test]
+async fn c11_a_verification_is_a_talk_about_its_case_too() {
+    let mut bed = Bed::at("2026-05-06T15:00").await;
+    let name = talked(&mut bed, "cases/1", "c1", true).await;
+    bed.complaint_event("complaints/k1", handled(1)).await;
+    let zhang = colleague("zhang");
+    bed.next_types(1).await;
+    bed.lease(&zhang, NAME).await.unwrap();
+    let done = CompleteCallbackRequest {
+        overall: Satisfaction::Satisfied.into(),
+        measures: MeasuresFound::CarriedOut.into(),
+        ..completed(NAME)
+    };
+    bed.client().complete_callback(request_of(&zhang, done)).await.unwrap();
+    assert_eq!(bed.next_types(1).await, ["callback_leased"]);
+    let callbacks_event::Event::CallbackCompleted(verified) = bed.next().await.1 else { panic!() };
+    assert_eq!((verified.case.as_str(), verified.number), ("cases/1", 2));
+    assert_eq!(corrected(&mut bed, "li", &name, false).await, (String::new(), 1));
+    // What was found about the complaint is the complaint's to judge, round by round (C10).
+    let request = superseding(NAME, MeasuresFound::WithoutEffect);
+    supersede(&bed, &colleague("li"), request).await.unwrap();
+    let callbacks_event::Event::CallbackResultSuperseded(event) = bed.next().await.1 else { panic!() };
+    let result = event.result.unwrap();
+    assert_eq!((result.case.as_str(), result.number, result.round), ("cases/1", 2, 1));
+}
+
+#[tokio::test]
+async fn c11_of_a_correction_and_a_later_talk_at_once_the_ledger_says_which_came_first() {
+    const CASES: usize = 16;
+    let mut bed = Bed::at("2026-05-06T15:00").await;
+    let another = bed.another().await;
+    let mut pairs = Vec::new();
+    for number in 0..CASES {
+        let case = format!("cases/{number}");
+        let first = talked(&mut bed, &case, &format!("a{number}"), false).await;
+        let second = bed.promise(&case, &format!("b{number}"), "2026-05-06T15:00").await;
+        bed.lease(&handler("zhang", &case, 1), &second).await.unwrap();
+        bed.next_types(1).await;
+        pairs.push((case, first, second));
+    }
+    let at_once = pairs.iter().map(|(case, first, second)| {
+        let (mut corrects, mut talks) = (bed.client(), another.client.clone());
+        let correction = request_of(&handler("li", case, 1), correcting(first, true));
+        let talk = request_of(&handler("zhang", case, 1), completed(second));
+        async move { join(corrects.supersede_result(correction), talks.complete_callback(talk)).await }
+    });
+    for (corrected, talked) in join_all(at_once).await {
+        corrected.unwrap();
+        talked.unwrap();
+    }
+    let mut talked_since = HashSet::new();
+    for _ in 0..2 * CASES {
+        let (row, event) = bed.next().await;
+        match event {
+            callbacks_event::Event::CallbackCompleted(talk) => {
+                assert_eq!(talk.number, 2);
+                talked_since.insert(row.case_name);
+            }
+            callbacks_event::Event::CallbackResultSuperseded(correction) => {
+                let says_nothing = correction.result.unwrap().case.is_empty();
+                assert_eq!(says_nothing, talked_since.contains(&row.case_name), "{}", row.case_name);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(talked_since.len(), CASES);
+}
+
 #[tokio::test]
 async fn c11_of_many_leads_at_once_no_result_is_lost() {
     let bed = verified().await;
@@ -213,7 +369,9 @@ fn c11_a_result_that_an_earlier_release_stored_is_its_last_callers() {
     bench.lease(at("2026-05-07T10:00"), ZHANG).unwrap();
     bench.complete(at("2026-05-07T10:01"), ZHANG).unwrap();
     let mut stored = serde_json::to_value(&bench.callback).unwrap();
-    for (within, new) in [("stage", "employee"), ("stage", "superseded"), ("stage", "measures")] {
+    for (within, new) in
+        [("stage", "employee"), ("stage", "superseded"), ("stage", "measures"), ("stage", "number")]
+    {
         assert!(stored[within].as_object_mut().unwrap().remove(new).is_some());
     }
     assert!(stored.as_object_mut().unwrap().remove("escalation").is_some());
