@@ -15,10 +15,8 @@ use sqlx::PgConnection;
 
 use crate::{
     domain::{
-        Command, Parent, Rejection, State, Tally,
-        callback::{missed_caller, verification_of},
-        command::Cause,
-        evolve, schedule, talks, transitions,
+        Command, Parent, Rejection, State, Tally, callback::verification_of, command::Cause, evolve,
+        schedule, talks, transitions,
     },
     readings, store,
 };
@@ -53,13 +51,13 @@ impl CallbacksDomain {
                 footprint.counters.push(Tally::counter(case));
             }
             Command::Schedule(schedule) => {
-                footprint.keys.extend(match &schedule.cause {
-                    Cause::MissedCall { caller_key, .. } => {
-                        Some(missed_caller(&schedule.branch, &hex::encode(caller_key)))
+                match &schedule.cause {
+                    Cause::MissedCall(missed) => footprint.keys.extend(missed.keys(&schedule.branch)),
+                    Cause::Verification(wanted) => {
+                        footprint.keys.push(verification_of(&wanted.complaint.aggregate()));
                     }
-                    Cause::Verification(wanted) => Some(verification_of(&wanted.complaint.aggregate())),
-                    Cause::Promise { .. } | Cause::AfterHours => None,
-                });
+                    Cause::Promise { .. } | Cause::AfterHours => {}
+                }
                 if let Parent::Case(case) = schedule.name.parent() {
                     footprint.counters.push(Tally::counter(case));
                 }

@@ -60,17 +60,21 @@ impl Api {
         Ok(messages::call(state, version, masks.into_iter().next().unwrap_or_default()))
     }
 
-    /// Whose call it is (K14): the client's where one is named, who may have several numbers and share one with others, otherwise the number's. Another
-    /// branch has another key: each calls its own clients back.
-    fn caller_key(&self, branch: &BranchName, client: &str, caller: Option<&Phone>) -> Vec<u8> {
+    /// Whose call it is (K14), and from which number: the client's where one is named, who may have several numbers and share one with others, otherwise the
+    /// number's. Another branch has other keys: each calls its own clients back.
+    fn caller_and_number_key(
+        &self,
+        branch: &BranchName,
+        client: &str,
+        caller: Option<&Phone>,
+    ) -> (Vec<u8>, Vec<u8>) {
         let key = |kind: IndexKind, value: &str| {
             self.vault.blind_index().compute(kind, &format!("{branch} {value}")).to_vec()
         };
-        match caller {
-            _ if !client.is_empty() => key(IndexKind::ExternalId, client),
-            Some(phone) => key(IndexKind::Phone, phone.expose()),
-            None => Vec::new(),
-        }
+        let number_key = caller.map(|phone| key(IndexKind::Phone, phone.expose())).unwrap_or_default();
+        let caller_key =
+            if client.is_empty() { number_key.clone() } else { key(IndexKind::ExternalId, client) };
+        (caller_key, number_key)
     }
 
     /// A number of a contact, sealed; `None` for an empty text.
@@ -104,6 +108,7 @@ impl call_service_server::CallService for Api {
         let direction = parse::direction(request.direction)?;
         let caller = parse::phone(CALLER, &request.caller)?;
         let client = parse::client(&request.client)?;
+        let (caller_key, number_key) = self.caller_and_number_key(&branch, &client, caller.as_ref());
         let command = Register {
             branch: branch.to_string(),
             line: parse::line(&request.line)?,
@@ -114,7 +119,8 @@ impl call_service_server::CallService for Api {
             callback: parse::callback(&request.callback, direction)?,
             reach: call.caller.reach.clone(),
             caller: self.number(&id, CALLER, caller.as_ref()).await?,
-            caller_key: self.caller_key(&branch, &client, caller.as_ref()),
+            caller_key,
+            number_key,
             client,
             call: id,
         };

@@ -20,7 +20,7 @@ use super::{
 pub const STEP_LIMIT: &str = "limit";
 /// The deadline at which a lease is lost (B8).
 pub const STEP_LEASE: &str = "lease";
-/// The unique key under which an open callback stands for all missed calls of one caller (K14).
+/// The unique key under which an open callback stands for all missed calls of one caller: of a client, and of the number to dial (K14).
 pub const KEY_MISSED_CALLER: &str = "missed_caller";
 /// The unique key under which an open callback is the one verification of its complaint (C9).
 pub const KEY_VERIFICATION: &str = "verification";
@@ -150,8 +150,11 @@ pub struct Callback {
     pub provisional: bool,
     /// The client asked for the time `not_before`: until it has passed with the grace of a promise, the calling windows do not bind (B2).
     pub client_asked: bool,
-    /// Hex; empty unless it stands for missed calls.
+    /// The opaque key of the client, or of the number while nobody is known, in hex; empty unless it stands for missed calls.
     pub caller_key: String,
+    /// That of the number to dial; empty unless it stands for all missed calls from there, and on records of an earlier release.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub number_key: String,
     /// The missed calls it stands for (K14), `calls/{call}`.
     pub calls: Vec<String>,
     pub stage: Stage,
@@ -253,20 +256,25 @@ impl Callback {
 
     /// The unique keys that the state holds.
     pub fn keys(&self) -> BTreeSet<Key> {
-        let key = match &self.kind {
-            Kind::MissedCall if !self.caller_key.is_empty() => {
-                Some(missed_caller(&self.branch, &self.caller_key))
+        if !self.is_open() {
+            return BTreeSet::new();
+        }
+        match &self.kind {
+            Kind::MissedCall => {
+                let known = [&self.caller_key, &self.number_key].into_iter().filter(|key| !key.is_empty());
+                known.map(|key| missed_caller(&self.branch, key)).collect()
             }
-            Kind::Verification(verified) => Some(verification_of(&verified.complaint.aggregate())),
-            Kind::Promised | Kind::MissedCall | Kind::AfterHours => None,
-        };
-        key.filter(|_| self.is_open()).into_iter().collect()
+            Kind::Verification(verified) => {
+                BTreeSet::from([verification_of(&verified.complaint.aggregate())])
+            }
+            Kind::Promised | Kind::AfterHours => BTreeSet::new(),
+        }
     }
 }
 
-/// The key of one caller's missed calls within a branch (K14).
-pub fn missed_caller(branch: &str, caller_key_hex: &str) -> Key {
-    Key { kind: KEY_MISSED_CALLER, key: format!("{branch}|{caller_key_hex}") }
+/// The key of the missed calls of a client or a number within a branch (K14), by the opaque key of either.
+pub fn missed_caller(branch: &str, key_hex: &str) -> Key {
+    Key { kind: KEY_MISSED_CALLER, key: format!("{branch}|{key_hex}") }
 }
 
 /// The key of the open verification of a complaint, `complaints/{complaint}` (C9).

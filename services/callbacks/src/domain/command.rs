@@ -1,11 +1,13 @@
 //! What can be asked of a callback: by people, by events of other services, by deadlines.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
-use shouwen_engine::AggregateId;
+use shouwen_engine::{AggregateId, Key};
 use shouwen_proto::{events::v1::PolicyAdopted, r#type::v1::Private};
 
 use super::{
-    callback::{Met, Verification},
+    callback::{Met, Verification, missed_caller},
     name::CallbackName,
     talk::Talk,
     tally::Tally,
@@ -86,12 +88,31 @@ pub struct Schedule {
 pub enum Cause {
     /// K6.
     Promise { agreed: DateTime<Utc>, client_asked: bool },
-    /// K14: `calls/{call}` and the opaque key of the caller.
-    MissedCall { call: String, caller_key: Vec<u8> },
+    /// K14.
+    MissedCall(MissedCall),
     /// O5.
     AfterHours,
     /// C9.
     Verification(Verification),
+}
+
+/// A call that nobody answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissedCall {
+    /// `calls/{call}`
+    pub call: String,
+    /// Opaque: of the client, or of the number where nobody is known; empty where neither is.
+    pub caller_key: Vec<u8>,
+    /// Opaque: of the number; empty where it was withheld, and on calls that an earlier release registered.
+    pub number_key: Vec<u8>,
+}
+
+impl MissedCall {
+    /// The unique keys under which it may meet others of its caller within a branch.
+    pub fn keys(&self, branch: &str) -> BTreeSet<Key> {
+        let known = [&self.caller_key, &self.number_key].into_iter().filter(|key| !key.is_empty());
+        known.map(|key| missed_caller(branch, &hex::encode(key))).collect()
+    }
 }
 
 impl Command {

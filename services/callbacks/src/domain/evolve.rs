@@ -67,6 +67,7 @@ pub fn begun(scheduled: &CallbackScheduled, time: DateTime<Utc>) -> Option<Callb
         provisional: scheduled.provisional,
         client_asked: scheduled.client_asked,
         caller_key: hex::encode(&scheduled.caller_key),
+        number_key: hex::encode(&scheduled.number_key),
         // K14: the callback of a missed call has the call's id.
         calls: if kind == Kind::MissedCall { vec![format!("calls/{}", name.id())] } else { Vec::new() },
         stage: Stage::Waiting,
@@ -143,6 +144,15 @@ fn joined(callback: &mut Callback, coalesced: &CallbackCoalesced) {
     if callback.phone.is_none() {
         callback.phone = private::sealed(coalesced.phone.as_ref());
         callback.phone_masked.clone_from(&coalesced.phone_masked);
+    }
+    if !coalesced.client.is_empty() {
+        callback.client.clone_from(&coalesced.client);
+    }
+    if !coalesced.caller_key.is_empty() {
+        callback.caller_key = hex::encode(&coalesced.caller_key);
+    }
+    if !coalesced.number_key.is_empty() {
+        callback.number_key = hex::encode(&coalesced.number_key);
     }
     let times = (codec::time(coalesced.not_before.as_ref()), codec::time(coalesced.due.as_ref()));
     let (Some(not_before), Some(due)) = times else { return };

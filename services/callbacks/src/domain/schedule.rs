@@ -13,7 +13,7 @@ use super::{
     Callback, Parent, State, Tally,
     callback::{Kind, missed_caller, verification_of},
     codec,
-    command::{Cause, Owed, Schedule},
+    command::{Cause, MissedCall, Owed, Schedule},
     limits::{self, Limits},
     rejection::Rejection,
     transitions,
@@ -32,11 +32,10 @@ pub fn schedule(
     if world.state(&id).is_some() {
         return Ok(Decision::nothing(id));
     }
-    if let Cause::MissedCall { call, caller_key } = &schedule.cause {
-        let key = missed_caller(&schedule.branch, &hex::encode(caller_key));
-        if let Some(holder) = world.key_holder(&key) {
-            return coalesce(world, holder, schedule, call, context.at, book);
-        }
+    if let Cause::MissedCall(missed) = &schedule.cause
+        && let Some(open) = joined_by(world, schedule, missed)?
+    {
+        return coalesce(world, open, schedule, missed, context.at, book);
     }
     let mut counters = Vec::new();
     if let Parent::Case(case) = schedule.name.parent() {
@@ -55,8 +54,39 @@ pub fn schedule(
         // The complaint was handled anew meanwhile: one verification of it at a time.
         events = cancelled(open, LATER_ROUND, context, book);
     }
-    events.push((id.clone(), scheduled(schedule, context.at, book)?));
+    let mut scheduled = scheduled(schedule, context.at, book)?;
+    // Of two clients who share a number both are called; the first stands for whoever else calls from there.
+    for key in [&mut scheduled.caller_key, &mut scheduled.number_key] {
+        if !is_free(world, &schedule.branch, key) {
+            key.clear();
+        }
+    }
+    events.push((id.clone(), Event::CallbackScheduled(scheduled)));
     Ok(Decision { events, counters, primary: id })
+}
+
+/// The open callback that a missed call joins (K14): its client's, from whatever number it came; otherwise the one that is made to its number, unless both
+/// are known to be of different clients: where nobody knows who called, whoever it was hears from that one.
+fn joined_by<'a>(
+    world: &World<'a, State>,
+    schedule: &Schedule,
+    missed: &MissedCall,
+) -> Result<Option<&'a Callback>, Refusal<Rejection>> {
+    for key in [&missed.caller_key, &missed.number_key] {
+        let Some(holder) = world.key_holder(&missed_caller(&schedule.branch, &hex::encode(key))) else {
+            continue;
+        };
+        let open = world.state(holder).and_then(State::callback).ok_or(Refusal::Moved)?;
+        if open.client.is_empty() || schedule.client.is_empty() || open.client == schedule.client {
+            return Ok(Some(open));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether no open callback stands for a client or a number yet.
+fn is_free(world: &World<'_, State>, branch: &str, key: &[u8]) -> bool {
+    world.key_holder(&missed_caller(branch, &hex::encode(key))).is_none()
 }
 
 /// What a verification says that a later round of the same complaint replaces.
@@ -99,22 +129,33 @@ fn cancelled(
 
 fn coalesce(
     world: &World<'_, State>,
-    holder: &AggregateId,
+    open: &Callback,
     schedule: &Schedule,
-    call: &str,
+    missed: &MissedCall,
     at: DateTime<Utc>,
     book: &PolicyBook,
 ) -> Decided {
-    let open = world.state(holder).and_then(State::callback).ok_or(Refusal::Moved)?;
-    if open.calls.iter().any(|known| known == call) {
-        return Ok(Decision::nothing(holder.clone()));
+    let id = open.name.aggregate();
+    if open.calls.contains(&missed.call) {
+        return Ok(Decision::nothing(id));
     }
-    let mut joined = coalesced(open, call, at, book)?;
+    let mut joined = coalesced(open, &missed.call, at, book)?;
     if open.phone.is_none() {
         joined.phone.clone_from(&schedule.phone);
         joined.phone_masked.clone_from(&schedule.phone_masked);
+        if is_free(world, &schedule.branch, &missed.number_key) {
+            joined.number_key.clone_from(&missed.number_key);
+        }
     }
-    Ok(Decision::on(holder.clone(), [Event::CallbackCoalesced(joined)]))
+    if open.client.is_empty() {
+        joined.client.clone_from(&schedule.client);
+    }
+    // It met the callback by its number: from now on that is met under the client too.
+    if !schedule.client.is_empty() && is_free(world, &schedule.branch, &missed.caller_key) {
+        joined.caller_key.clone_from(&missed.caller_key);
+        joined.number_key.clone_from(&missed.number_key);
+    }
+    Ok(Decision::on(id, [Event::CallbackCoalesced(joined)]))
 }
 
 /// What joins a call that was missed at a time. A client who was tried before it calls in vain again, and is owed another attempt (K14).
@@ -144,31 +185,37 @@ pub fn coalesced(
 
 const WITHOUT_CALENDAR: Rejection = Rejection::Internal("this kind has no limit by the calendar");
 
-/// The event that makes the callback. Its clock starts with the cause at `began`, not with the cause's arrival.
-pub fn scheduled(schedule: &Schedule, began: DateTime<Utc>, book: &PolicyBook) -> Result<Event, Rejection> {
+/// What makes the callback. Its clock starts with the cause at `began`, not with the cause's arrival.
+pub fn scheduled(
+    schedule: &Schedule,
+    began: DateTime<Utc>,
+    book: &PolicyBook,
+) -> Result<CallbackScheduled, Rejection> {
     let policy = book.callbacks(Some(&schedule.branch), began);
     let by_calendar = |kind: &Kind| {
         let calendar = book.calendar(began);
         limits::by_calendar(kind, &schedule.branch, began, &policy.value, &calendar, book)
             .ok_or(WITHOUT_CALENDAR)
     };
-    let (kind, limits, caller_key, client_asked) = match &schedule.cause {
+    let (kind, limits, client_asked) = match &schedule.cause {
         Cause::Promise { agreed, client_asked } => {
             let limits = limits::promised(*agreed, *client_asked, &policy.value);
-            (Kind::Promised, limits, Vec::new(), *client_asked)
+            (Kind::Promised, limits, *client_asked)
         }
-        Cause::MissedCall { caller_key, .. } => {
-            (Kind::MissedCall, by_calendar(&Kind::MissedCall)?, caller_key.clone(), false)
-        }
-        Cause::AfterHours => (Kind::AfterHours, by_calendar(&Kind::AfterHours)?, Vec::new(), false),
+        Cause::MissedCall(_) => (Kind::MissedCall, by_calendar(&Kind::MissedCall)?, false),
+        Cause::AfterHours => (Kind::AfterHours, by_calendar(&Kind::AfterHours)?, false),
         Cause::Verification(wanted) => {
             let limits = limits::verification(began, &policy.value);
-            (Kind::Verification(wanted.clone()), limits, Vec::new(), false)
+            (Kind::Verification(wanted.clone()), limits, false)
         }
+    };
+    let missed = match &schedule.cause {
+        Cause::MissedCall(missed) => Some(missed),
+        Cause::Promise { .. } | Cause::AfterHours | Cause::Verification(_) => None,
     };
     let verification = kind.verification();
     let Limits { not_before, due, provisional, calendar_version } = limits;
-    Ok(Event::CallbackScheduled(CallbackScheduled {
+    Ok(CallbackScheduled {
         callback: schedule.name.to_string(),
         kind: CallbackKind::from(&kind).into(),
         case: verification.map_or(schedule.name.case(), |wanted| wanted.complaint.case()).to_owned(),
@@ -182,12 +229,13 @@ pub fn scheduled(schedule: &Schedule, began: DateTime<Utc>, book: &PolicyBook) -
         provisional,
         calendar_version,
         policy_version: policy.version.to_string(),
-        caller_key,
+        caller_key: missed.map(|missed| missed.caller_key.clone()).unwrap_or_default(),
+        number_key: missed.map(|missed| missed.number_key.clone()).unwrap_or_default(),
         client_asked,
         complaint: verification.map(|wanted| wanted.complaint.to_string()).unwrap_or_default(),
         round: verification.map_or(0, |wanted| wanted.round),
         recused: verification.map(|wanted| wanted.recused.clone()).unwrap_or_default(),
-    }))
+    })
 }
 
 /// Voids a case and cancels what is owed under it. Starts again where a callback was added since it was found out what is owed.

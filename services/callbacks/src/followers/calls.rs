@@ -16,7 +16,7 @@ use super::{malformed, reseal, submission, unavailable};
 use crate::{
     domain::{
         CallbackName, Command, codec,
-        command::{Cause, Schedule},
+        command::{Cause, MissedCall, Schedule},
     },
     store,
     write_path::CallbacksDomain,
@@ -96,7 +96,11 @@ fn promise(promised: &CallbackPromised) -> Result<Wanted<'_>, FollowError> {
 fn missed_call<'a>(event: &Event, call: &str, missed: &'a CallMissed) -> Result<Wanted<'a>, FollowError> {
     Ok(Wanted {
         name: CallbackName::below(&missed.branch, call).map_err(malformed)?,
-        cause: Cause::MissedCall { call: event.aggregate.clone(), caller_key: missed.caller_key.clone() },
+        cause: Cause::MissedCall(MissedCall {
+            call: event.aggregate.clone(),
+            caller_key: missed.caller_key.clone(),
+            number_key: missed.number_key.clone(),
+        }),
         branch: &missed.branch,
         client: &missed.client,
         phone: missed.caller.as_ref(),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use shouwen_callbacks::domain::{
     Callback, Command, Met, Rejection, Stage, Verification,
-    command::{Cause, Schedule, Tried},
+    command::{Cause, MissedCall, Schedule, Tried},
     evolve, schedule,
     talk::{Measures, Satisfaction, Talk},
     transitions,
@@ -34,6 +34,11 @@ pub(crate) fn about(complaint: &str, round: i32, recused: &[&str]) -> Verificati
     Verification { complaint: complaint.parse().unwrap(), round, recused }
 }
 
+/// A call from a number of nobody who is known.
+pub(crate) fn missed_call() -> Cause {
+    Cause::MissedCall(MissedCall { call: "calls/c".into(), caller_key: vec![7], number_key: vec![7] })
+}
+
 impl Bench {
     pub(crate) fn begun(name: &str, cause: Cause, began: DateTime<Utc>) -> Self {
         let wanted = Schedule {
@@ -46,9 +51,7 @@ impl Bench {
             subject: None,
         };
         let book = PolicyBook::standard();
-        let Event::CallbackScheduled(scheduled) = schedule::scheduled(&wanted, began, &book).unwrap() else {
-            panic!()
-        };
+        let scheduled = schedule::scheduled(&wanted, began, &book).unwrap();
         Self { callback: evolve::begun(&scheduled, began).unwrap(), book }
     }
 
@@ -58,8 +61,7 @@ impl Bench {
     }
 
     pub(crate) fn missed(began: &str) -> Self {
-        let cause = Cause::MissedCall { call: "calls/c".into(), caller_key: vec![7] };
-        Self::begun("branches/b1/callbacks/c", cause, at(began))
+        Self::begun("branches/b1/callbacks/c", missed_call(), at(began))
     }
 
     /// A complaint about Wang, handled at a time.

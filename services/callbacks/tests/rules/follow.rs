@@ -20,12 +20,36 @@ use crate::service::{BRANCH, Bed, at, clear, colleague, handler, promised, refus
 fn missed(caller: u8) -> calls_event::Event {
     calls_event::Event::CallMissed(CallMissed {
         caller_key: vec![caller; 4],
+        number_key: vec![caller; 4],
         caller: Some(clear("13912345678")),
         caller_masked: "139****5678".into(),
         branch: BRANCH.into(),
         client: String::new(),
         occur_time: None,
     })
+}
+
+/// A call in vain from one of nine numbers, by a client or, without one, by nobody who is known.
+fn missed_from(number: u8, client: Option<u8>) -> CallMissed {
+    let number_key = vec![number; 4];
+    CallMissed {
+        caller_key: client.map_or_else(|| number_key.clone(), |client| vec![100 + client; 4]),
+        number_key,
+        caller: Some(clear(&format!("1391234567{number}"))),
+        caller_masked: format!("139****567{number}"),
+        branch: BRANCH.into(),
+        client: client.map(|client| format!("clients/{client}")).unwrap_or_default(),
+        occur_time: None,
+    }
+}
+
+/// Calls in vain, `calls/m1` the first. Answers what became of each.
+async fn missed_in_turn(bed: &mut Bed, calls: &[CallMissed]) -> Vec<String> {
+    for (call, missed) in calls.iter().enumerate() {
+        let event = calls_event::Event::CallMissed(missed.clone());
+        bed.call_event(&format!("calls/m{}", call + 1), event).await;
+    }
+    bed.next_types(calls.len()).await
 }
 
 fn ended(outcome: CallOutcome, after_hours: bool) -> calls_event::Event {
@@ -99,7 +123,8 @@ async fn k14_missed_calls_of_one_caller_are_one_callback_while_it_is_open() {
 async fn k14_a_client_whose_number_was_withheld_at_first_is_called_at_the_one_that_is_shown_later() {
     let mut bed = Bed::at("2026-05-06T10:00").await;
     let calls_event::Event::CallMissed(shown) = missed(1) else { panic!() };
-    let withheld = CallMissed { caller: None, caller_masked: String::new(), ..shown.clone() };
+    let withheld =
+        CallMissed { caller: None, caller_masked: String::new(), number_key: Vec::new(), ..shown.clone() };
     bed.call_event("calls/m1", calls_event::Event::CallMissed(withheld)).await;
     bed.call_event("calls/m2", calls_event::Event::CallMissed(shown)).await;
     let other = CallMissed { caller: Some(clear("13712345678")), ..CallMissed::default() };
@@ -109,6 +134,70 @@ async fn k14_a_client_whose_number_was_withheld_at_first_is_called_at_the_one_th
     let leased = bed.lease(&colleague("li"), "branches/b1/callbacks/m1").await.unwrap();
     assert_eq!(leased.phone, "13912345678");
     assert_eq!(leased.callback.unwrap().phone, "139****5678");
+}
+
+#[tokio::test]
+async fn k14_a_number_that_called_in_vain_is_one_callback_before_and_after_its_client_is_known() {
+    let mut bed = Bed::at("2026-05-06T10:00").await;
+    let calls = [
+        missed_from(1, None),
+        missed_from(1, Some(7)),
+        missed_from(2, Some(7)),
+        missed_from(1, None),
+        // The first one calls another number: whoever this is, client 7 or not, would hear nothing there.
+        missed_from(2, None),
+        missed_from(3, Some(8)),
+        missed_from(3, None),
+    ];
+    let became = missed_in_turn(&mut bed, &calls).await;
+    let (made, joined) = ("callback_scheduled", "callback_coalesced");
+    assert_eq!(became, [made, joined, joined, joined, made, made, joined]);
+    for (id, client, phone, stands_for) in [
+        ("m1", "clients/7", "139****5671", &["calls/m1", "calls/m2", "calls/m3", "calls/m4"][..]),
+        ("m5", "", "139****5672", &["calls/m5"]),
+        ("m6", "clients/8", "139****5673", &["calls/m6", "calls/m7"]),
+    ] {
+        let shown = bed.get(&colleague("li"), &format!("{BRANCH}/callbacks/{id}")).await.unwrap();
+        assert_eq!((shown.client.as_str(), shown.phone.as_str()), (client, phone), "{id}");
+        assert_eq!(shown.calls, stands_for, "{id}");
+        assert_eq!(shown.due_time, Some(timestamps::to_proto(at("2026-05-06T10:30"))), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn k14_two_clients_who_share_a_number_are_two_callbacks() {
+    let mut bed = Bed::at("2026-05-06T10:00").await;
+    let calls = [
+        missed_from(1, Some(7)),
+        missed_from(1, Some(8)),
+        missed_from(1, Some(8)),
+        // Nobody who is known hears from the first one.
+        missed_from(1, None),
+        missed_from(1, Some(7)),
+    ];
+    let became = missed_in_turn(&mut bed, &calls).await;
+    let (made, joined) = ("callback_scheduled", "callback_coalesced");
+    assert_eq!(became, [made, made, joined, joined, joined]);
+    for (id, client, stands_for) in [
+        ("m1", "clients/7", &["calls/m1", "calls/m4", "calls/m5"][..]),
+        ("m2", "clients/8", &["calls/m2", "calls/m3"]),
+    ] {
+        let shown = bed.get(&colleague("li"), &format!("{BRANCH}/callbacks/{id}")).await.unwrap();
+        assert_eq!(shown.client, client, "{id}");
+        assert_eq!(shown.calls, stands_for, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn k14_a_callback_for_a_number_that_an_earlier_release_made_is_joined_like_one_of_this() {
+    let mut bed = Bed::at("2026-05-06T10:00").await;
+    let earlier = CallMissed { number_key: Vec::new(), ..missed_from(1, None) };
+    let calls = [earlier, missed_from(1, Some(7)), missed_from(2, Some(7)), missed_from(1, None)];
+    let became = missed_in_turn(&mut bed, &calls).await;
+    let joined = "callback_coalesced";
+    assert_eq!(became, ["callback_scheduled", joined, joined, joined]);
+    let shown = bed.get(&colleague("li"), "branches/b1/callbacks/m1").await.unwrap();
+    assert_eq!((shown.client.as_str(), shown.calls.len()), ("clients/7", 4));
 }
 
 #[tokio::test]

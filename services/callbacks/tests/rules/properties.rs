@@ -14,7 +14,7 @@ use shouwen_callbacks::domain::{
 use shouwen_policy::{CallbacksPolicy, Level, PolicyBook};
 use shouwen_proto::events::v1::{AttemptRecorded, callbacks_event::Event};
 
-use crate::bench::{Bench, LI, WANG, ZHANG, about, at};
+use crate::bench::{Bench, LI, WANG, ZHANG, about, at, missed_call};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -69,7 +69,7 @@ fn cause() -> impl Strategy<Value = (Cause, i64)> {
             let agreed = start() + TimeDelta::minutes(began + later);
             let cause = match kind {
                 0 => Cause::Promise { agreed, client_asked },
-                1 => Cause::MissedCall { call: "calls/c".into(), caller_key: vec![7] },
+                1 => missed_call(),
                 2 => Cause::Verification(about("cases/1/complaints/c", 1, &[WANG])),
                 _ => Cause::AfterHours,
             };
@@ -84,7 +84,7 @@ fn start() -> DateTime<Utc> {
 }
 
 fn begun(cause: Cause, began: DateTime<Utc>) -> Bench {
-    let below_branch = matches!(cause, Cause::MissedCall { .. } | Cause::Verification(_));
+    let below_branch = matches!(cause, Cause::MissedCall(_) | Cause::Verification(_));
     Bench::begun(if below_branch { "branches/b1/callbacks/c" } else { "cases/1/callbacks/c" }, cause, began)
 }
 

@@ -92,6 +92,7 @@ pub(super) fn unanswered(call: Option<&CallState>) -> Vec<Event> {
 fn missed(call: &CallState) -> Event {
     Event::CallMissed(CallMissed {
         caller_key: call.caller_key.clone(),
+        number_key: call.number_key.clone(),
         caller: call.caller.clone().map(|caller| private::message(caller.sealed)),
         caller_masked: call.caller.as_ref().map(|caller| caller.masked.clone()).unwrap_or_default(),
         branch: call.branch.clone(),

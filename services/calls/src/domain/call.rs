@@ -38,6 +38,9 @@ pub struct CallState {
     /// Opaque, the same for all calls of this caller within the branch (K14); empty where neither client nor number is known.
     #[serde(with = "hexadecimal")]
     pub caller_key: Vec<u8>,
+    /// Opaque, the same for all calls from this number within the branch (K14); empty for a withheld number, and on records of an earlier release.
+    #[serde(default, with = "hexadecimal")]
+    pub number_key: Vec<u8>,
     /// The client's external id; empty while unknown.
     pub client: String,
     pub external_id: String,

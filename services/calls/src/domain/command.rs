@@ -49,6 +49,8 @@ pub struct Register {
     pub caller: Option<Number>,
     /// Empty without client and number.
     pub caller_key: Vec<u8>,
+    /// Empty without number.
+    pub number_key: Vec<u8>,
     pub client: String,
     /// The true time of what is entered later; `None` means now.
     pub occur_time: Option<DateTime<Utc>>,

@@ -45,6 +45,7 @@ fn registered_call(registered: &CallRegistered, recorded: &Recorded<'_, Event>) 
         outside_working_hours: registered.outside_working_hours,
         caller: caller.map(|sealed| Number { sealed, masked: registered.caller_masked.clone() }),
         caller_key: registered.caller_key.clone(),
+        number_key: registered.number_key.clone(),
         client: registered.client.clone(),
         external_id: registered.external_id.clone(),
         callback: registered.callback.clone(),

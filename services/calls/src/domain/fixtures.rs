@@ -73,6 +73,7 @@ pub(super) fn ring() -> Register {
         direction: Direction::Inbound,
         caller: Some(number("caller")),
         caller_key: vec![7; 32],
+        number_key: vec![7; 32],
         client: String::new(),
         occur_time: None,
         external_id: String::new(),

@@ -45,6 +45,7 @@ pub(super) fn decide(
         callback: register.callback.clone(),
         policy_version: policies.calls(Some(&register.branch), now).version.to_string(),
         caller_key: register.caller_key.clone(),
+        number_key: register.number_key.clone(),
     };
     Ok(vec![Event::CallRegistered(registered)])
 }

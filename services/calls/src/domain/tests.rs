@@ -179,7 +179,7 @@ fn k14_a_missed_call_tells_who_called_without_telling() {
     else {
         panic!()
     };
-    assert_eq!(missed.caller_key, vec![7; 32]);
+    assert_eq!((missed.caller_key, missed.number_key), (vec![7; 32], vec![7; 32]));
     assert_eq!(private::sealed(missed.caller.as_ref()), Some(sealed("caller")));
     assert_eq!((missed.caller_masked.as_str(), missed.branch.as_str()), ("138****5678", BRANCH));
     assert_eq!(missed.occur_time, Some(to_proto(at("09:00:00"))));

@@ -82,6 +82,27 @@ async fn k14_missed_calls_of_one_number_or_of_one_client_share_a_key_within_the_
     assert_ne!(key("c10", elsewhere, stranger()).await, client);
 }
 
+#[tokio::test]
+async fn k14_a_missed_call_tells_its_number_whoever_is_known_to_call_from_it() {
+    let running = Running::start().await;
+    let number = async |id: &str, client: &str, caller: &str| {
+        let request = RegisterCallRequest { client: client.into(), caller: caller.into(), ..call_from(id) };
+        let name = running.register(telephony(), request).await.unwrap().into_inner().name;
+        Step::Miss.take(&running, &name, telephony(), &request_id()).await.unwrap();
+        let calls_event::Event::CallMissed(missed) = missed(&running, &name).await else { panic!() };
+        // Only where nobody is known the number is the caller.
+        assert_eq!(missed.caller_key == missed.number_key, client.is_empty());
+        missed.number_key
+    };
+    let unknown = number("c1", "", PHONE).await;
+    assert_eq!(unknown.len(), 32);
+    assert_eq!(number("c2", "80011073", PHONE).await, unknown);
+    assert_eq!(number("c3", "80011074", PHONE).await, unknown);
+    assert_ne!(number("c4", "80011073", "13912345678").await, unknown);
+    assert!(number("c5", "80011073", "").await.is_empty());
+    assert!(number("c6", "", "").await.is_empty());
+}
+
 /// The event by which a contact was missed, as a service of the suite receives it.
 async fn missed(running: &Running, name: &str) -> calls_event::Event {
     let request = WatchRequest { service: "calls".into(), after: None };
