@@ -113,6 +113,25 @@ async fn o1_a_voided_touch_lets_the_contact_ring_again_however_late_it_answered(
 }
 
 #[tokio::test]
+async fn k14_a_client_who_was_gone_when_an_answer_was_taken_back_is_owed_a_callback() {
+    let running = Running::start().await;
+    let name = running.ring("c1").await.name;
+    let touch = request_id();
+    Step::Answer.take(&running, &name, Step::Answer.actor(), &touch).await.unwrap();
+    // Telephony is told that somebody has answered; the client hung up meanwhile.
+    let early = Step::Miss.take(&running, &name, Step::Miss.actor(), &request_id()).await;
+    assert_eq!(reason(early), "ILLEGAL_TRANSITION");
+    let voided = TouchVoided { reason: "BRANCH_OUT_OF_REACH".into(), request_id: touch };
+    running.ownership.says("contacts/c1", CASE, "10:00:00", Event::TouchVoided(voided));
+    let gone = RoutingEnded { reason: RoutingReason::ClientGone.into() };
+    running.ownership.says("routings/c1", "", "10:00:00", Event::RoutingEnded(gone));
+    let missed = await_event(&running, system(), "call_missed").await;
+    assert_eq!((missed.aggregate.as_str(), missed.cause.as_str()), ("calls/c1", "ownership:2"));
+    let call = reads::get(&running, employee("li"), &name).await.unwrap().into_inner();
+    assert_eq!((call.state(), call.case.as_str(), call.employee.as_str()), (State::Missed, "", ""));
+}
+
+#[tokio::test]
 async fn k14_a_call_that_routing_gives_up_is_missed_and_what_was_answered_stays() {
     let running = Running::start().await;
     let answered = Step::Record.prepare(&running, "c1").await;
