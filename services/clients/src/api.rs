@@ -31,7 +31,7 @@ use shouwen_vault::Vault;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
-    domain::{Client, ClientName, Command, Import, OperationName, State, verification},
+    domain::{Client, ClientName, Command, Import, Lookup, OperationName, State, verification},
     store,
     write_path::ClientsDomain,
 };
@@ -72,6 +72,13 @@ impl Api {
 
     async fn submit(&self, call: &Call, command: Command) -> Result<Client, Failure> {
         of_client(call.submit(self.engine(), call.submission(command)).await?)
+    }
+
+    /// L10: on record before anything is shown. A read has no request id: what is looked for twice counts twice.
+    async fn record_lookup(&self, caller: &Caller, lookup: Lookup) -> Result<(), Failure> {
+        let call = Call { caller: caller.clone(), method: "ResolveClient", request: None, bytes: 0 };
+        call.submit(self.engine(), call.submission(Command::RecordLookup(lookup))).await?;
+        Ok(())
     }
 
     /// K11: what was shown once is shown again only while the identity is verified.
@@ -207,10 +214,17 @@ impl client_service_server::ClientService for Api {
         &self,
         request: Request<ResolveClientRequest>,
     ) -> Result<Response<ResolveClientResponse>, Status> {
-        let key = parse::lookup(request.get_ref(), &self.desk.vault.blind_index())?;
+        let caller = Caller::from_request(&request)?;
+        let (by, key) = parse::lookup(request.get_ref(), &self.desk.vault.blind_index())?;
         let clients = store::clients::resolve(self.engine().pool(), &key, MOST_RESOLVED)
             .await
             .map_err(|error| refusal::database(&error))?;
+        if let Some(employee) = &caller.employee {
+            let found = clients.iter().map(|client| client.name.to_string()).collect();
+            let branch = caller.branch.as_ref().map(ToString::to_string);
+            let lookup = Lookup { employee: employee.to_string(), branch, by, found };
+            self.record_lookup(caller, lookup).await?;
+        }
         let clients = clients.iter().map(messages::client).collect();
         Ok(Response::new(ResolveClientResponse { clients }))
     }

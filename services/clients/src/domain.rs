@@ -1,5 +1,5 @@
 //! Clients (客户) as pure types and decisions: their files (L1), classes (L2), service managers (L8), marks (L12), the verification of their identity
-//! (K11), and the imports that enter them.
+//! (K11), who looked for them by a number (L10), and the imports that enter them.
 //!
 //! No I/O and no clock: times, policies, the roster and ids come in from outside. Nothing here knows how a call reaches the service, where a state is
 //! kept, or any text in clear: personal data arrive sealed, with opaque keys that tell whether they are the same.
@@ -13,6 +13,7 @@ pub mod evolve;
 pub mod factor;
 pub mod import;
 pub mod key;
+pub mod lookups;
 pub mod manager;
 pub mod marks;
 pub mod name;
@@ -31,6 +32,7 @@ pub use coverage::Position;
 pub use factor::Factor;
 pub use import::Import;
 pub use key::OpaqueKey;
+pub use lookups::{Lookup, Lookups};
 pub use name::{ClientName, OperationName};
 pub use rejection::Rejection;
 pub use roster::{BranchRoster, Colleague};
@@ -42,6 +44,8 @@ pub enum State {
     Client(Box<Client>),
     /// `operations/{operation}`
     Import(Box<Import>),
+    /// `lookups/{employee}`
+    Lookups(Lookups),
     /// `policies/{policy}`: a version adopted from ownership (P1); `None` where this release cannot read it.
     Policy(Option<Box<PolicyVersion>>),
 }
@@ -51,7 +55,7 @@ impl State {
     pub fn client(&self) -> Option<&Client> {
         match self {
             Self::Client(client) => Some(client),
-            Self::Import(_) | Self::Policy(_) => None,
+            Self::Import(_) | Self::Lookups(_) | Self::Policy(_) => None,
         }
     }
 
@@ -59,7 +63,15 @@ impl State {
     pub fn import(&self) -> Option<&Import> {
         match self {
             Self::Import(import) => Some(import),
-            Self::Client(_) | Self::Policy(_) => None,
+            Self::Client(_) | Self::Lookups(_) | Self::Policy(_) => None,
+        }
+    }
+
+    /// An employee's lookups, if it is those.
+    pub fn lookups(&self) -> Option<&Lookups> {
+        match self {
+            Self::Lookups(lookups) => Some(lookups),
+            Self::Client(_) | Self::Import(_) | Self::Policy(_) => None,
         }
     }
 }

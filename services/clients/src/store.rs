@@ -19,7 +19,7 @@ pub(crate) async fn attach(connection: &mut PgConnection, rows: &[Saved<State>])
             State::Client(client) if row.before == 0 => fresh.push(&**client),
             State::Client(client) => changed.push(&**client),
             State::Import(import) => imports::write_faults(connection, import).await?,
-            State::Policy(_) => {}
+            State::Lookups(_) | State::Policy(_) => {}
         }
     }
     if !changed.is_empty() {

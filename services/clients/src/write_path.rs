@@ -16,7 +16,7 @@ use crate::{
     domain::{
         Client, Command, Import, Rejection, State,
         client::{FileKeys, account_key, account_keys, identity_number_key},
-        evolve, import, manager, policies, save,
+        evolve, import, lookups, manager, policies, save,
         verification::{self, Answer},
     },
     store,
@@ -119,6 +119,10 @@ impl Domain for ClientsDomain {
             Command::AdoptPolicy(adopted) => policies::adopt(world, adopted, &book),
             Command::Save(entered) => save::decide(world, entered, context.now, &book),
             Command::Due { aggregate } => Ok(Decision::nothing(aggregate.clone())),
+            Command::RecordLookup(lookup) => {
+                let known = world.state(&id).and_then(State::lookups);
+                Ok(Decision::on(id, lookups::record(known, lookup, context.now, &book)?))
+            }
             Command::BeginImport { operation } => {
                 let import = world.state(&id).and_then(State::import);
                 Ok(Decision::on(id, import::begin(operation, import)))
@@ -167,6 +171,7 @@ impl Domain for ClientsDomain {
             Event::VerificationAnswered(_) => "verification_answered",
             Event::VerificationLocked(_) => "verification_locked",
             Event::ClientDisclosed(_) => "client_disclosed",
+            Event::ClientSought(_) => "client_sought",
             Event::ImportBegun(_) => "import_begun",
             Event::ImportProgressed(_) => "import_progressed",
             Event::ImportEnded(_) => "import_ended",
@@ -184,6 +189,7 @@ impl Domain for ClientsDomain {
         match state {
             State::Client(client) => to_raw_value(client),
             State::Import(import) => to_raw_value(import),
+            State::Lookups(lookups) => to_raw_value(lookups),
             State::Policy(version) => to_raw_value(version),
         }
     }
@@ -192,6 +198,7 @@ impl Domain for ClientsDomain {
         Ok(match id.collection() {
             "policies" => State::Policy(serde_json::from_str(kept.get())?),
             "operations" => State::Import(serde_json::from_str(kept.get())?),
+            "lookups" => State::Lookups(serde_json::from_str(kept.get())?),
             _ => State::Client(serde_json::from_str(kept.get())?),
         })
     }

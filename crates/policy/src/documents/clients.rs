@@ -1,4 +1,4 @@
-//! Classes, coverage, marks and the verification of identity (L1-L3, L8, L12, K11).
+//! Classes, coverage, marks, the verification of identity and lookups (L1-L3, L8, L10, L12, K11).
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use crate::document::{Field, PolicyDocument};
 use crate::error::PolicyError;
 use crate::kind::Kind;
 
-/// Kind `clients`: classes, coverage, marks and the verification of identity. Amounts are whole yuan, turnover is in hundredths.
+/// Kind `clients`: classes, coverage, marks, the verification of identity and lookups. Amounts are whole yuan, turnover is in hundredths.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClientsPolicy {
@@ -46,6 +46,10 @@ pub struct ClientsPolicy {
     pub verification_lock_minutes: u32,
     /// Clock minutes for which a verification holds (K11).
     pub verification_minutes: u32,
+    /// Lookups of clients by a number that an employee may make in a period (L10).
+    pub lookups: u32,
+    /// Clock minutes of that period (L10).
+    pub lookup_minutes: u32,
 }
 
 impl ClientsPolicy {
@@ -57,6 +61,11 @@ impl ClientsPolicy {
     /// How long the verification is locked after too many wrong answers (K11).
     pub fn verification_lock(&self) -> TimeDelta {
         TimeDelta::minutes(self.verification_lock_minutes.into())
+    }
+
+    /// The period in which an employee's lookups are counted (L10).
+    pub fn lookup_period(&self) -> TimeDelta {
+        TimeDelta::minutes(self.lookup_minutes.into())
     }
 }
 
@@ -80,6 +89,8 @@ impl Default for ClientsPolicy {
             verification_failures: 3,
             verification_lock_minutes: 30,
             verification_minutes: 15,
+            lookups: 60,
+            lookup_minutes: 60,
         }
     }
 }
@@ -104,6 +115,8 @@ impl PolicyDocument for ClientsPolicy {
         whole("verification_failures", 1, 20, "failures"),
         whole("verification_lock_minutes", 1, 10_080, "minutes"),
         whole("verification_minutes", 1, 240, "minutes"),
+        whole("lookups", 1, 10_000, "lookups"),
+        whole("lookup_minutes", 1, 1_440, "minutes"),
     ];
 
     fn contradictions(&self) -> Vec<PolicyError> {

@@ -63,6 +63,8 @@ fn p1_the_built_in_standard_never_changes() {
             "verification_failures": 3,
             "verification_lock_minutes": 30,
             "verification_minutes": 15,
+            "lookups": 60,
+            "lookup_minutes": 60,
         })
     );
     assert_eq!(

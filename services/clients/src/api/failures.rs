@@ -74,6 +74,17 @@ impl From<Rejection> for Failure {
                 "Verify the client's identity first: StartVerification, then AnswerVerification until it has passed.",
                 "请先核对客户身份：调用 StartVerification，再以 AnswerVerification 核对至通过。",
             ),
+            Rejection::LookupsUsedUp { until, wait } => Failure::new(
+                Code::ResourceExhausted,
+                "LOOKUPS_USED_UP",
+                format!(
+                    "You have looked for as many clients as you may for now; look again at {}, or read the client by its id.",
+                    local(until)
+                ),
+                format!("您查找客户的次数已达上限，请于 {} 之后再查，或按客户编号读取。", local(until)),
+            )
+            .with("until", local(until))
+            .retry_after(wait.to_std().unwrap_or_default()),
             Rejection::ImportSuperseded => Failure::new(
                 Code::Aborted,
                 "IMPORT_SUPERSEDED",

@@ -3,7 +3,7 @@
 use shouwen_access::{BranchName, EmployeeName, Failure, Reach};
 use shouwen_proto::{
     clients::v1::{AnswerVerificationRequest, ResolveClientRequest},
-    events::v1::IdentityFactor,
+    events::v1::{IdentityFactor, SoughtBy},
 };
 use shouwen_vault::{BlindIndex, IdentityNumber, Phone};
 
@@ -58,13 +58,19 @@ pub(super) fn reason(field: &'static str, text: &str) -> Result<String, Failure>
 }
 
 /// By what a client is looked for: exactly one of three.
-pub(super) fn lookup(request: &ResolveClientRequest, index: &BlindIndex) -> Result<OpaqueKey, Failure> {
+pub(super) fn lookup(
+    request: &ResolveClientRequest,
+    index: &BlindIndex,
+) -> Result<(SoughtBy, OpaqueKey), Failure> {
     let ResolveClientRequest { phone, identity_number, capital_account } = request;
     match (phone.is_empty(), identity_number.is_empty(), capital_account.is_empty()) {
-        (false, true, true) => phone_key("phone", phone, index),
-        (true, false, true) => identity_number_key("identity_number", identity_number, index),
+        (false, true, true) => Ok((SoughtBy::Phone, phone_key("phone", phone, index)?)),
+        (true, false, true) => {
+            let key = identity_number_key("identity_number", identity_number, index)?;
+            Ok((SoughtBy::IdentityNumber, key))
+        }
         (true, true, false) => texts::account(capital_account)
-            .map(|digits| keys::account(index, &digits))
+            .map(|digits| (SoughtBy::CapitalAccount, keys::account(index, &digits)))
             .map_err(|remedy| failures::text("capital_account", remedy)),
         _ => Err(Failure::field_invalid(
             "phone",

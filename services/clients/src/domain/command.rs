@@ -9,6 +9,7 @@ use shouwen_proto::events::v1::{ClientSaved, ImportProgressed, PolicyAdopted};
 use super::{
     factor::Factor,
     key::OpaqueKey,
+    lookups::Lookup,
     name::{ClientName, OperationName},
     roster::BranchRoster,
 };
@@ -42,6 +43,8 @@ pub enum Command {
         /// The key of the code, whichever factor asks for it; `None` where the answer is no security.
         security: Option<OpaqueKey>,
     },
+    /// An employee looks for a client by a number (L10).
+    RecordLookup(Lookup),
     /// Shows the file in full (L10).
     Disclose { client: ClientName, employee: String, purpose: String },
     /// A deadline has come. No state of this release holds one: locks and expiry are compared with the time (K11).
@@ -82,6 +85,7 @@ impl Command {
             | Self::StartVerification { client, .. }
             | Self::AnswerVerification { client, .. }
             | Self::Disclose { client, .. } => client.aggregate(),
+            Self::RecordLookup(lookup) => lookup.aggregate(),
             Self::Due { aggregate } => aggregate.clone(),
             Self::BeginImport { operation }
             | Self::ProgressImport { operation, .. }

@@ -8,10 +8,14 @@ use super::{
     State, class,
     client::{Client, Touched},
     import::Import,
+    lookups::Lookups,
 };
 
 /// The state of an aggregate after an event on it.
 pub fn evolve(state: Option<State>, recorded: &Recorded<'_, Event>) -> State {
+    if let Event::ClientSought(sought) = recorded.event {
+        return State::Lookups(Lookups::after(sought, recorded.time));
+    }
     match state {
         Some(State::Client(mut client)) => {
             apply(&mut client, recorded);
@@ -21,7 +25,7 @@ pub fn evolve(state: Option<State>, recorded: &Recorded<'_, Event>) -> State {
             import.apply(recorded.event);
             State::Import(import)
         }
-        Some(policy @ State::Policy(_)) => policy,
+        Some(other @ (State::Lookups(_) | State::Policy(_))) => other,
         None => begun(recorded),
     }
 }

@@ -1,6 +1,6 @@
 //! Why a command has no effect. One closed set; the api maps it to the contract's reasons.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{coverage::Position, factor::Factor};
 
@@ -46,6 +46,9 @@ pub enum Rejection {
     FactorNotOnFile(Factor),
     #[error("the client's identity is not verified")]
     IdentityNotVerified,
+    /// L10: the employee has looked for as many clients as the policy allows.
+    #[error("no more lookups before {until}")]
+    LookupsUsedUp { until: DateTime<Utc>, wait: TimeDelta },
     /// The same import was begun again meanwhile.
     #[error("the import was begun again")]
     ImportSuperseded,

@@ -5,6 +5,7 @@ mod figures;
 mod files;
 mod import;
 mod lists;
+mod lookups;
 mod properties;
 mod secrecy;
 mod service;

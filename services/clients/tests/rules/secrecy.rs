@@ -4,7 +4,8 @@ use futures_util::StreamExt as _;
 use shouwen_proto::{
     access::v1::{CallContext, Capacity, Role},
     clients::v1::{
-        AnswerVerificationRequest, ClientInput, GetFullClientRequest, StartVerificationRequest, Verification,
+        AnswerVerificationRequest, ClientInput, GetFullClientRequest, ResolveClientRequest,
+        StartVerificationRequest, Verification,
     },
     events::v1::{
         ClientSaved, IdentityFactor, WatchRequest, clients_event::Event, event::Body,
@@ -84,6 +85,15 @@ async fn l10_nothing_of_a_client_lies_in_clear_in_any_table() {
         request_id: request_id(),
     };
     bed.client().get_full_client(request_of(&staff("zhang"), full)).await.unwrap();
+    let nothing = ResolveClientRequest::default;
+    for looked_for in [
+        ResolveClientRequest { phone: canary().phone, ..nothing() },
+        ResolveClientRequest { identity_number: canary().identity_number, ..nothing() },
+        ResolveClientRequest { capital_account: "8086402951".into(), ..nothing() },
+    ] {
+        let found = bed.client().resolve_client(request_of(&staff("zhang"), looked_for)).await.unwrap();
+        assert_eq!(found.into_inner().clients.len(), 1);
+    }
 
     let mut superuser = bed.database.connect().await;
     let tables: Vec<String> = sqlx::query_scalar(
