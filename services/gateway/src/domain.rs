@@ -18,6 +18,7 @@ pub mod follow_up;
 pub mod known;
 pub mod merge;
 pub mod message;
+mod offers;
 pub mod policies;
 pub mod presence;
 pub mod reassign;

@@ -12,9 +12,9 @@ use shouwen_serving::{private, timestamps::from_proto};
 
 use super::{
     LeftBehind, State, absence,
-    case::{CaseState, Clock, Complaint, Deputy, Message, Offer, Override, Phase, Promise, Returned},
+    case::{CaseState, Clock, Complaint, Deputy, Override, Phase, Promise},
     contact::{ContactState, Touch},
-    presence, reassign, roster, routing, staffing,
+    offers, presence, reassign, roster, routing, staffing,
 };
 
 /// The name of an event on the ledger: its field in the oneof.
@@ -235,12 +235,13 @@ fn clock(started: DateTime<Utc>, due: Option<&Timestamp>, provisional: bool, cal
     }
 }
 
-fn time(value: Option<&Timestamp>, otherwise: DateTime<Utc>) -> DateTime<Utc> {
+pub(super) fn time(value: Option<&Timestamp>, otherwise: DateTime<Utc>) -> DateTime<Utc> {
     value.and_then(from_proto).unwrap_or(otherwise)
 }
 
 /// A case after one of its events.
 pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>) {
+    offers::after(case, event, at);
     match event {
         Event::ClientIdentified(identified) => {
             case.client = Some(identified.client.clone());
@@ -257,37 +258,9 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
         Event::ContactJoined(joined) if !joined.employee.is_empty() && !case.assists(&joined.employee) => {
             case.answered.push(joined.employee.clone());
         }
-        Event::OfferMade(offer) => {
-            case.returned = None;
-            case.offer = Some(Offer {
-                id: offer.offer.clone(),
-                from: offer.from.clone(),
-                to: offer.to.clone(),
-                reason: offer.reason.clone(),
-                expires: time(offer.expire_time.as_ref(), at),
-                message: offer.message.is_some(),
-                moves_nothing: offer.moves_nothing,
-            });
-            if let Some(message) = &offer.message {
-                case.message = Some(Message {
-                    offer: offer.offer.clone(),
-                    from: offer.from.clone(),
-                    to: offer.to.clone(),
-                    taken: time(message.take_time.as_ref(), at),
-                    caller: private::sealed(message.caller.as_ref()),
-                    callback_number: private::sealed(message.callback_number.as_ref()),
-                    matter: private::sealed(message.matter.as_ref()),
-                });
-            }
-        }
         Event::OfferAccepted(accepted) => {
             case.handler.clone_from(&accepted.handler);
             case.epoch = accepted.epoch;
-            case.offer = None;
-        }
-        Event::OfferWithdrawn(_) => case.offer = None,
-        Event::OfferDeclined(_) | Event::OfferExpired(_) => {
-            case.returned = case.offer.take().map(|offer| Returned { offer: offer.id, to: offer.from });
         }
         Event::OverrideBegun(begun) => {
             case.overriding = Some(Override {
@@ -304,13 +277,10 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
         }
         Event::CaseResolved(_) => {
             case.phase = Phase::AwaitingSatisfaction;
-            case.returned = None;
             meet(case, at);
         }
         Event::CaseClosed(closed) => {
             case.phase = Phase::Closed { at, kind: closed.kind, reason: closed.reason.clone() };
-            case.offer = None;
-            case.returned = None;
             meet(case, at);
         }
         Event::CaseReopened(reopened) => {
@@ -324,7 +294,6 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
         Event::CaseVoided(voided) => {
             case.phase = Phase::Void { reason: voided.reason.clone() };
             case.epoch = voided.epoch;
-            case.offer = None;
         }
         Event::LimitMissed(missed) => {
             if let Some(clock) = case.clocks.last_mut() {
@@ -396,13 +365,11 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
         Event::CaseReassigned(reassigned) => {
             case.accountable.clone_from(&reassigned.accountable);
             case.handler.clone_from(&reassigned.handler);
-            case.returned = None;
             case.epoch = reassigned.epoch;
         }
         Event::AccountabilityMoved(moved) => {
             case.accountable.clone_from(&moved.accountable);
             case.handler.clone_from(&moved.handler);
-            case.returned = None;
             case.epoch = moved.epoch;
         }
         _ => {}
