@@ -107,6 +107,11 @@ impl Snapshot {
         }
         known
     }
+
+    /// Makes of a case as it is kept what it is to who asks at a moment who may act on it: a decision made then would find the same (O7, O9).
+    pub fn stand(&self, case: &mut CaseState, now: DateTime<Utc>) {
+        attendance::Attendance::at(self, now).stand(case);
+    }
 }
 
 /// The domain with what it knows of roster, policies and absences.
@@ -384,7 +389,12 @@ impl Domain for OwnershipDomain {
     const STIRRING: &'static [&'static str] = routing::STIRRING;
 
     async fn pending(&self, connection: &mut PgConnection, now: DateTime<Utc>) -> sqlx::Result<Vec<Command>> {
-        store::routing::pending(connection, &self.snapshot(), now).await
+        let snapshot = self.snapshot();
+        let mut commands = store::routing::pending(connection, &snapshot, now).await?;
+        let cases = store::open::unentitled(connection, &snapshot.roster).await?;
+        let attend = |case| Command::FollowUp(FollowUp::Attend(AggregateId(case)));
+        commands.extend(cases.into_iter().map(attend));
+        Ok(commands)
     }
 
     async fn readings(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<Reading>> {

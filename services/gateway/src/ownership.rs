@@ -39,7 +39,7 @@ pub struct CaseView {
     pub handler: String,
     /// Who acts in place of an absent handler or accountable person (O9).
     pub deputies: Vec<String>,
-    /// Who overrides at present (O7).
+    /// Who overrides at present and may by the roster (O7).
     pub overriding: Option<String>,
     /// Who answered a contact of it.
     pub assistants: Vec<String>,
@@ -111,14 +111,10 @@ impl Ownership {
         let found = store::reach::find(self.engine.pool(), case.as_deref(), contact.as_deref())
             .await
             .map_err(|error| refusal::database(&error))?;
-        Ok(found.map(|found| {
+        let snapshot = self.engine.domain().snapshot();
+        Ok(found.map(|mut found| {
+            snapshot.stand(&mut found.state, found.now);
             let mut view = view(&found.named, &found.id, &found.state, read_at);
-            // O7, O9: over at its time, whether the sweeper has come by or not.
-            let overriding = found.state.overriding.filter(|running| running.expires > found.now);
-            view.overriding = overriding.map(|running| running.employee);
-            let deputies = found.state.deputies.into_iter();
-            let active = deputies.filter(|deputy| deputy.until.is_none_or(|until| until > found.now));
-            view.deputies = active.map(|deputy| deputy.employee).collect();
             // C2: a complaint that ended before its case was merged still belongs to the unit that received it.
             for Complaint { name, unit, .. } in found.merged {
                 let received = (name, unit);
@@ -169,8 +165,11 @@ impl Ownership {
         });
         let read_at = self.clock.now();
         let outcome = self.engine.submit(submission).await.map_err(failures::failure)?;
+        // Whether an override still counts is for a reading to say (O7).
+        let tells =
+            |state: &CaseState| state.overriding.is_none() && !matches!(state.phase, Phase::Merged { .. });
         let fresh = match (&outcome.state, outcome.replayed) {
-            (Some(State::Case(state)), false) if !matches!(state.phase, Phase::Merged { .. }) => {
+            (Some(State::Case(state)), false) if tells(state) => {
                 Some(view(&outcome.primary.0, &outcome.primary.0, state, read_at))
             }
             _ => None,

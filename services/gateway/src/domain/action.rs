@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use shouwen_engine::{DecideContext, Decision, Refusal, World};
 use shouwen_proto::events::v1::{
     CaseResolved, CloseKind, OfferAccepted, OfferDeclined, OfferMade, OfferWithdrawn, OverrideBegun,
-    OverrideEnded, ownership_event::Event,
+    ownership_event::Event,
 };
 use shouwen_serving::timestamps::to_proto;
 
@@ -92,8 +92,7 @@ pub fn decide(
             if case.overriding.as_ref().is_none_or(|running| running.employee != by) {
                 return Err(Rejection::NoOverride(case.id.0).into());
             }
-            let epoch = case.epoch + 1;
-            case.then(Event::OverrideEnded(OverrideEnded { employee: by.to_owned(), epoch, expired: false }));
+            case.end_override("");
         }
         Action::Resolve { answer } => {
             responsible(&case, by)?;
@@ -156,8 +155,7 @@ fn begin_override(
     snapshot: &Snapshot,
 ) -> Result<(), Refusal<Rejection>> {
     live(case, "override")?;
-    let leads = snapshot.roster.employee(by).is_some_and(|employee| employee.may_override(&case.branch));
-    if !leads {
+    if !snapshot.roster.may_override(by, &case.branch) {
         return Err(Rejection::NotResponsible(case.responsible()).into());
     }
     if let Some(complaint) = case.complaint_about(by) {

@@ -31,6 +31,18 @@ impl Attendance {
         self.roster.employee(employee).is_some_and(|known| !known.active || !known.answers_for_cases())
     }
 
+    /// Whether the roster lets the employee override in cases of a branch (O7).
+    pub(super) fn may_override(&self, employee: &str, branch: &str) -> bool {
+        self.roster.may_override(employee, branch)
+    }
+
+    /// Makes of a case as it is kept what it is to who asks at this moment who may act on it, whether an event has said so yet or not.
+    pub(super) fn stand(&self, case: &mut CaseState) {
+        let running = case.overriding.take().filter(|running| running.expires > self.now);
+        case.overriding = running.filter(|running| self.may_override(&running.employee, &case.branch));
+        case.deputies.retain(|deputy| deputy.until.is_none_or(|until| until > self.now));
+    }
+
     fn is_at_work(&self, employee: &str) -> bool {
         !self.has_left(employee) && !self.absences.is_absent(employee, self.now)
     }

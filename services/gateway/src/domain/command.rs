@@ -42,6 +42,7 @@ impl Command {
             Self::Case(command) => Some(&command.case),
             Self::FollowUp(
                 FollowUp::Due { case, .. }
+                | FollowUp::Attend(case)
                 | FollowUp::Recompute(case)
                 | FollowUp::Promised { case, .. }
                 | FollowUp::PromiseMoved { case, .. }

@@ -64,7 +64,8 @@ pub(super) fn events(case: &CaseState, step: Step, snapshot: &Snapshot) -> Vec<E
         Step::Override => {
             let ended = |employee: &str| {
                 let employee = employee.to_owned();
-                Event::OverrideEnded(OverrideEnded { employee, epoch: case.epoch + 1, expired: true })
+                let (epoch, reason) = (case.epoch + 1, String::new());
+                Event::OverrideEnded(OverrideEnded { employee, epoch, expired: true, reason })
             };
             case.overriding.iter().map(|running| ended(&running.employee)).collect()
         }

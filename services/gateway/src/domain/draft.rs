@@ -111,10 +111,15 @@ impl<'a> Draft<'a> {
         events.into_iter().map(move |event| (id.clone(), event))
     }
 
-    /// O9: who has left answers for it no longer, and whoever is absent has a deputy. What is not open has none.
+    /// O7, O9: whom the roster does not let override any more overrides no longer, who has left answers for it no longer, and whoever is absent has a
+    /// deputy. What is not open has none.
     fn attend(&mut self) {
         let mut expected = Vec::new();
         if self.is_live() {
+            let may = |employee: &str| self.attendance.may_override(employee, &self.branch);
+            if self.overriding.as_ref().is_some_and(|running| !may(&running.employee)) {
+                self.end_override("not_entitled");
+            }
             self.succeed();
             expected = self.attendance.deputies(&self.id.0, &self.state);
         }
@@ -152,6 +157,19 @@ impl<'a> Draft<'a> {
             epoch: self.epoch + 1,
         };
         self.then(Event::AccountabilityMoved(moved));
+    }
+
+    /// The running override, if any, is over (O7): why, where it is neither its holder's word nor its time.
+    pub(super) fn end_override(&mut self, reason: &str) {
+        if let Some(running) = &self.overriding {
+            let ended = OverrideEnded {
+                employee: running.employee.clone(),
+                epoch: self.epoch + 1,
+                expired: false,
+                reason: reason.to_owned(),
+            };
+            self.then(Event::OverrideEnded(ended));
+        }
     }
 
     fn end(&mut self, deputy: Deputy) {
@@ -287,11 +305,7 @@ impl<'a> Draft<'a> {
             let withdrawn = OfferWithdrawn { offer: offer.id.clone() };
             self.then(Event::OfferWithdrawn(withdrawn));
         }
-        if let Some(running) = &self.overriding {
-            let ended =
-                OverrideEnded { employee: running.employee.clone(), epoch: self.epoch + 1, expired: false };
-            self.then(Event::OverrideEnded(ended));
-        }
+        self.end_override("case_ended");
         for deputy in self.deputies.clone() {
             self.end(deputy);
         }

@@ -27,6 +27,10 @@ pub fn decide(
         FollowUp::Due { case, step } => {
             Ok(Decision::on(case.clone(), deadlines::events(case::find(world, case)?, *step, snapshot)))
         }
+        FollowUp::Attend(case) => {
+            let events = Draft::of(world, case, context, snapshot)?.attended().collect();
+            Ok(Decision { events, counters: Vec::new(), primary: case.clone() })
+        }
         FollowUp::Recompute(id) => {
             Ok(Decision::on(id.clone(), recomputed(case::find(world, id)?, context, snapshot)))
         }
@@ -85,7 +89,7 @@ fn told(
         FollowUp::ComplaintEnded { complaint, end, reason, .. } => {
             return Ok(complaints::ended(case, complaint, *end, reason));
         }
-        FollowUp::Due { .. } | FollowUp::Recompute(_) | FollowUp::CallEnded { .. } => {}
+        FollowUp::Due { .. } | FollowUp::Attend(_) | FollowUp::Recompute(_) | FollowUp::CallEnded { .. } => {}
     }
     Ok(case.decided())
 }

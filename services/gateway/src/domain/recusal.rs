@@ -5,7 +5,7 @@
 //! without anybody responsible would be worse (O9), and the complaint itself is refused to them all the same, by the complaints service.
 
 use shouwen_proto::events::v1::{
-    AccountabilityMoved, ComplaintOpened, OfferWithdrawn, OverrideEnded, ownership_event::Event,
+    AccountabilityMoved, ComplaintOpened, OfferWithdrawn, ownership_event::Event,
 };
 
 use super::draft::Draft;
@@ -23,10 +23,8 @@ pub(super) fn open(case: &mut Draft<'_>, complaint: &str, about: &[String], unit
         let withdrawn = OfferWithdrawn { offer: offer.id.clone() };
         case.then(Event::OfferWithdrawn(withdrawn));
     }
-    if let Some(running) = case.overriding.as_ref().filter(|running| case.is_recused(&running.employee)) {
-        let employee = running.employee.clone();
-        let epoch = case.epoch + 1;
-        case.then(Event::OverrideEnded(OverrideEnded { employee, epoch, expired: false }));
+    if case.overriding.as_ref().is_some_and(|running| case.is_recused(&running.employee)) {
+        case.end_override("recused");
     }
     if let Some((accountable, handler)) = successors(case) {
         let moved = AccountabilityMoved {

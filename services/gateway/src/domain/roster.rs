@@ -103,7 +103,7 @@ impl Employee {
 
     /// Whether the employee may override in cases of a branch (O7).
     pub fn may_override(&self, branch: &str) -> bool {
-        self.is_hq() || (self.role_set().contains(Role::Lead) && self.branch == branch)
+        self.active && (self.is_hq() || (self.role_set().contains(Role::Lead) && self.branch == branch))
     }
 
     /// Whether the employee may work on cases.

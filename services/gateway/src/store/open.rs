@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, types::Json};
 
 use crate::domain::{
-    AbsenceState, LeftBehind,
+    AbsenceState, LeftBehind, Roster,
     command::{CHUNK, REASSIGNED, Sought},
 };
 
@@ -115,6 +115,30 @@ pub(crate) async fn left_behind(connection: &mut PgConnection, employee: &str) -
     .fetch_all(connection)
     .await?;
     Ok(LeftBehind { cases: cases.into(), absences: absences.into() })
+}
+
+/// Cases in which somebody overrides whom the roster does not let (any more, O7): a bounded number, the others come up again. Of the few overrides that run
+/// the holders are read, and only of those who may not the cases.
+pub(crate) async fn unentitled(connection: &mut PgConnection, roster: &Roster) -> sqlx::Result<Vec<String>> {
+    let held = sqlx::query!(
+        r#"select distinct overriding as "holder!", branch as "branch!" from cases where overriding is not null"#
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let held = held.into_iter().filter(|held| !roster.may_override(&held.holder, &held.branch));
+    let (holders, branches): (Vec<String>, Vec<String>) = held.map(|held| (held.holder, held.branch)).unzip();
+    if holders.is_empty() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar!(
+        r#"select c.id as "id!" from unnest($1::text[], $2::text[]) as held (holder, branch)
+           join cases c on c.overriding = held.holder and c.branch = held.branch order by c.id limit $3"#,
+        &holders,
+        &branches,
+        i64::try_from(CHUNK).unwrap_or(i64::MAX)
+    )
+    .fetch_all(connection)
+    .await
 }
 
 /// The absences that are planned or running.

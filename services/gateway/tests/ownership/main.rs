@@ -46,6 +46,7 @@ mod sequences;
 mod touching;
 mod transferring;
 mod transferring_at_once;
+mod unentitled;
 mod waiting;
 mod waiting_callbacks;
 mod waiting_complaints;

@@ -15,6 +15,8 @@ pub enum FollowUp {
         case: AggregateId,
         step: Step,
     },
+    /// By the roster or the absences others may act on the case than it says (O7, O9).
+    Attend(AggregateId),
     /// Recompute the running clock after a change of calendar (S3).
     Recompute(AggregateId),
     CallEnded {

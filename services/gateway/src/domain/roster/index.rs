@@ -70,6 +70,11 @@ impl Roster {
         self.employees.get(name)
     }
 
+    /// Whether the employee may override in cases of a branch (O7).
+    pub fn may_override(&self, employee: &str, branch: &str) -> bool {
+        self.employee(employee).is_some_and(|known| known.may_override(branch))
+    }
+
     pub fn employee_by_external_id(&self, external_id: &str) -> Option<&Arc<Employee>> {
         let employee = self.employee(self.external_ids.get(external_id)?)?;
         (employee.external_id == external_id).then_some(employee)
