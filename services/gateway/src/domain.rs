@@ -109,8 +109,8 @@ impl Snapshot {
     }
 
     /// Makes of a case as it is kept what it is to who asks at a moment who may act on it: a decision made then would find the same (O7, O9).
-    pub fn stand(&self, case: &mut CaseState, now: DateTime<Utc>) {
-        attendance::Attendance::at(self, now).stand(case);
+    pub fn stand(&self, name: &str, case: &mut CaseState, now: DateTime<Utc>) {
+        attendance::Attendance::at(self, now).stand(name, case);
     }
 }
 

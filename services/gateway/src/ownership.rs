@@ -113,7 +113,7 @@ impl Ownership {
             .map_err(|error| refusal::database(&error))?;
         let snapshot = self.engine.domain().snapshot();
         Ok(found.map(|mut found| {
-            snapshot.stand(&mut found.state, found.now);
+            snapshot.stand(&found.id, &mut found.state, found.now);
             let mut view = view(&found.named, &found.id, &found.state, read_at);
             // C2: a complaint that ended before its case was merged still belongs to the unit that received it.
             for Complaint { name, unit, .. } in found.merged {

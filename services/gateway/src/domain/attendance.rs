@@ -9,7 +9,7 @@ use shouwen_proto::access::v1::Role;
 use super::{
     Snapshot,
     absence::{Absences, Standing},
-    case::{CaseState, Deputy},
+    case::{CaseState, Deputy, Phase},
     roster::Roster,
 };
 
@@ -36,11 +36,16 @@ impl Attendance {
         self.roster.may_override(employee, branch)
     }
 
-    /// Makes of a case as it is kept what it is to who asks at this moment who may act on it, whether an event has said so yet or not.
-    pub(super) fn stand(&self, case: &mut CaseState) {
+    /// Makes of a case as it is kept what it is to who asks at this moment who may act on it, whether an event has said so yet or not. What is closed has no
+    /// deputies and keeps its people; while something is promised there, it is reached as if it were open, by whom it is asked for.
+    pub(super) fn stand(&self, name: &str, case: &mut CaseState) {
         let running = case.overriding.take().filter(|running| running.expires > self.now);
         case.overriding = running.filter(|running| self.may_override(&running.employee, &case.branch));
         case.deputies.retain(|deputy| deputy.until.is_none_or(|until| until > self.now));
+        if matches!(case.phase, Phase::Closed { .. }) && case.owes_promise() {
+            (case.accountable, case.handler) = self.succession(case);
+            case.deputies = self.deputies(name, case);
+        }
     }
 
     fn is_at_work(&self, employee: &str) -> bool {
@@ -81,6 +86,15 @@ impl Attendance {
             Some(acting) => Some(acting.employee.clone()),
             None => self.ladder(case, |employee| can(employee)),
         }
+    }
+
+    /// Who answers for a case and who handles it, a lead in place of who has left: the first responder stays a fact of history (O1).
+    pub(super) fn succession(&self, case: &CaseState) -> (String, String) {
+        let accountable = Some(case.accountable.clone()).filter(|person| !self.has_left(person));
+        let accountable = accountable.or_else(|| self.successor(case));
+        let accountable = accountable.unwrap_or_else(|| case.accountable.clone());
+        let handler = if self.has_left(&case.handler) { &accountable } else { &case.handler }.clone();
+        (accountable, handler)
     }
 
     /// Who answers for a case in place of somebody who cannot any more: who is at work, if there is such a person.

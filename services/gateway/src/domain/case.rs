@@ -224,6 +224,11 @@ impl CaseState {
         self.assistants.iter().chain(&self.answered).any(|known| known == employee)
     }
 
+    /// Whether something is still promised to the client.
+    pub fn owes_promise(&self) -> bool {
+        self.promises.iter().any(|promise| !promise.settled)
+    }
+
     pub fn responsible(&self, case: &AggregateId) -> Responsible {
         Responsible {
             case: case.0.clone(),

@@ -140,11 +140,7 @@ impl<'a> Draft<'a> {
 
     /// Who has left the firm is followed by a lead; the first responder stays a fact of history (O1).
     fn succeed(&mut self) {
-        let has_left = |employee: &str| self.attendance.has_left(employee);
-        let accountable = Some(self.accountable.clone()).filter(|person| !has_left(person));
-        let accountable = accountable.or_else(|| self.attendance.successor(&self.state));
-        let accountable = accountable.unwrap_or_else(|| self.accountable.clone());
-        let handler = if has_left(&self.handler) { accountable.clone() } else { self.handler.clone() };
+        let (accountable, handler) = self.attendance.succession(&self.state);
         if accountable == self.accountable && handler == self.handler {
             return;
         }

@@ -2,13 +2,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shouwen_proto::{
+    access::v1::Role,
     events::v1::{AttemptOutcome, AttemptRecorded, CallbackPostponed, callbacks_event::Event as Callback},
+    ownership::v1::{Employee, roster_entry::Entry},
     r#type::v1::{CallbackKind, Satisfaction},
 };
 use shouwen_serving::timestamps::to_proto;
 
 use crate::{
-    desk::employee,
+    absence::{planned, sudden},
+    desk::{IntoEntry as _, colleague, employee},
     ground::{Ground, Office, at, tuesday},
     watching::Watch,
 };
@@ -228,4 +231,82 @@ async fn o11_the_receipt_of_a_merged_case_names_who_answers_for_it_now() {
     let receipt = office.desk("li").receipt(&merged).await.unwrap();
     assert_eq!((receipt.case, &*receipt.first_responder), (survivor.clone(), "ZHANG"));
     assert_eq!(office.desk("li").get(&survivor).await.unwrap().assistants, [employee("li")]);
+}
+
+/// Who reaches a callback by the edge's reading, as handler, as accountable person and as deputies.
+async fn reached(office: &Office, callback: &str) -> (String, String, Vec<String>) {
+    office.learned().await;
+    let view = office.ownership.find(callback).await.unwrap().unwrap();
+    assert!(!view.open, "{view:?}");
+    (view.handler, view.accountable, view.deputies)
+}
+
+/// A case of `zhang`, handed over if to somebody else, in which something is promised still when `handler` closes it.
+async fn closed(office: &Office, contact: &str, handler: &str) -> (String, String) {
+    let zhang = office.desk("zhang");
+    let case = zhang.open(contact, contact).await;
+    if handler != "zhang" {
+        office.desk(handler).accept(&case, &zhang.offered(&case, handler).await).await.unwrap();
+    }
+    let id = format!("cb-{contact}");
+    office.callbacks().scheduled(office.here().await, &id, &case, tuesday() + TimeDelta::days(1));
+    office.followed().await;
+    office.desk(handler).confirm(&case, true).await.unwrap();
+    let callback = format!("{case}/callbacks/{id}");
+    (case, callback)
+}
+
+#[tokio::test]
+async fn o9_what_is_promised_in_a_closed_case_is_reached_by_the_deputy_of_an_absent_handler() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let (zhang, nobody) = (employee("zhang"), Vec::<String>::new());
+    let (case, callback) = closed(&office, "call-1", "zhang").await;
+    let (start, end) = (tuesday() + TimeDelta::hours(2), tuesday() + TimeDelta::hours(4));
+    office.desk("zhang").be_absent(planned("zhang", "li", start, end)).await.unwrap();
+    assert_eq!(reached(&office, &callback).await, (zhang.clone(), zhang.clone(), nobody.clone()));
+    // Exactly at its times, whether a sweep has come by or not.
+    office.until(start - TimeDelta::microseconds(1)).await;
+    assert_eq!(reached(&office, &callback).await.2, nobody);
+    office.unswept(start).await;
+    assert_eq!(reached(&office, &callback).await, (zhang.clone(), zhang.clone(), vec![employee("li")]));
+    office.engine.sweep_once().await.unwrap();
+    assert_eq!(reached(&office, &callback).await.2, [employee("li")]);
+    office.until(end - TimeDelta::microseconds(1)).await;
+    office.unswept(end).await;
+    assert_eq!(reached(&office, &callback).await.2, nobody);
+    // Nothing of it stands in the case, which is closed: who deputises is asked for as long as something is promised.
+    office.until(end).await;
+    office.desk("zhang").be_absent(sudden("zhang", "wang")).await.unwrap();
+    assert_eq!(reached(&office, &callback).await.2, [employee("wang")]);
+    assert_eq!(ground.events(&case).await, ["case_opened", "promise_noted", "case_closed"]);
+    office.callbacks().cancelled(office.here().await, "cb-call-1", &case);
+    office.followed().await;
+    assert_eq!(reached(&office, &callback).await, (zhang.clone(), zhang, nobody));
+    assert_eq!(office.desk("zhang").get(&case).await.unwrap().epoch, 1);
+}
+
+#[tokio::test]
+async fn o9_what_is_promised_in_a_closed_case_is_reached_by_who_answers_for_it_when_the_handler_has_left() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (case, callback) = closed(&office, "call-1", "li").await;
+    let leaves = async |who: &str| {
+        let entry = Employee { active: false, ..colleague(who, "b1", &[Role::Staff]) };
+        let imported = office.admin().import(vec![Entry::Employee(entry).into_entry()]).await.unwrap();
+        assert_eq!((imported.updated, imported.rejected), (1, Vec::new()));
+    };
+    let [zhang, li, zhao, qian] = ["zhang", "li", "zhao", "qian"].map(employee);
+    assert_eq!(reached(&office, &callback).await, (li.clone(), zhang.clone(), Vec::new()));
+    leaves("li").await;
+    assert_eq!(reached(&office, &callback).await, (zhang.clone(), zhang.clone(), Vec::new()));
+    // The accountable person's deputy, too.
+    let absence = office.desk("zhang").be_absent(sudden("zhang", "wang")).await.unwrap();
+    assert_eq!(reached(&office, &callback).await, (zhang.clone(), zhang.clone(), vec![employee("wang")]));
+    office.desk("zhang").be_back(&absence.name).await.unwrap();
+    // With them gone the lead, as for a case that is reopened: who is at work.
+    leaves("zhang").await;
+    assert_eq!(reached(&office, &callback).await, (qian.clone(), qian, Vec::new()));
+    office.desk("qian").be_absent(sudden("qian", "wang")).await.unwrap();
+    assert_eq!(reached(&office, &callback).await, (zhao.clone(), zhao, Vec::new()));
+    let kept = office.desk("auditor").get(&case).await.unwrap();
+    assert_eq!((kept.handler, kept.accountable), (li, zhang), "as it was closed");
 }
