@@ -4,6 +4,7 @@
 
 pub mod absence;
 pub mod action;
+mod assisting;
 mod attendance;
 pub mod case;
 pub mod command;

@@ -49,6 +49,9 @@ pub struct CaseState {
     /// Who answered a later contact when they could decide: when they cannot any more, they assist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answered: Vec<String>,
+    /// By which contacts both assist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub help: Vec<Help>,
     pub promises: Vec<Promise>,
     pub opened_at: DateTime<Utc>,
     /// Versions of the policies under which it began: ownership, then hours.
@@ -63,6 +66,14 @@ pub struct CaseState {
     /// The message that was passed on last (K13).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
+}
+
+/// Somebody's part in a contact of the case: they answered it, or took it over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Help {
+    pub employee: String,
+    /// Empty for what made them assist before a release that keeps this.
+    pub contact: String,
 }
 
 /// A full message for a colleague whose phone was answered (代接留言, K13).
@@ -222,6 +233,18 @@ impl CaseState {
     /// Whether the employee answered a contact of the case, and so may record whatever becomes of it (O6).
     pub fn assists(&self, employee: &str) -> bool {
         self.assistants.iter().chain(&self.answered).any(|known| known == employee)
+    }
+
+    /// By which contacts the employee assists; where none is known, the one that opened the case stands for it.
+    pub fn helps_by(&self, employee: &str) -> Vec<String> {
+        let known = self.help.iter().filter(|help| help.employee == employee && !help.contact.is_empty());
+        let known: Vec<String> = known.map(|help| help.contact.clone()).collect();
+        if known.is_empty() { vec![self.contact.clone()] } else { known }
+    }
+
+    /// Whether the employee is known to assist by the contact.
+    pub fn is_helped(&self, employee: &str, contact: &str) -> bool {
+        self.help.iter().any(|help| help.employee == employee && help.contact == contact)
     }
 
     /// Whether something is still promised to the client.

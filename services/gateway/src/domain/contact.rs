@@ -206,8 +206,8 @@ fn identify(
     Ok(case.decided())
 }
 
-/// Takes a claim back that no backend accepts, and with it the case that it opened, unless something has come of that already. Either way the epoch rises:
-/// an attempt that is still under way finds its reading of ownership outdated.
+/// Takes a claim back that no backend accepts, and with it the case that it opened, unless something has come of that already; in another case whoever
+/// answered assists by it no longer. Either way the epoch rises: an attempt that is still under way finds its reading of ownership outdated.
 fn void_touch(
     world: &World<'_, State>,
     (contact, request_id): (&AggregateId, &str),
@@ -229,8 +229,9 @@ fn void_touch(
     if opened_here && provisional && case.complaints.is_empty() && case.is_live() {
         case.void(reason);
     } else {
+        let (contact, employee) = (contact.0.clone(), known.employee.clone());
         let epoch = case.epoch + 1;
-        case.then(Event::ContactLeft(ContactLeft { contact: contact.0.clone(), epoch }));
+        case.then(Event::ContactLeft(ContactLeft { contact, epoch, employee }));
     }
     events.extend(case.events());
     Ok(Decision { events, counters: Vec::new(), primary: contact.clone() })

@@ -205,12 +205,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Who takes a call over assists, unless responsible anyway (K5, O6).
+    /// Who takes a call over assists by it, unless responsible anyway (K5, O6).
     pub(super) fn helped_by(&mut self, employee: &str, contact: &str) {
         let (employee, contact) = (employee.to_owned(), contact.to_owned());
         if !self.needs_no_help_of(&employee) {
             self.then(Event::AssistantAdded(AssistantAdded { employee, contact }));
-        } else if self.accountable != employee && !self.assists(&employee) {
+        } else if self.accountable != employee && !self.is_helped(&employee, &contact) {
             let case = self.id.0.clone();
             self.then(Event::ContactJoined(ContactJoined { contact, case, employee }));
         }
@@ -249,13 +249,17 @@ impl<'a> Draft<'a> {
         other.settle();
         let epoch = other.epoch + 1;
         other.then(Event::CaseMerged(CaseMerged { into: self.id.0.clone(), epoch }));
+        let (case, contact) = (other.id.0.clone(), other.contact.clone());
         let answered = &other.first_responder;
         let assistant = if self.needs_no_help_of(answered) { String::new() } else { answered.clone() };
-        self.then(Event::CaseAbsorbed(CaseAbsorbed { case: other.id.0.clone(), assistant }));
+        self.then(Event::CaseAbsorbed(CaseAbsorbed { case, assistant, contact }));
+        self.helped_by(answered, &other.contact);
         let (handler, others) =
             (std::iter::once(&other.handler), other.assistants.iter().chain(&other.answered));
         for employee in handler.chain(others) {
-            self.helped_by(employee, &other.contact);
+            for contact in other.helps_by(employee) {
+                self.helped_by(employee, &contact);
+            }
         }
         for promise in other.promises.iter().filter(|promise| !promise.settled) {
             self.then(Event::PromiseNoted(PromiseNoted {

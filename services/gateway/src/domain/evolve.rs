@@ -11,7 +11,7 @@ use shouwen_proto::{
 use shouwen_serving::{private, timestamps::from_proto};
 
 use super::{
-    LeftBehind, State, absence,
+    LeftBehind, State, absence, assisting,
     case::{CaseState, Clock, Complaint, Deputy, Override, Phase, Promise},
     contact::{ContactState, Touch},
     offers, presence, reassign, roster, routing, staffing,
@@ -190,6 +190,7 @@ pub(super) fn opened(opened: &CaseOpened, at: DateTime<Utc>) -> CaseState {
         clocks: vec![clock(at, opened.answer_due.as_ref(), opened.provisional, &opened.calendar_version)],
         assistants: Vec::new(),
         answered: Vec::new(),
+        help: Vec::new(),
         promises: Vec::new(),
         opened_at: at,
         policy: opened.policy_version.clone(),
@@ -242,6 +243,7 @@ pub(super) fn time(value: Option<&Timestamp>, otherwise: DateTime<Utc>) -> DateT
 /// A case after one of its events.
 pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>) {
     offers::after(case, event, at);
+    assisting::after(case, event);
     match event {
         Event::ClientIdentified(identified) => {
             case.client = Some(identified.client.clone());
@@ -250,13 +252,6 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
         Event::CaseMerged(merged) => {
             case.phase = Phase::Merged { into: merged.into.clone() };
             case.epoch = merged.epoch;
-        }
-        Event::CaseAbsorbed(absorbed) if !absorbed.assistant.is_empty() => {
-            case.assistants.push(absorbed.assistant.clone());
-        }
-        Event::AssistantAdded(added) => case.assistants.push(added.employee.clone()),
-        Event::ContactJoined(joined) if !joined.employee.is_empty() && !case.assists(&joined.employee) => {
-            case.answered.push(joined.employee.clone());
         }
         Event::OfferAccepted(accepted) => {
             case.handler.clone_from(&accepted.handler);

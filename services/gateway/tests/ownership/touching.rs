@@ -184,3 +184,87 @@ async fn o1_a_claimed_touch_repeated_answers_whose_the_case_is_by_now() {
     let late = office.ownership.claim(touch("call-1", "wang", "")).await.unwrap_err();
     assert_eq!((late.reason(), late.metadata("employee")), ("CONTACT_CLAIMED", Some("employees/zhang")));
 }
+
+#[tokio::test]
+async fn o6_whose_answer_was_refused_for_good_assists_no_longer() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let li = office.desk("li");
+    let case = office.desk("zhang").open("call-1", "C-1").await;
+    let refused = touch("call-2", "li", "C-1");
+    let joined = office.ownership.claim(refused.clone()).await.unwrap();
+    assert_eq!((&joined.case, joined.assistants), (&case, vec![employee("li")]));
+    office.ownership.void_touch("contacts/call-2", &refused.request_id, "CALL_ENDED").await.unwrap();
+    let view = office.ownership.find(&case).await.unwrap().unwrap();
+    assert_eq!((view.assistants, view.epoch), (Vec::new(), 2));
+    assert_eq!(office.desk("zhang").get(&case).await.unwrap().assistants, [""; 0]);
+    assert_eq!(reason(li.identify("call-1", "C-1").await), "NOT_RESPONSIBLE");
+    // Who answers it then does.
+    office.desk("wang").claim_of("call-2", "C-1").await.unwrap();
+    let view = office.ownership.find("calls/call-2").await.unwrap().unwrap();
+    assert_eq!(view.assistants, [employee("wang")]);
+    let events = ["case_opened", "assistant_added", "contact_left", "assistant_added"];
+    assert_eq!(ground.events(&case).await, events);
+}
+
+#[tokio::test]
+async fn o6_who_answered_another_contact_too_goes_on_assisting_by_it() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    for (client, order) in [("C-1", ["a", "b"]), ("C-2", ["b", "a"])] {
+        let case = office.desk("zhang").open(&format!("{client}-first"), client).await;
+        // The second one joins who assists already.
+        let touches = ["a", "b"].map(|number| touch(&format!("{client}-{number}"), "li", client));
+        for claim in &touches {
+            office.ownership.claim(claim.clone()).await.unwrap();
+        }
+        for (number, assistants) in order.into_iter().zip([vec![employee("li")], Vec::new()]) {
+            let claim = touches.iter().find(|claim| claim.contact_id.ends_with(number)).unwrap();
+            let contact = format!("contacts/{}", claim.contact_id);
+            office.ownership.void_touch(&contact, &claim.request_id, "CALL_ENDED").await.unwrap();
+            let view = office.ownership.find(&case).await.unwrap().unwrap();
+            assert_eq!(view.assistants, assistants, "{client} {number}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn o6_what_came_to_nothing_is_no_help_of_who_could_decide_then_either() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let zhao = office.desk("zhao");
+    let case = office.desk("zhang").open("call-1", "C-1").await;
+    zhao.begin_override(&case).await.unwrap();
+    let touches = ["call-2", "call-3"].map(|contact| touch(contact, "zhao", "C-1"));
+    for claim in &touches {
+        office.ownership.claim(claim.clone()).await.unwrap();
+    }
+    office.ownership.void_touch("contacts/call-2", &touches[0].request_id, "X").await.unwrap();
+    zhao.end_override(&case).await.unwrap();
+    let view = office.ownership.find(&case).await.unwrap().unwrap();
+    assert_eq!(view.assistants, [employee("zhao")], "by the other one");
+    office.ownership.void_touch("contacts/call-3", &touches[1].request_id, "X").await.unwrap();
+    assert_eq!(office.ownership.find(&case).await.unwrap().unwrap().assistants, [""; 0]);
+}
+
+#[tokio::test]
+async fn o6_what_came_to_nothing_in_a_case_that_was_merged_is_no_help_in_the_survivor() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    // Who answered it is identified into the client's case before the backend refuses.
+    let survivor = zhang.open("call-1", "C-1").await;
+    let first = touch("call-2", "li", "");
+    office.ownership.claim(first.clone()).await.unwrap();
+    let known = li.identify("call-2", "C-1").await.unwrap();
+    assert_eq!((&known.name, known.assistants), (&survivor, vec![employee("li")]));
+    office.ownership.void_touch("contacts/call-2", &first.request_id, "CALL_ENDED").await.unwrap();
+    let view = office.ownership.find(&survivor).await.unwrap().unwrap();
+    assert_eq!((view.assistants, view.epoch), (Vec::new(), 2));
+    // And who joined a case that is merged afterwards, but nobody else of it.
+    zhang.confirm(&survivor, true).await.unwrap();
+    let newer = li.open("call-3", "C-1").await;
+    let second = touch("call-4", "wang", "C-1");
+    office.ownership.claim(second.clone()).await.unwrap();
+    let reopened = zhang.reopen(&survivor).await.unwrap();
+    assert_eq!(reopened.assistants, ["li", "wang"].map(employee));
+    office.ownership.void_touch("contacts/call-4", &second.request_id, "CALL_ENDED").await.unwrap();
+    let view = office.ownership.find(&newer).await.unwrap().unwrap();
+    assert_eq!((view.case, view.assistants), (survivor, vec![employee("li")]));
+}
