@@ -41,6 +41,9 @@ pub struct CaseState {
     /// The offer that last came to nothing, until something is done about the case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<Returned>,
+    /// Messages of cases that were merged into this one, back with who is to pass them on (K13): until they pass one on, or the case is answered or closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unpassed: Vec<Unpassed>,
     #[serde(rename = "override")]
     pub overriding: Option<Override>,
     /// The original clock first, the running one last (O8).
@@ -132,6 +135,16 @@ pub struct Offer {
 pub struct Returned {
     pub offer: String,
     /// Who had made it.
+    pub to: String,
+}
+
+/// A message that could not wait in the case that its own was merged into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unpassed {
+    /// The case under whose name it is read.
+    pub case: String,
+    pub offer: String,
+    /// Who had given it; empty for whoever handles the case.
     pub to: String,
 }
 

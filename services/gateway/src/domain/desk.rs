@@ -252,6 +252,11 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
         let back = at_work(case, &back.to).map(|recipient| item(recipient, Kind::Returned, &subject, None));
         items.extend(back);
     }
+    for back in &case.unpassed {
+        let subject = format!("{}/offers/{}", back.case, back.offer);
+        let to = if back.to.is_empty() { &case.handler } else { &back.to };
+        items.extend(at_work(case, to).map(|recipient| item(recipient, Kind::Returned, &subject, None)));
+    }
     if case.phase == Phase::AwaitingSatisfaction {
         items.extend(working(case).map(|recipient| item(recipient, Kind::Satisfaction, id, None)));
     }

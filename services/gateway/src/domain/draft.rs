@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
 use shouwen_proto::events::v1::{
     AccountabilityMoved, AssistantAdded, CaseAbsorbed, CaseClosed, CaseMerged, CaseOpened, CaseReopened,
-    CaseVoided, CloseKind, ContactJoined, DeputyAppointed, DeputyEnded, LimitMoved, OfferMade,
-    OfferWithdrawn, OverrideEnded, PromiseNoted, ownership_event::Event,
+    CaseVoided, CloseKind, ContactJoined, DeputyAppointed, DeputyEnded, LimitMoved, MessageReturned,
+    OfferMade, OfferWithdrawn, OverrideEnded, PromiseNoted, ownership_event::Event,
 };
 use shouwen_serving::timestamps::to_proto;
 
@@ -242,10 +242,11 @@ impl<'a> Draft<'a> {
     }
 
     /// Takes another case in, which becomes a redirect to this one: who answered there assists here, what was promised there is owed here, a message that
-    /// waits there waits here, and what was complained about there hangs under this one. Answers the limit that ran there.
+    /// waits there waits here or comes back, and what was complained about there hangs under this one. Answers the limit that ran there.
     pub(super) fn absorb(&mut self, other: &mut Draft<'_>) -> Option<Clock> {
         let limit = other.running_clock().cloned();
-        let message = message::waiting(other).filter(|waiting| self.takes(waiting));
+        let message = message::waiting(other);
+        let back = message::back(&other.id, other);
         other.settle();
         let epoch = other.epoch + 1;
         other.then(Event::CaseMerged(CaseMerged { into: self.id.0.clone(), epoch }));
@@ -268,13 +269,29 @@ impl<'a> Draft<'a> {
                 due: Some(to_proto(promise.due)),
             }));
         }
-        if let Some(waiting) = message {
-            self.then(Event::OfferMade(waiting));
-        }
         for complaint in other.complaints.iter().filter(|complaint| complaint.open) {
             recusal::open(self, &complaint.name, &complaint.recused, &complaint.unit);
         }
+        self.pass_on(&other.id, message, back);
         limit
+    }
+
+    /// The message of a case that is absorbed waits here. Where it cannot, it has come to nothing like an offer that expired (O4): whoever took it is
+    /// responsible for it still (K13), and told, as of those that had come back before.
+    fn pass_on(&mut self, from: &AggregateId, message: Option<OfferMade>, mut back: Vec<MessageReturned>) {
+        match message {
+            Some(waiting) if self.takes(&waiting) => self.then(Event::OfferMade(waiting)),
+            Some(waiting) => {
+                back.push(MessageReturned { case: from.0.clone(), offer: waiting.offer, to: waiting.from });
+            }
+            None => {}
+        }
+        for mut message in back {
+            if self.is_recused(&message.to) {
+                message.to.clear();
+            }
+            self.then(Event::MessageReturned(message));
+        }
     }
 
     /// Whether an offer of a case that is absorbed can wait here.

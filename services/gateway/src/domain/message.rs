@@ -1,8 +1,10 @@
 //! A message for a colleague whose phone was answered (代接留言, K13): an offer of the case with the message in it. Until the colleague accepts, who
 //! answered stays responsible. Who only assists in the case passes messages on to those who are responsible, and moves nothing by it (O6).
 
-use shouwen_engine::{DecideContext, Refusal};
-use shouwen_proto::events::v1::{MessageShown, OfferMade, OfferMessage, ownership_event::Event};
+use shouwen_engine::{AggregateId, DecideContext, Refusal};
+use shouwen_proto::events::v1::{
+    MessageReturned, MessageShown, OfferMade, OfferMessage, ownership_event::Event,
+};
 use shouwen_serving::{private, timestamps::to_proto};
 use shouwen_vault::Sealed;
 
@@ -75,6 +77,18 @@ pub(super) fn waiting(case: &CaseState) -> Option<OfferMade> {
         }),
         moves_nothing: true,
     })
+}
+
+/// The messages that are back with who is to pass them on: those of cases that were merged into this one, and its own if that came to nothing.
+pub(super) fn back(id: &AggregateId, case: &CaseState) -> Vec<MessageReturned> {
+    let merged = case.unpassed.iter().map(|back| (&back.case, &back.offer, &back.to));
+    let is_message = |offer: &str| case.message.as_ref().is_some_and(|message| message.offer == offer);
+    let own = case.returned.iter().filter(|back| is_message(&back.offer));
+    let own = own.map(|back| (&id.0, &back.offer, &back.to));
+    merged
+        .chain(own)
+        .map(|(case, offer, to)| MessageReturned { case: case.clone(), offer: offer.clone(), to: to.clone() })
+        .collect()
 }
 
 /// For its receiver, who took it, and who is responsible now, for the survivor where the case was merged, unless a complaint is about them (O12).

@@ -5,7 +5,7 @@ use shouwen_proto::events::v1::{OfferMade, ownership_event::Event};
 use shouwen_serving::private;
 
 use super::{
-    case::{CaseState, Message, Offer, Returned},
+    case::{CaseState, Message, Offer, Returned, Unpassed},
     evolve::time,
 };
 
@@ -31,8 +31,15 @@ pub(super) fn after(case: &mut CaseState, event: &Event, at: DateTime<Utc>) {
         | Event::AccountabilityMoved(_) => case.returned = None,
         _ => {}
     }
-    if let Event::OfferMade(offer) = event {
-        made(case, offer, at);
+    match event {
+        Event::OfferMade(offer) => made(case, offer, at),
+        Event::MessageReturned(returned) => case.unpassed.push(Unpassed {
+            case: returned.case.clone(),
+            offer: returned.offer.clone(),
+            to: returned.to.clone(),
+        }),
+        Event::CaseResolved(_) | Event::CaseClosed(_) => case.unpassed.clear(),
+        _ => {}
     }
 }
 
@@ -47,6 +54,10 @@ fn made(case: &mut CaseState, offer: &OfferMade, at: DateTime<Utc>) {
         moves_nothing: offer.moves_nothing,
     });
     let Some(message) = &offer.message else { return };
+    // One that only goes on waiting here was not passed on anew.
+    if message.take_time.is_none() {
+        case.unpassed.retain(|back| !back.to.is_empty() && back.to != offer.from);
+    }
     case.message = Some(Message {
         offer: offer.offer.clone(),
         from: offer.from.clone(),
@@ -62,7 +73,8 @@ fn made(case: &mut CaseState, offer: &OfferMade, at: DateTime<Utc>) {
 mod tests {
     use shouwen_proto::events::v1::{
         AccountabilityMoved, AssistantAdded, CaseClosed, CaseOpened, CaseReassigned, CaseResolved,
-        CaseVoided, OfferAccepted, OfferDeclined, OfferExpired, OfferWithdrawn,
+        CaseVoided, MessageReturned, OfferAccepted, OfferDeclined, OfferExpired, OfferMessage,
+        OfferWithdrawn,
     };
 
     use super::*;
@@ -70,9 +82,14 @@ mod tests {
 
     const AT: DateTime<Utc> = DateTime::<Utc>::MIN_UTC;
 
-    fn offer(from: &str) -> Event {
+    fn offer(from: &str, message: Option<OfferMessage>) -> Event {
         let (offer, from) = ("1".to_owned(), from.to_owned());
-        Event::OfferMade(OfferMade { offer, from, ..OfferMade::default() })
+        Event::OfferMade(OfferMade { offer, from, message, ..OfferMade::default() })
+    }
+
+    fn back(to: &str) -> Event {
+        let (case, offer, to) = ("cases/b".to_owned(), "2".to_owned(), to.to_owned());
+        Event::MessageReturned(MessageReturned { case, offer, to })
     }
 
     /// A case after these events.
@@ -87,7 +104,7 @@ mod tests {
     #[test]
     fn o4_an_offer_waits_until_it_is_answered_or_the_case_has_ended() {
         let nothing = Event::AssistantAdded(AssistantAdded::default());
-        assert!(case(&[offer("li"), nothing]).offer.is_some());
+        assert!(case(&[offer("li", None), nothing]).offer.is_some());
         for (event, returned) in [
             (Event::OfferAccepted(OfferAccepted::default()), false),
             (Event::OfferWithdrawn(OfferWithdrawn::default()), false),
@@ -96,7 +113,7 @@ mod tests {
             (Event::OfferDeclined(OfferDeclined::default()), true),
             (Event::OfferExpired(OfferExpired::default()), true),
         ] {
-            let case = case(&[offer("li"), event.clone()]);
+            let case = case(&[offer("li", None), event.clone()]);
             assert!(case.offer.is_none(), "{event:?}");
             let back = case.returned.map(|back| (back.offer, back.to));
             assert_eq!(back, returned.then(|| ("1".to_owned(), "li".to_owned())), "{event:?}");
@@ -107,14 +124,36 @@ mod tests {
     fn o4_what_came_back_is_told_until_something_is_done_about_the_case() {
         let declined = || Event::OfferDeclined(OfferDeclined::default());
         for event in [
-            offer("zhang"),
+            offer("zhang", None),
             Event::CaseResolved(CaseResolved::default()),
             Event::CaseClosed(CaseClosed::default()),
             Event::CaseReassigned(CaseReassigned::default()),
             Event::AccountabilityMoved(AccountabilityMoved::default()),
         ] {
-            let case = case(&[offer("li"), declined(), event.clone()]);
+            let case = case(&[offer("li", None), declined(), event.clone()]);
             assert_eq!(case.returned, None, "{event:?}");
         }
+    }
+
+    #[test]
+    fn k13_a_message_that_is_back_is_told_until_who_has_it_passes_one_on_or_the_client_is_answered() {
+        let told = |events: &[Event]| {
+            let mut all = vec![back("li")];
+            all.extend_from_slice(events);
+            case(&all).unpassed.len()
+        };
+        let taken_here = || Some(OfferMessage::default());
+        let taken = Some(prost_types::Timestamp::default());
+        let waits_on = || Some(OfferMessage { take_time: taken, ..OfferMessage::default() });
+        assert_eq!(told(&[]), 1);
+        assert_eq!(told(&[offer("li", None)]), 1, "no message");
+        assert_eq!(told(&[offer("wang", taken_here())]), 1, "somebody else's");
+        assert_eq!(told(&[offer("li", waits_on())]), 1, "of another case that was merged");
+        assert_eq!(told(&[Event::CaseReassigned(CaseReassigned::default())]), 1, "it is theirs still");
+        assert_eq!(told(&[offer("li", taken_here())]), 0);
+        assert_eq!(told(&[Event::CaseResolved(CaseResolved::default())]), 0);
+        assert_eq!(told(&[Event::CaseClosed(CaseClosed::default())]), 0);
+        // What is nobody's by name is whoever's who passes one on.
+        assert!(case(&[back(""), offer("wang", taken_here())]).unpassed.is_empty());
     }
 }

@@ -207,6 +207,102 @@ async fn k13_a_message_waits_in_no_case_with_an_offer_of_its_own_nor_for_whom_it
     }
 }
 
+/// Li took a message for somebody in a case of a client who turned out to have one already. Answers the case that was merged, and the message's subject.
+async fn merged(office: &Office, contact: &str, client: &str, to: &str) -> (String, String) {
+    let li = office.desk("li");
+    let merged = li.open(contact, "").await;
+    let passed = li.pass(message(&merged, to)).await.unwrap().offer.unwrap().offer;
+    li.identify(contact, client).await.unwrap();
+    let subject = format!("{merged}/offers/{passed}");
+    (merged, subject)
+}
+
+#[tokio::test]
+async fn k13_a_message_that_cannot_wait_in_the_survivor_is_back_with_who_took_it() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li, wang) = (office.desk("zhang"), office.desk("li"), office.desk("wang"));
+    let survivor = zhang.open("earlier", "C-1").await;
+    let offered = zhang.offered(&survivor, "wang").await;
+    let (merged, subject) = merged(&office, "c-1", "C-1", "wang").await;
+    assert_eq!(waiting(&office, "li").await, [(Kind::Returned, subject.clone())]);
+    let desk = Watch::of(&office, "li").await;
+    assert_eq!(desk.items.values().next().unwrap().case, survivor);
+    // It is read under the name that the item says, and the offer that was in its way has nothing to do with it.
+    assert_eq!(li.read(&merged).await.unwrap().to, employee("wang"));
+    wang.decline(&survivor, &offered).await.unwrap();
+    assert_eq!(waiting(&office, "zhang").await, [(Kind::Returned, format!("{survivor}/offers/{offered}"))]);
+    assert_eq!(waiting(&office, "li").await, [(Kind::Returned, subject)]);
+    // Who only assists passes it on to who is responsible (O6).
+    assert_eq!(reason(li.pass(message(&survivor, "wang")).await), "NOT_RESPONSIBLE");
+    let anew = li.pass(message(&survivor, "zhang")).await.unwrap().offer.unwrap();
+    assert!(anew.moves_nothing);
+    assert_eq!(waiting(&office, "li").await, []);
+    let subject = format!("{survivor}/offers/{}", anew.offer);
+    assert_eq!(waiting(&office, "zhang").await, [(Kind::Message, subject)]);
+    assert_eq!(ground.count("message_returned").await, 1);
+    assert_eq!(desks::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn k13_a_message_that_is_back_is_told_until_the_client_is_answered() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let zhang = office.desk("zhang");
+    for (client, closes) in [("C-1", false), ("C-2", true)] {
+        let survivor = zhang.open(&format!("{client}-earlier"), client).await;
+        zhang.offer(&survivor, "wang").await.unwrap();
+        let (_, subject) = merged(&office, &format!("{client}-later"), client, "wang").await;
+        assert_eq!(waiting(&office, "li").await, [(Kind::Returned, subject)]);
+        if closes {
+            zhang.confirm(&survivor, true).await.unwrap();
+        } else {
+            zhang.resolve(&survivor).await.unwrap();
+        }
+        assert_eq!(waiting(&office, "li").await, [], "{client}");
+    }
+    assert_eq!(desks::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn o12_a_message_of_whom_a_complaint_is_about_is_told_to_who_handles_the_case() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    for (client, about) in [("C-1", "wang"), ("C-2", "li")] {
+        let survivor = zhang.open(&format!("{client}-earlier"), client).await;
+        office.complaints().filed(office.here().await, &format!("{survivor}/complaints/{client}"), &[about]);
+        office.followed().await;
+        let (merged, subject) = merged(&office, &format!("{client}-later"), client, "wang").await;
+        let (told, other, desk) = if about == "li" { ("zhang", "li", &zhang) } else { ("li", "zhang", &li) };
+        let returned = (Kind::Returned, subject);
+        assert!(waiting(&office, told).await.contains(&returned), "{about}");
+        assert!(!waiting(&office, other).await.contains(&returned), "{about}");
+        assert_eq!(desk.read(&merged).await.unwrap().from, employee("li"), "{about}");
+    }
+    assert_eq!(desks::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn k13_a_message_that_was_back_before_a_merge_is_so_after_every_merge() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li, wang) = (office.desk("zhang"), office.desk("li"), office.desk("wang"));
+    let oldest = zhang.open("c-1", "C-1").await;
+    zhang.confirm(&oldest, true).await.unwrap();
+    let survivor = wang.open("c-2", "C-1").await;
+    // Declined before the client was known, and of no other use to the case that it is merged into.
+    let provisional = li.open("c-3", "").await;
+    let offer = li.pass(message(&provisional, "qian")).await.unwrap().offer.unwrap().offer;
+    office.desk("qian").decline(&provisional, &offer).await.unwrap();
+    let back = [(Kind::Returned, format!("{provisional}/offers/{offer}"))];
+    assert_eq!(waiting(&office, "li").await, back);
+    assert_eq!(li.identify("c-3", "C-1").await.unwrap().name, survivor);
+    assert_eq!(waiting(&office, "li").await, back);
+    zhang.reopen(&oldest).await.unwrap();
+    assert_eq!(waiting(&office, "li").await, back);
+    let desk = Watch::of(&office, "li").await;
+    assert_eq!(desk.items.values().next().unwrap().case, oldest);
+    assert_eq!(li.read(&provisional).await.unwrap().offer, offer);
+    assert_eq!(desks::mend(&office.engine).await.unwrap(), 0);
+}
+
 #[tokio::test]
 async fn k13_a_private_call_for_a_colleague_leaves_the_message() {
     let (_ground, office) = Ground::at(tuesday()).await;
