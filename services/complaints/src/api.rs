@@ -6,6 +6,7 @@ mod filter;
 mod messages;
 mod parse;
 mod record;
+mod roster;
 
 use shouwen_access::{Caller, Failure, PageTokens, page_token::Query};
 use shouwen_engine::Engine;
@@ -46,6 +47,7 @@ impl complaint_service_server::ComplaintService for Api {
         let form = parse::form(request.get_ref(), &call.caller)?;
         let case = desk::case_in_view(&call.caller, &request.get_ref().parent)?;
         let known = self.known_case(case).await?;
+        self.in_roster(&form.about()).await?;
         let name = ComplaintName::below(case, &ids::new_v7().to_string()).map_err(|_| Failure::internal())?;
         let words = Words { vault: &self.vault, subject: desk::subject(&known), complaint: name.aggregate() };
         let filing = words.filing(form, name, known.client, filed_by).await?;
@@ -120,6 +122,7 @@ impl complaint_service_server::ComplaintService for Api {
         let request = request.get_ref();
         let wanted = parse::proposal(request)?;
         let complaint = self.reachable(&call.caller, &request.name).await?;
+        self.in_roster(&wanted.responsible()).await?;
         let proposing = self.words(&complaint)?.proposing(wanted).await?;
         Ok(self.act(&call, &complaint, &request.etag, Action::Propose(proposing)).await?.respond())
     }

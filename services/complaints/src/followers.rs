@@ -1,9 +1,10 @@
-//! What this service does about the events of others: policies are adopted, epochs fence, cases and clients are known; what a client said when called
-//! back settles the complaint or sends it back.
+//! What this service does about the events of others: policies are adopted, epochs fence, cases, clients and employees are known; what a client said when
+//! called back settles the complaint or sends it back.
 
 mod callbacks;
 mod clients;
 mod ownership;
+mod roster;
 
 use shouwen_engine::{Actor, Submission};
 
@@ -12,6 +13,7 @@ use crate::domain::Command;
 pub(crate) use callbacks::FollowCallbacks;
 pub(crate) use clients::FollowClients;
 pub(crate) use ownership::FollowOwnership;
+pub(crate) use roster::ReadAgain;
 
 /// A command that this service gives itself about an event.
 fn submission(command: Command) -> Submission<Command> {

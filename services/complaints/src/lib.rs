@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 pub use domain::Mutants;
-use followers::{FollowCallbacks, FollowClients, FollowOwnership};
+use followers::{FollowCallbacks, FollowClients, FollowOwnership, ReadAgain};
 pub use write_path::ComplaintsDomain;
 
 /// The service's own migrations, to be run after the engine's and the vault's.
@@ -101,6 +101,7 @@ impl Service {
         engine.follow(Arc::clone(&ownership), Arc::clone(&feeds.ownership));
         engine.follow(Arc::clone(&clients), Arc::clone(&feeds.clients));
         engine.follow(Arc::clone(&callbacks), Arc::clone(&feeds.callbacks));
+        tokio::spawn(ReadAgain { engine: engine.clone(), source: Arc::clone(&feeds.ownership) }.run());
 
         let operator = shouwen_serving::OperatorServer {
             engine: engine.clone(),

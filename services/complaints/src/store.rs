@@ -1,6 +1,7 @@
-//! SQL: complaints, policies, and what other services' feeds told of cases and clients.
+//! SQL: complaints, policies, and what other services' feeds told of cases, clients and employees.
 
 pub(crate) mod projections;
+pub(crate) mod roster;
 
 use chrono::{DateTime, Utc};
 use shouwen_engine::AggregateId;

@@ -116,6 +116,23 @@ async fn o12_an_offer_to_who_is_complained_about_falls() {
 }
 
 #[tokio::test]
+async fn o12_a_complaint_names_nobody_who_is_not_in_the_roster() {
+    let suite = Shared::suite().await;
+    // Who has left may still be complained about.
+    let (case, accepted) = accepted(&suite, "named-1", &["gone"]).await;
+    let li = suite.employee("li");
+    let file = complaints::file(&case, &["zhang", "zhnag"]);
+    let refusal = refused(li.complaints().file_complaint(file).await);
+    meets("a mistyped name", &refusal, Code::InvalidArgument, "EMPLOYEE_UNKNOWN");
+    let named = (&*refusal.metadata["field"], &*refusal.metadata["employee"]);
+    assert_eq!(named, ("complained_about[1]", "employees/zhnag"));
+    let propose = complaints::propose(&accepted.name, &["wnag"]);
+    let refusal = refused(li.complaints().propose_handling(propose).await);
+    meets("a measure of nobody", &refusal, Code::InvalidArgument, "EMPLOYEE_UNKNOWN");
+    assert_eq!(refusal.metadata["field"], "measures[0].responsible");
+}
+
+#[tokio::test]
 async fn p3_who_proposes_does_not_approve_and_nobody_approves_twice() {
     let suite = Shared::suite().await;
     let (_, accepted) = accepted(&suite, "second-1", &["li"]).await;

@@ -1,6 +1,6 @@
 //! What the methods have in common: finding a complaint within the caller's context, sealing its texts, handing an action to the engine.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use shouwen_access::{Caller, Failure};
 use shouwen_engine::{AggregateId, Outcome, SubmitError};
@@ -47,9 +47,9 @@ pub(super) const MEASURE: &str = "measure";
 pub(super) const NOTE: &str = "measure_note";
 pub(super) const REMARKS: &str = "remarks";
 
-/// How long a case is waited for that ownership has opened and whose event is still on its way, and how often it is looked for.
-const ON_ITS_WAY: Duration = Duration::from_secs(1);
-const LOOK: Duration = Duration::from_millis(25);
+/// How long something is waited for of which ownership knows and whose event is still on its way, and how often it is looked for.
+pub(super) const ON_ITS_WAY: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_millis(25);
 
 impl Api {
     /// The complaint, if the caller's context covers it.
@@ -208,6 +208,9 @@ impl Words<'_> {
                 (PERSONS_INVOLVED, &form.persons_involved),
             ])
             .await?;
+        // Each once.
+        let complained_about: BTreeSet<String> =
+            form.complained_about.into_iter().map(|about| about.employee).collect();
         Ok(Filing {
             name,
             kind: form.kind,
@@ -224,7 +227,7 @@ impl Words<'_> {
             course,
             first_proposal,
             persons_involved,
-            complained_about: form.complained_about,
+            complained_about: complained_about.into_iter().collect(),
             occurred: form.occurred,
             received: form.received,
             filed_by,
@@ -237,7 +240,7 @@ impl Words<'_> {
         let mut measures = Vec::with_capacity(wanted.measures.len());
         for (responsible, text) in wanted.measures {
             let [text] = self.seal([(MEASURE, &text)]).await?;
-            measures.push((responsible, text));
+            measures.push((responsible.employee, text));
         }
         let WantedProposal { finding, beyond_authority, malicious, .. } = wanted;
         Ok(Proposing { finding, beyond_authority, malicious, text, measures })

@@ -1,9 +1,12 @@
 //! The service's refusals as the contract tells them: code, reason, what to do next. The only place that maps rejections to gRPC.
 
+use std::time::Duration;
+
 use shouwen_access::Failure;
 use shouwen_vault::PhoneError;
 use tonic::Code;
 
+use super::roster::Named;
 use crate::domain::{
     Rejection,
     terms::{ApprovalLevel, ReplyKind},
@@ -160,6 +163,38 @@ pub(super) fn branch_out_of_reach(branch: &str) -> Failure {
         format!("`{branch}` 不在您的权限范围内，请联系该营业部人员。"),
     )
     .with("branch", branch)
+}
+
+/// `EMPLOYEE_UNKNOWN`: ownership has told of no such employee (O12).
+pub(super) fn employee_unknown(named: &Named) -> Failure {
+    let Named { field, employee } = named;
+    Failure::new(
+        Code::InvalidArgument,
+        "EMPLOYEE_UNKNOWN",
+        format!(
+            "Field `{field}` names `{employee}`, who is not in the roster; check the name, or have the employee entered first and call again."
+        ),
+        format!("字段 `{field}` 所填的 `{employee}` 不在人员目录中；请核对名称，或先登记该员工后重试。"),
+    )
+    .with("field", field)
+    .with("employee", employee)
+    .field(field, "an employee of the roster, `employees/{employee}`", "人员目录中的员工，`employees/{employee}`")
+}
+
+/// `ROSTER_NOT_KNOWN_YET`: whether there is such an employee will be known when ownership's feed was read.
+pub(super) fn roster_not_known_yet(named: &Named) -> Failure {
+    let Named { field, employee } = named;
+    Failure::new(
+        Code::Unavailable,
+        "ROSTER_NOT_KNOWN_YET",
+        format!(
+            "Whether `{employee}` of field `{field}` exists is not known yet: the roster is still being read; nothing was done, try again."
+        ),
+        format!("字段 `{field}` 所填的 `{employee}` 是否存在尚不清楚：人员目录仍在读取；本次未作任何更改，请稍后重试。"),
+    )
+    .with("field", field)
+    .with("employee", employee)
+    .retry_after(Duration::from_secs(1))
 }
 
 /// `PHONE_INVALID`. The number itself is never repeated.

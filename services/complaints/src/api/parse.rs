@@ -1,7 +1,5 @@
 //! Requests into domain values, once, with a refusal that names the field. What a text says is never repeated in a refusal.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 use shouwen_access::{BranchName, Caller, EmployeeName, Failure, Reach};
@@ -10,7 +8,7 @@ use shouwen_proto::complaints::v1::{
 };
 use shouwen_vault::{PersonName, Phone};
 
-use super::failures;
+use super::{failures, roster::Named};
 use crate::domain::{
     ComplaintName, codec,
     terms::{Channel, End, Finding, Kind, ReplyKind, Severity},
@@ -41,7 +39,7 @@ pub(super) struct Form {
     pub(super) course: String,
     pub(super) first_proposal: String,
     pub(super) persons_involved: String,
-    pub(super) complained_about: Vec<String>,
+    pub(super) complained_about: Vec<Named>,
     pub(super) occurred: Option<DateTime<Utc>>,
     pub(super) received: Option<DateTime<Utc>>,
 }
@@ -53,7 +51,21 @@ pub(super) struct WantedProposal {
     pub(super) malicious: bool,
     pub(super) text: String,
     /// Who carries each measure out, and its text.
-    pub(super) measures: Vec<(String, String)>,
+    pub(super) measures: Vec<(Named, String)>,
+}
+
+impl Form {
+    /// Employees whom it is about.
+    pub(super) fn about(&self) -> Vec<&Named> {
+        self.complained_about.iter().collect()
+    }
+}
+
+impl WantedProposal {
+    /// Employees who carry its measures out.
+    pub(super) fn responsible(&self) -> Vec<&Named> {
+        self.measures.iter().map(|(responsible, _)| responsible).collect()
+    }
 }
 
 pub(super) fn form(request: &FileComplaintRequest, caller: &Caller) -> Result<Form, Failure> {
@@ -90,7 +102,7 @@ pub(super) fn proposal(request: &ProposeHandlingRequest) -> Result<WantedProposa
     })
 }
 
-fn measure((index, measure): (usize, &ProposedMeasure)) -> Result<(String, String), Failure> {
+fn measure((index, measure): (usize, &ProposedMeasure)) -> Result<(Named, String), Failure> {
     let responsible = employee(format!("measures[{index}].responsible"), &measure.responsible)?;
     let text = required(format!("measures[{index}].text"), &measure.text, LONG)?;
     Ok((responsible, text.to_owned()))
@@ -153,21 +165,23 @@ fn category(text: &str) -> Result<String, Failure> {
     })
 }
 
-fn complained_about(names: &[String]) -> Result<Vec<String>, Failure> {
+fn complained_about(names: &[String]) -> Result<Vec<Named>, Failure> {
     if names.len() > MOST {
         return Err(too_many("complained_about"));
     }
     let named = names.iter().enumerate();
-    let about: BTreeSet<String> = named
-        .map(|(index, name)| employee(format!("complained_about[{index}]"), name))
-        .collect::<Result<_, _>>()?;
-    Ok(about.into_iter().collect())
+    named.map(|(index, name)| employee(format!("complained_about[{index}]"), name)).collect()
 }
 
-fn employee(field: String, name: &str) -> Result<String, Failure> {
-    EmployeeName::parse(name).map(String::from).map_err(|_| {
-        Failure::field_invalid(field, "write `employees/{employee}`", "请填写 `employees/{employee}`")
-    })
+fn employee(field: String, name: &str) -> Result<Named, Failure> {
+    match EmployeeName::parse(name) {
+        Ok(employee) => Ok(Named { field, employee: employee.into() }),
+        Err(_) => Err(Failure::field_invalid(
+            field,
+            "write `employees/{employee}`",
+            "请填写 `employees/{employee}`",
+        )),
+    }
 }
 
 /// A text that has to be there, without blanks around it.

@@ -1,4 +1,5 @@
-//! Following ownership: policies (P1), epochs, and whose cases there are. What hangs under a merged case keeps its name, so merges need nothing here.
+//! Following ownership: policies (P1), epochs, whose cases there are, and who is in the roster (O12). What hangs under a merged case keeps its name, so merges
+//! need nothing here.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +11,21 @@ use sqlx::PgConnection;
 use super::submission;
 use crate::{
     domain::Command,
-    store::projections::{self, KnownCase},
+    store::{
+        projections::{self, KnownCase},
+        roster,
+    },
     write_path::ComplaintsDomain,
 };
+
+/// The service that is followed.
+pub(super) const FEED: &str = "ownership";
 
 /// The follower of the feed `ownership`.
 pub(crate) struct FollowOwnership;
 
 impl Follow<ComplaintsDomain> for FollowOwnership {
-    const FEED: &'static str = "ownership";
+    const FEED: &'static str = FEED;
 
     async fn command(&self, event: &Event) -> Result<Option<Submission<Command>>, FollowError> {
         match ownership_feed::happened(event) {
@@ -49,6 +56,25 @@ impl Follow<ComplaintsDomain> for FollowOwnership {
                 _ => {}
             }
         }
-        if cases.is_empty() { Ok(()) } else { projections::note_cases(connection, &cases).await }
+        if !cases.is_empty() {
+            projections::note_cases(&mut *connection, &cases).await?;
+        }
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
+        let employees: Vec<String> = events.iter().filter_map(entered).collect();
+        // Positions are dense: with these everybody is known who was met so far, unless something was passed over before.
+        roster::note(connection, position(first) - 1, position(last), &employees).await
     }
+}
+
+/// Whose entry in the roster an event saved.
+pub(super) fn entered(event: &Event) -> Option<String> {
+    match ownership_feed::happened(event) {
+        Some(OwnershipEvent::EmployeeSaved(saved)) => Some(saved.employee.clone()),
+        _ => None,
+    }
+}
+
+/// Where an event stands in the feed.
+pub(super) fn position(event: &Event) -> i64 {
+    event.cursor.as_ref().map_or(0, |cursor| cursor.position)
 }

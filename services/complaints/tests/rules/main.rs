@@ -14,4 +14,5 @@ mod numbers;
 mod people;
 mod properties;
 mod recusal;
+mod roster;
 mod service;

@@ -15,8 +15,8 @@ use shouwen_engine::{Domain as _, FeedSource, Options, clock, feed::FeedItem, le
 use shouwen_proto::{
     complaints::v1::complaint_service_client::ComplaintServiceClient,
     events::v1::{
-        CallbacksEvent, CaseOpened, ClientMarked, ClientsEvent, Cursor, Event, OwnershipEvent, WatchRequest,
-        WatchResponse, callbacks_event, clients_event, complaints_event, event::Body,
+        CallbacksEvent, CaseOpened, ClientMarked, ClientsEvent, Cursor, EmployeeSaved, Event, OwnershipEvent,
+        WatchRequest, WatchResponse, callbacks_event, clients_event, complaints_event, event::Body,
         event_feed_client::EventFeedClient, event_feed_server, ownership_event, watch_response::Item,
     },
 };
@@ -33,6 +33,9 @@ pub(crate) use crate::{bench::at, people::BRANCH};
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Everybody whom tests name, in the roster before anything happens.
+const ROSTER: [&str; 10] = ["zhang", "li", "wu", "zhao", "sun", "officer", "lead", "leads", "hq", "leader"];
 
 /// A feed that the test writes.
 #[derive(Clone)]
@@ -159,6 +162,10 @@ impl Bed {
             clients: TestFeed::new("clients"),
             callbacks: TestFeed::new("callbacks"),
         };
+        for employee in ROSTER {
+            let name = format!("employees/{employee}");
+            followed.ownership.push(&name, at(start), Body::Ownership(entered(&name, true)));
+        }
         let rng = ring::rand::SystemRandom::new();
         let keyring = Keyring::generate(&rng).unwrap().to_file_text().to_string();
         let first = replica(&pool, &config, &keyring, &followed, mutants).await;
@@ -189,6 +196,12 @@ impl Bed {
     pub(crate) async fn ownership_event(&self, aggregate: &str, event: ownership_event::Event) {
         let body = Body::Ownership(OwnershipEvent { event: Some(event) });
         self.followed.ownership.push(aggregate, self.now().await, body);
+    }
+
+    /// An employee's entry in the roster, active or not, now.
+    pub(crate) async fn enter(&self, employee: &str, active: bool) {
+        let body = Body::Ownership(entered(employee, active));
+        self.followed.ownership.push(employee, self.now().await, body);
     }
 
     /// A case that a client's contact opened; the client may be unknown.
@@ -241,6 +254,25 @@ impl Bed {
         })
         .await
         .expect("the feeds were awaited");
+    }
+
+    /// Waits until a replica has read again what of the roster was passed over.
+    pub(crate) async fn roster_read(&self, replica: &Replica) {
+        let behind =
+            "select r.position < c.position from roster_read r, feed_cursor c where c.feed = 'ownership'";
+        tokio::time::timeout(PATIENCE, async {
+            loop {
+                let progress = replica.service.engine.progress();
+                tokio::pin!(progress);
+                progress.as_mut().enable();
+                if !sqlx::query_scalar::<_, bool>(behind).fetch_one(&self.pool).await.unwrap() {
+                    return;
+                }
+                progress.await;
+            }
+        })
+        .await
+        .expect("the roster was awaited");
     }
 
     /// How many events are parked.
@@ -309,6 +341,17 @@ impl Bed {
     pub(crate) async fn count(&self, r#type: &str) -> usize {
         self.ledger().await.iter().filter(|name| *name == r#type).count()
     }
+}
+
+/// The event by which an employee is entered.
+fn entered(employee: &str, active: bool) -> OwnershipEvent {
+    let saved = EmployeeSaved {
+        employee: employee.into(),
+        branch: BRANCH.into(),
+        active,
+        ..EmployeeSaved::default()
+    };
+    OwnershipEvent { event: Some(ownership_event::Event::EmployeeSaved(saved)) }
 }
 
 async fn replica(
