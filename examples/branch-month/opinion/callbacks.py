@@ -33,6 +33,7 @@ class Callback:
     missed: bool = False  # any of them
     complaint: object = None  # of a verification
     complaint_round: int = 0
+    exhausted: bool = False  # once; a lead decided, or decides
     results: list = field(default_factory=list)  # of a verification: who recorded each (C11)
 
     @property
@@ -144,7 +145,7 @@ class Callbacks:
         callback.state, callback.attempted = "waiting", True
         self.count["attempts"] += 1
         if len(callback.round) == 3:
-            callback.state = "lead_decides"
+            callback.state, callback.exhausted = "lead_decides", True
             self.count["exhausted"] += 1
 
     def complete(self, callback, a):

@@ -323,6 +323,9 @@ class Complaints:
 
     def on_close_complaint(self, complaint, _who, a):
         self.in_state(complaint, "handled", *(("handling", "proposed", "approved") if complaint.sent_back else ()))
+        called = complaint.callback
+        if a["end"] == "unreachable" and not (called.complaint_round == complaint.round and called.exhausted):
+            raise Refused("ATTEMPTS_OPEN")  # O8, B6
         self.end_verification(complaint)
         self.finish(complaint, a["end"])
 

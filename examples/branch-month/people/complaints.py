@@ -281,8 +281,8 @@ def unreachable(office):
     s.wait(5, 20).close("unreachable")
 
 
-def given_up_before_the_call(office):
-    """A lead closes what is handled; the verification is not made any more."""
+def not_given_up_before_the_call(office):
+    """A lead cannot call a client unreachable whom nobody has tried to reach: not before the third attempt, on the second day (O8, B6)."""
     s = office.new(by="qin-lan", channel="web")
     s.contact(when(10, 20, 10, 44), "account-transfer").go(s.now + timedelta(minutes=4)).file()
     s.wait(10, 30).accept("minor").answer_first().wait(10, 20).resolve()
@@ -291,7 +291,17 @@ def given_up_before_the_call(office):
     s.investigate("not_upheld", day=2)
     s.wait(10, 30).close("explained", expect="ILLEGAL_TRANSITION")
     s.tell_and_do(day=3).handled()
-    s.wait(60, 200).close("unreachable")
+    s.wait(60, 200).close("unreachable", expect="ATTEMPTS_OPEN")
+
+    def then(*moment):
+        return s.go(office.reserve(when(10, *moment)), exactly=True)
+
+    end = {"end": "unreachable", "reason": "三次回访无人接听，短信告知处理结果"}
+    then(22, 14, 31, 8).callback("attempt", "wei-dong", outcome="no_answer")
+    then(22, 16, 44, 21).callback("attempt", "wei-dong", outcome="switched_off")
+    then(22, 16, 50, 2).on("close_complaint", "han-lixin", "ATTEMPTS_OPEN", **end)
+    then(23, 9, 17, 46).callback("attempt", "wei-dong", outcome="no_answer")
+    then(23, 10, 52, 13).on("close_complaint", "han-lixin", **end)
 
 
 def superseded(office):
@@ -383,7 +393,7 @@ def still_going_on(office):
 
 STORIES = [
     other_kinds, without_grounds, last_second_of_the_month, on_a_holiday, on_make_up_days, about_the_first_responder,
-    about_the_lead, about_the_officer, beyond_authority, malicious, unreachable, given_up_before_the_call, superseded,
+    about_the_lead, about_the_officer, beyond_authority, malicious, unreachable, not_given_up_before_the_call, superseded,
     superseded_for_the_better, after_a_satisfied_end, taken_up_by_the_officer, two_at_once, letter_to_headquarters,
     still_going_on,
 ]

@@ -38,6 +38,7 @@ impl FeedEvents for ComplaintsDomain {
             | Event::ComplaintAccepted(_)
             | Event::ProposalApproved(_)
             | Event::VerificationRecorded(_)
+            | Event::VerificationExhausted(_)
             | Event::ComplaintReopened(_)
             | Event::ComplaintClosed(_)
             | Event::ComplaintLimitMissed(_)

@@ -96,8 +96,8 @@ impl Service {
         engine.sweep();
         engine.keep_up();
 
-        let (ownership, clients, callbacks) =
-            (Arc::new(FollowOwnership), Arc::new(FollowClients), Arc::new(FollowCallbacks));
+        let (ownership, clients) = (Arc::new(FollowOwnership), Arc::new(FollowClients));
+        let callbacks = Arc::new(FollowCallbacks { pool: engine.pool().clone() });
         engine.follow(Arc::clone(&ownership), Arc::clone(&feeds.ownership));
         engine.follow(Arc::clone(&clients), Arc::clone(&feeds.clients));
         engine.follow(Arc::clone(&callbacks), Arc::clone(&feeds.callbacks));

@@ -144,6 +144,7 @@ impl Domain for ComplaintsDomain {
             Event::MeasureRecorded(_) => "measure_recorded",
             Event::HandlingCompleted(_) => "handling_completed",
             Event::VerificationRecorded(_) => "verification_recorded",
+            Event::VerificationExhausted(_) => "verification_exhausted",
             Event::ComplaintReopened(_) => "complaint_reopened",
             Event::ComplaintClosed(_) => "complaint_closed",
             Event::ComplaintLimitMissed(_) => "complaint_limit_missed",

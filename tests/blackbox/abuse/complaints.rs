@@ -3,10 +3,10 @@
 use shouwen_proto::{
     callbacks::v1::{GetCallbackRequest, SupersedeResultRequest},
     complaints::v1::{
-        Complaint, DeclineComplaintRequest, GetComplaintRecordRequest, ReturnProposalRequest,
-        ReviewComplaintRequest, complaint,
+        CloseComplaintRequest, Complaint, DeclineComplaintRequest, GetComplaintRecordRequest,
+        ReturnProposalRequest, ReviewComplaintRequest, complaint,
     },
-    events::v1::{ReplyKind, Severity},
+    events::v1::{ComplaintEnd, ReplyKind, Severity},
     ownership::v1::{AcceptOfferRequest, BeginOverrideRequest},
     r#type::v1::{MeasuresFound, Satisfaction},
 };
@@ -231,6 +231,22 @@ async fn c11_a_verification_is_superseded_by_a_second_person_and_never_edited() 
     assert_eq!(reopened.state(), complaint::State::Handling);
     let told: Vec<_> = reopened.verifications.iter().map(|it| (it.satisfied, it.superseded)).collect();
     assert_eq!(told, [(true, true), (false, false)]);
+}
+
+#[tokio::test]
+async fn o8_a_client_whom_nobody_has_tried_to_reach_is_not_unreachable() {
+    let suite = Shared::suite().await;
+    let handled = handled(&suite, "untried-1").await;
+    let close = CloseComplaintRequest {
+        name: handled.name.clone(),
+        end: ComplaintEnd::Unreachable.into(),
+        reason: "联系不上".to_owned(),
+        etag: handled.etag,
+        request_id: id(),
+    };
+    let refusal = refused(suite.employee("lead").complaints().close_complaint(close).await);
+    meets("untried", &refusal, Code::FailedPrecondition, "ATTEMPTS_OPEN");
+    assert_eq!(refusal.metadata["callback"], complaints::verification("east", &handled.name, 1));
 }
 
 #[tokio::test]

@@ -48,6 +48,7 @@ impl From<Rejection> for Failure {
             Rejection::MeasureUnknown(measure) => measure_unknown(measure),
             Rejection::ReplyMissing(kind) => reply_missing(kind),
             Rejection::MeasuresOpen(measures) => measures_open(&measures),
+            Rejection::AttemptsOpen(callback) => attempts_open(callback),
             Rejection::RoundUnknown { .. } => {
                 tracing::error!(problem = %rejection, "a verification does not fit its complaint");
                 Failure::internal()
@@ -141,6 +142,22 @@ fn measures_open(measures: &[usize]) -> Failure {
         ),
     )
     .with("measures", measures)
+}
+
+/// O8, B6
+fn attempts_open(callback: String) -> Failure {
+    Failure::new(
+        Code::FailedPrecondition,
+        "ATTEMPTS_OPEN",
+        format!(
+            "The client counts as unreachable only once the attempts of `{callback}` are used up: record them there, then call again (it appears when the handling is complete). A client who was reached and stays dissatisfied is closed as EXPLAINED."
+        ),
+        format!(
+            "`{callback}` 的回访次数用尽后，方可按联系不上关闭：请先在该回访中逐次记录，再重试（该回访在办结后生成）。已联系上但仍不满意的，请以 EXPLAINED 关闭。"
+        ),
+    )
+    .with("callback", &callback)
+    .resource("callback", callback)
 }
 
 /// `CASE_MISMATCH`: the context is about another case than the complaint belongs to.

@@ -20,6 +20,8 @@ pub enum Command {
     Act(Box<Act>),
     /// The client was called back (C9).
     Verify(Box<Verify>),
+    /// The attempts to verify a round are used up (B6).
+    Exhausted { complaint: AggregateId, round: u32 },
     /// A deadline has come: what is due by then happens.
     Due { complaint: AggregateId },
     /// The calendar has changed (S3).
@@ -145,7 +147,9 @@ impl Command {
             Self::File(filing) => Some(filing.name.aggregate()),
             Self::Act(act) => Some(act.complaint.clone()),
             Self::Verify(verify) => Some(verify.complaint.clone()),
-            Self::Due { complaint } | Self::Recompute { complaint } => Some(complaint.clone()),
+            Self::Exhausted { complaint, .. } | Self::Due { complaint } | Self::Recompute { complaint } => {
+                Some(complaint.clone())
+            }
         }
     }
 

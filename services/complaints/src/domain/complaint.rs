@@ -45,6 +45,10 @@ pub struct Complaint {
     pub remarks: Vec<Sealed>,
     /// Never edited (C11).
     pub verifications: Vec<Verification>,
+    /// Whether the client can be taken for unreachable in the present round (O8). `None` in what a release wrote that took no note of attempts: a lead is
+    /// believed then.
+    #[serde(default)]
+    pub attempts: Option<Attempts>,
     pub handled: Option<DateTime<Utc>>,
     pub closed: Option<DateTime<Utc>>,
     /// The policy `complaints` under which it is handled: of its acceptance, before that of its filing (P1).
@@ -181,6 +185,16 @@ pub struct Verification {
     pub superseded: bool,
 }
 
+/// The attempts to reach the client for the verification of a round (B6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attempts {
+    /// Some are left, or it has not come to them yet.
+    Open,
+    /// A lead decides.
+    UsedUp,
+}
+
 impl Complaint {
     /// Whether somebody still has to do something.
     pub fn is_open(&self) -> bool {
@@ -225,6 +239,11 @@ impl Complaint {
         self.verifications
             .iter()
             .any(|verification| verification.round + 1 == self.round && !verification.satisfied)
+    }
+
+    /// The callback by which the present round is verified (C9): named for complaint and round, below the unit that received the complaint (B7).
+    pub fn verification(&self) -> String {
+        format!("{}/callbacks/{}-{}", self.receiving_unit, self.name.id(), self.round)
     }
 
     /// The stage as the contract calls it.

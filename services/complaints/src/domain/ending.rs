@@ -1,12 +1,13 @@
-//! The end, and what is no end: the client's word, reopening, closing by a lead (C9-C11); and the showing of a record (L10).
+//! The end, and what is no end: the client's word or its absence, reopening, closing by a lead (C9-C11, O8); and the showing of a record (L10).
 
 use shouwen_proto::events::v1::{
-    ComplaintClosed, ComplaintRecordShown, ComplaintReopened, VerificationRecorded, complaints_event::Event,
+    ComplaintClosed, ComplaintRecordShown, ComplaintReopened, VerificationExhausted, VerificationRecorded,
+    complaints_event::Event,
 };
 
 use super::{
     command::Verify,
-    complaint::{Complaint, Stage},
+    complaint::{Attempts, Complaint, Stage},
     limits,
     policies::InForce,
     rejection::Rejection,
@@ -50,6 +51,18 @@ pub(super) fn verified(
     Ok(events)
 }
 
+/// B6: the attempts to verify a round are used up. Of a former round, or after the end, that means nothing any more.
+pub(super) fn exhausted(complaint: &Complaint, round: u32) -> Vec<Event> {
+    let matters = round == complaint.round
+        && matches!(complaint.stage, Stage::Handled { .. })
+        && complaint.attempts != Some(Attempts::UsedUp);
+    let exhausted = VerificationExhausted {
+        round: i32::try_from(round).unwrap_or(i32::MAX),
+        callback: complaint.verification(),
+    };
+    matters.then_some(Event::VerificationExhausted(exhausted)).into_iter().collect()
+}
+
 /// Why a verification sends a complaint back.
 fn reason(verify: &Verify) -> &'static str {
     match verify.measures {
@@ -76,7 +89,7 @@ pub(super) fn reopen(
     Ok(vec![reopened(complaint, reason, setting)?])
 }
 
-/// A lead's word: the client cannot be reached, or stays dissatisfied although the handling was right (C10).
+/// A lead's word: the client cannot be reached (O8), or stays dissatisfied although the handling was right (C10).
 pub(super) fn close(
     complaint: &Complaint,
     employee: &str,
@@ -90,6 +103,10 @@ pub(super) fn close(
     };
     if !possible {
         return Err(illegal(complaint, "CloseComplaint"));
+    }
+    // O8, B6
+    if end == End::Unreachable && complaint.attempts == Some(Attempts::Open) {
+        return Err(Rejection::AttemptsOpen(complaint.verification()));
     }
     Ok(vec![closed(complaint, employee, end, reason)])
 }

@@ -13,7 +13,8 @@ use shouwen_serving::private;
 use super::{
     State, codec,
     complaint::{
-        Acceptance, Approval, Communication, Complaint, Measure, Proposal, Record, Reply, Stage, Verification,
+        Acceptance, Approval, Attempts, Communication, Complaint, Measure, Proposal, Record, Reply, Stage,
+        Verification,
     },
     limits::{Limit, Step},
     terms::{self, ApprovalLevel, Channel, End, Finding, Kind, LimitKind, Measures, ReplyKind, Severity},
@@ -74,6 +75,7 @@ pub fn begun(filed: &ComplaintFiled, time: DateTime<Utc>) -> Option<Complaint> {
         replies: Vec::new(),
         remarks: Vec::new(),
         verifications: Vec::new(),
+        attempts: Some(Attempts::Open),
         handled: None,
         closed: None,
         policy_version: filed.policy_version.clone(),
@@ -106,9 +108,11 @@ pub fn apply(complaint: &mut Complaint, event: &Event, time: DateTime<Utc>) {
         Event::HandlingCompleted(_) => {
             complaint.stage = Stage::Handled { proposal: take_proposal(complaint) };
             complaint.handled = Some(time);
+            complaint.attempts = Some(Attempts::Open);
             meet(complaint, LimitKind::Settlement, time);
         }
         Event::VerificationRecorded(recorded) => verified(complaint, recorded, time),
+        Event::VerificationExhausted(_) => complaint.attempts = Some(Attempts::UsedUp),
         Event::ComplaintReopened(reopened) => reopen(complaint, reopened, time),
         Event::ComplaintClosed(closed) => {
             let proposal = take_proposal(complaint);
@@ -133,13 +137,14 @@ pub fn apply(complaint: &mut Complaint, event: &Event, time: DateTime<Utc>) {
     }
 }
 
-/// Whether people or clients did something, and not time or a reader.
+/// Whether people or clients did something about it, and not time, a reader, or whoever called in vain.
 fn is_revision(event: &Event) -> bool {
     !matches!(
         event,
         Event::ComplaintLimitMissed(_)
             | Event::ComplaintEscalated(_)
             | Event::ComplaintLimitMoved(_)
+            | Event::VerificationExhausted(_)
             | Event::ComplaintRecordShown(_)
     )
 }
@@ -252,6 +257,7 @@ fn reopen(complaint: &mut Complaint, reopened: &ComplaintReopened, time: DateTim
         _ => Stage::Handling,
     };
     complaint.round += 1;
+    complaint.attempts = Some(Attempts::Open);
     complaint.handled = None;
     complaint.closed = None;
     complaint.calendar_version.clone_from(&reopened.calendar_version);

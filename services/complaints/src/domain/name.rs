@@ -29,6 +29,11 @@ impl ComplaintName {
         &self.case
     }
 
+    /// The part behind `complaints/`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// `complaints/{complaint}`, as the engine knows it.
     pub fn aggregate(&self) -> AggregateId {
         AggregateId(format!("complaints/{}", self.id))

@@ -39,6 +39,9 @@ pub enum Rejection {
     /// C9: numbers of the measures.
     #[error("measures {0:?} are open")]
     MeasuresOpen(Vec<usize>),
+    /// O8, B6: the callback by which the client is still to be tried.
+    #[error("the attempts of {0} are not used up")]
+    AttemptsOpen(String),
     /// A verification of a round that has not begun.
     #[error("{name} has not reached round {round}")]
     RoundUnknown { name: String, round: u32 },

@@ -40,6 +40,7 @@ pub fn decide(
     events.extend(match command {
         Command::Act(act) => acted(&complaint, act, setting)?,
         Command::Verify(verify) => ending::verified(&complaint, verify, setting)?,
+        Command::Exhausted { round, .. } => ending::exhausted(&complaint, *round),
         Command::Recompute { .. } => recomputed(&complaint, setting)?,
         Command::Due { .. } | Command::File(_) | Command::AdoptPolicy(_) => Vec::new(),
     });

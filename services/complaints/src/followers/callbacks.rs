@@ -1,19 +1,24 @@
-//! Following callbacks: what a client said about a handled complaint (C9-C11). A verification that was given up settles nothing: a lead decides.
+//! Following callbacks: what a client said about a handled complaint (C9-C11), and that nobody could be reached to say it (B6). That alone settles nothing, nor
+//! does a verification that was given up: a lead decides.
 
-use shouwen_engine::{Follow, FollowError, Submission};
+use shouwen_engine::{AggregateId, Follow, FollowError, Submission};
 use shouwen_proto::{
     events::v1::{CallbackCompleted, Event, callbacks_event::Event as CallbacksEvent, event::Body},
     r#type::v1::Satisfaction,
 };
+use sqlx::PgPool;
 
 use super::submission;
 use crate::{
     domain::{Command, ComplaintName, command::Verify, terms::Measures},
+    store,
     write_path::ComplaintsDomain,
 };
 
 /// The follower of the feed `callbacks`.
-pub(crate) struct FollowCallbacks;
+pub(crate) struct FollowCallbacks {
+    pub(crate) pool: PgPool,
+}
 
 impl Follow<ComplaintsDomain> for FollowCallbacks {
     const FEED: &'static str = "callbacks";
@@ -26,6 +31,7 @@ impl Follow<ComplaintsDomain> for FollowCallbacks {
                 Some(result) => (result, superseded.reason.as_str()),
                 None => return Err(malformed("a superseding result is missing")),
             },
+            Some(CallbacksEvent::CallbackExhausted(_)) => return self.exhausted(event).await,
             _ => return Ok(None),
         };
         if result.complaint.is_empty() {
@@ -34,6 +40,24 @@ impl Follow<ComplaintsDomain> for FollowCallbacks {
         verify(event, result, supersedes_reason)
             .map(|verify| Some(submission(Command::Verify(Box::new(verify)))))
     }
+}
+
+impl FollowCallbacks {
+    /// B6. The event does not say what the callback was for; of a verification its name does.
+    async fn exhausted(&self, event: &Event) -> Result<Option<Submission<Command>>, FollowError> {
+        let Some((complaint, round)) = verified_by(&event.aggregate) else { return Ok(None) };
+        // Other callbacks may be named like one.
+        let found = store::find(&self.pool, &complaint)
+            .await
+            .map_err(|error| FollowError::Unavailable(error.to_string()))?;
+        Ok(found.map(|_| submission(Command::Exhausted { complaint, round })))
+    }
+}
+
+/// The complaint and the round that a callback of this name verifies, if it is a verification (C9).
+fn verified_by(callback: &str) -> Option<(AggregateId, u32)> {
+    let (complaint, round) = callback.strip_prefix("callbacks/")?.rsplit_once('-')?;
+    Some((AggregateId(format!("complaints/{complaint}")), round.parse().ok()?))
 }
 
 fn verify(event: &Event, result: &CallbackCompleted, supersedes_reason: &str) -> Result<Verify, FollowError> {

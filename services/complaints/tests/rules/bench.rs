@@ -107,6 +107,12 @@ impl Bench {
         self.tell(now, now, &Command::Verify(Box::new(verify)))
     }
 
+    /// The attempts to verify a round are used up.
+    pub(crate) fn exhaust(&mut self, now: DateTime<Utc>, round: u32) -> Vec<Event> {
+        let complaint = self.complaint.name.aggregate();
+        self.tell(now, now, &Command::Exhausted { complaint, round }).unwrap()
+    }
+
     /// What time alone does.
     pub(crate) fn sweep(&mut self, now: DateTime<Utc>) -> Vec<Event> {
         let complaint = self.complaint.name.aggregate();

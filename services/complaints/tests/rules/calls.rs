@@ -11,7 +11,10 @@ use shouwen_proto::{
         RecordMeasureRequest, RecordReplyRequest, ReopenComplaintRequest, ReturnProposalRequest,
         ReviewComplaintRequest,
     },
-    events::v1::{ComplaintEnd, ComplaintKind, ComplaintLimit, Finding, ReplyKind, Severity},
+    events::v1::{
+        CallbackExhausted, ComplaintEnd, ComplaintKind, ComplaintLimit, Finding, ReplyKind, Severity,
+        callbacks_event,
+    },
     r#type::v1::Channel,
 };
 use tonic::{Response, Status};
@@ -217,6 +220,14 @@ impl Bed {
         let name = self.filed(id).await;
         self.accept(&format!("cases/{id}"), &name).await.unwrap();
         name
+    }
+
+    /// The attempts to verify a round of a complaint are used up, as callbacks tells; taken in.
+    pub(crate) async fn exhausted(&self, name: &str, round: i32) {
+        let id = name.rsplit('/').next().unwrap();
+        let event = callbacks_event::Event::CallbackExhausted(CallbackExhausted {});
+        self.callback_event_at(&format!("callbacks/{id}-{round}"), self.now().await, event);
+        self.caught_up().await;
     }
 
     /// Leads an accepted complaint through proposal, approval, measures and outcome to the end of its handling.

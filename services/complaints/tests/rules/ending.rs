@@ -1,11 +1,11 @@
-//! Completing, verifying, reopening, closing (C9-C11, C16), on the pure domain.
+//! Completing, verifying, reopening, closing (C9-C11, C16, O8), on the pure domain.
 
 use shouwen_complaints::{
     Mutants,
     domain::{
         Rejection,
         command::{Action, Verify},
-        complaint::Stage,
+        complaint::{Attempts, Complaint, Stage},
         terms::{End, Finding, Kind, LimitKind, Measures, ReplyKind, Severity},
     },
 };
@@ -151,6 +151,9 @@ fn c10_the_mutant_closes_what_a_dissatisfied_client_says() {
 fn c10_a_lead_closes_what_is_handled_or_was_sent_back_and_nothing_else() {
     for end in [End::Unreachable, End::Explained] {
         let mut bench = handled();
+        if end == End::Unreachable {
+            bench.exhaust(at(NOW), 1);
+        }
         bench.act(at(NOW), LEAD, close(end)).unwrap();
         assert!(matches!(&bench.complaint.stage, Stage::Closed { end: known, .. } if *known == end));
     }
@@ -169,6 +172,67 @@ fn c10_a_lead_closes_what_is_handled_or_was_sent_back_and_nothing_else() {
         let refused = bench.act(at(NOW), LEAD, close(End::Explained));
         assert!(matches!(refused, Err(Rejection::IllegalTransition { .. })), "{refused:?}");
     }
+}
+
+fn attempts_open(round: u32) -> Result<Vec<Event>, Rejection> {
+    Err(Rejection::AttemptsOpen(format!("branches/b1/callbacks/c-{round}")))
+}
+
+#[test]
+fn o8_a_client_counts_as_unreachable_once_the_attempts_to_verify_are_used_up() {
+    let mut bench = handled();
+    assert_eq!(bench.act(at(NOW), LEAD, close(End::Unreachable)), attempts_open(1));
+    let revision = bench.complaint.revision;
+    let events = bench.exhaust(at("2025-09-24T10:00"), 1);
+    let [Event::VerificationExhausted(exhausted)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((exhausted.round, &*exhausted.callback), (1, "branches/b1/callbacks/c-1"));
+    assert_eq!(bench.complaint.revision, revision, "what a lead has read still stands");
+    assert!(matches!(bench.complaint.stage, Stage::Handled { .. }), "a lead decides");
+    assert!(bench.exhaust(at("2025-09-26T10:00"), 1).is_empty(), "another round of attempts, in vain too");
+    bench.act(at("2025-09-26T11:00"), LEAD, close(End::Unreachable)).unwrap();
+    assert!(matches!(bench.complaint.stage, Stage::Closed { end: End::Unreachable, .. }));
+    assert!(bench.exhaust(at("2025-09-26T12:00"), 1).is_empty(), "it has ended");
+}
+
+#[test]
+fn o8_who_is_reached_after_all_has_the_word() {
+    for satisfied in [true, false] {
+        let mut bench = handled();
+        bench.exhaust(at(NOW), 1);
+        bench.verify(at(NOW), said(&bench, 1, satisfied)).unwrap();
+        assert_eq!(bench.complaint.is_open(), !satisfied);
+    }
+}
+
+#[test]
+fn o8_every_round_has_attempts_of_its_own() {
+    let mut bench = handled();
+    bench.exhaust(at(NOW), 1);
+    bench.act(at(NOW), LEAD, reopen()).unwrap();
+    bench.handle(at(NOW));
+    assert!(bench.exhaust(at(NOW), 1).is_empty(), "of the round before");
+    assert_eq!(bench.act(at(NOW), LEAD, close(End::Unreachable)), attempts_open(2));
+    bench.exhaust(at(NOW), 2);
+    bench.act(at(NOW), LEAD, close(End::Unreachable)).unwrap();
+    // Who was reached and sent it back is not unreachable before it is handled anew.
+    let mut sent_back = handled();
+    sent_back.verify(at(NOW), said(&sent_back, 1, false)).unwrap();
+    assert_eq!(sent_back.act(at(NOW), LEAD, close(End::Unreachable)), attempts_open(2));
+    sent_back.act(at(NOW), LEAD, close(End::Explained)).unwrap();
+}
+
+#[test]
+fn o8_where_an_earlier_release_took_no_note_of_attempts_a_lead_is_believed() {
+    let mut bench = handled();
+    let mut stored = serde_json::to_value(&bench.complaint).unwrap();
+    assert_eq!(stored.as_object_mut().unwrap().remove("attempts"), Some("open".into()));
+    bench.complaint = serde_json::from_value::<Complaint>(stored).unwrap();
+    bench.clone().act(at(NOW), LEAD, close(End::Unreachable)).unwrap();
+    bench.exhaust(at(NOW), 1);
+    assert_eq!(bench.complaint.attempts, Some(Attempts::UsedUp));
+    // From its next round on there is a note.
+    bench.act(at(NOW), LEAD, reopen()).unwrap();
+    assert_eq!(bench.complaint.attempts, Some(Attempts::Open));
 }
 
 #[test]
@@ -212,6 +276,7 @@ fn c11_a_result_of_a_former_round_changes_nothing_else() {
 fn c10_a_result_after_a_leads_word() {
     // Not to be reached, and then reached after all: the client's word counts.
     let mut unreachable = handled();
+    unreachable.exhaust(at(NOW), 1);
     unreachable.act(at(NOW), LEAD, close(End::Unreachable)).unwrap();
     let events = unreachable.verify(at(NOW), said(&unreachable, 1, false)).unwrap();
     assert_eq!(reopened(&events), Some("dissatisfied"));

@@ -6,8 +6,9 @@ use shouwen_proto::{
     access::v1::CallContext,
     complaints::v1::{Complaint, complaint::State},
     events::v1::{
-        AccountabilityMoved, CallbackCancelled, CallbackCompleted, CallbackResultSuperseded, ComplaintEnd,
-        ComplaintLimit, ReplyKind, callbacks_event, complaints_event, ownership_event,
+        AccountabilityMoved, CallbackCancelled, CallbackCompleted, CallbackExhausted,
+        CallbackResultSuperseded, ComplaintEnd, ComplaintLimit, ReplyKind, callbacks_event, complaints_event,
+        ownership_event,
     },
     r#type::v1::{MeasuresFound, Satisfaction},
 };
@@ -178,6 +179,30 @@ async fn c9_a_callback_that_was_given_up_or_is_no_verification_settles_nothing()
     bed.said(talk("", 0)).await;
     assert_eq!(bed.shown(&name).await.state(), State::Handled, "a lead decides");
     assert_eq!((bed.count("verification_recorded").await, bed.parked().await), (0, 0));
+}
+
+#[tokio::test]
+async fn b6_used_up_attempts_are_noted_once_and_only_of_a_verification() {
+    let mut bed = Bed::at(NOW).await;
+    let name = bed.handled().await;
+    let now = bed.now().await;
+    // Some other callbacks are named like a verification.
+    for other in ["callbacks/call-7", "callbacks/call-7-1", "callbacks/promise"] {
+        let event = callbacks_event::Event::CallbackExhausted(CallbackExhausted {});
+        bed.callback_event_at(other, now, event);
+    }
+    bed.caught_up().await;
+    assert_eq!((bed.count("verification_exhausted").await, bed.parked().await), (0, 0));
+    let before = bed.shown(&name).await;
+    bed.exhausted(&name, 1).await;
+    bed.exhausted(&name, 1).await;
+    assert_eq!(bed.shown(&name).await, before, "a lead decides, by the etag that was read");
+    assert_eq!((bed.count("verification_exhausted").await, bed.parked().await), (1, 0));
+    let (row, event) = bed.next_of("verification_exhausted").await;
+    let complaints_event::Event::VerificationExhausted(event) = event else { panic!("{event:?}") };
+    let id = name.rsplit('/').next().unwrap();
+    assert_eq!((event.round, event.callback), (1, format!("branches/b1/callbacks/{id}-1")));
+    assert_eq!((row.cause.as_str(), row.case_name.as_str()), ("callbacks:4", "cases/1"));
 }
 
 #[tokio::test]

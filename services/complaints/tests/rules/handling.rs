@@ -267,6 +267,15 @@ async fn c10_a_lead_closes_or_takes_up_again() {
     for end in [ComplaintEnd::Satisfied, ComplaintEnd::Answered, ComplaintEnd::Unspecified] {
         assert_eq!(refused(bed.close(&lead, &name, end).await), "FIELD_INVALID", "{end:?}");
     }
+    let untried = bed.close(&lead, &name, ComplaintEnd::Unreachable).await.unwrap_err();
+    assert_eq!(
+        (untried.code(), reason_of(&untried).as_deref()),
+        (Code::FailedPrecondition, Some("ATTEMPTS_OPEN"))
+    );
+    let callback = format!("branches/b1/callbacks/{}-1", name.rsplit('/').next().unwrap());
+    assert!(untried.message().contains(&callback), "{}", untried.message());
+    assert_eq!(detail(Err::<(), _>(untried), "callback"), callback);
+    bed.exhausted(&name, 1).await;
     let closed = bed.close(&lead, &name, ComplaintEnd::Unreachable).await.unwrap();
     assert_eq!(
         (closed.state(), closed.end(), closed.close_time),

@@ -43,6 +43,8 @@ enum Step {
         measures: bool,
         supersedes: bool,
     },
+    /// The attempts to verify a round are used up.
+    Exhaust(u32),
     /// What leads to the end, so that lives get there.
     Onward,
     Wait(i64),
@@ -93,6 +95,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (1..4_u32, any::<bool>(), any::<bool>(), prop::bool::weighted(0.3)).prop_map(
             |(round, satisfied, measures, supersedes)| Step::Verify { round, satisfied, measures, supersedes }
         ),
+        2 => (1..4_u32).prop_map(Step::Exhaust),
         8 => Just(Step::Onward),
         2 => (1..3000_i64).prop_map(Step::Wait),
         2 => Just(Step::WaitForDeadline),
@@ -209,9 +212,17 @@ fn check_history(bench: &Bench) -> Result<(), TestCaseError> {
     let mut round = 1;
     let mut proposer = String::new();
     let mut approvers: BTreeSet<&str> = BTreeSet::new();
+    let mut tried = false;
     for (_, event) in &bench.history {
         match event {
-            Event::ComplaintReopened(_) => round += 1,
+            Event::ComplaintReopened(_) => (round, tried) = (round + 1, false),
+            Event::VerificationExhausted(_) => {
+                prop_assert!(!tried, "B6: once a round");
+                tried = true;
+            }
+            Event::ComplaintClosed(closed) => {
+                prop_assert!(tried || closed.end != End::Unreachable.number(), "O8");
+            }
             Event::HandlingProposed(proposed) => {
                 proposer.clone_from(&proposed.proposer);
                 approvers.clear();
@@ -252,6 +263,9 @@ proptest! {
             match step {
                 Step::Onward => {
                     onward(&mut bench, now).unwrap();
+                }
+                Step::Exhaust(round) => {
+                    bench.exhaust(now, round);
                 }
                 Step::Wait(minutes) => now += TimeDelta::minutes(minutes),
                 Step::WaitForDeadline => {

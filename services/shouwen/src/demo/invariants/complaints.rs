@@ -1,11 +1,11 @@
-//! What must hold of complaints and escalation whatever the month was: numbers without gaps, nobody recused acts, no case ends before its
-//! complaints, each level of an escalation is told once and in order.
+//! What must hold of complaints and escalation whatever the month was: numbers without gaps, nobody recused acts, nobody counts as unreachable untried, no
+//! case ends before its complaints, each level of an escalation is told once and in order.
 
 use std::collections::{HashMap, HashSet};
 
 use prost_types::Timestamp;
 use shouwen_proto::{
-    events::v1::{callbacks_event, complaints_event, ownership_event},
+    events::v1::{ComplaintEnd, callbacks_event, complaints_event, ownership_event},
     r#type::v1::EscalationLevel,
 };
 
@@ -15,6 +15,7 @@ pub(super) fn broken(product: &Product, broken: &mut Vec<String>) {
     numbers(product, broken);
     recusal(product, broken);
     verifications(product, broken);
+    attempts(product, broken);
     endings(product, broken);
     escalations(product, broken);
 }
@@ -84,6 +85,42 @@ fn verifications(product: &Product, broken: &mut Vec<String>) {
         };
         if recused.get(callback).is_some_and(|recused| recused.contains(who)) {
             broken.push(format!("B7: {who} took part in {callback}, which verifies a complaint about them"));
+        }
+    }
+}
+
+/// O8, B6: no client counts as unreachable before the attempts to verify the complaint's round are used up.
+fn attempts(product: &Product, broken: &mut Vec<String>) {
+    use callbacks_event::Event as Callback;
+    use complaints_event::Event as Complaint;
+    // Complaint and round of each verification.
+    let mut verified: HashMap<&str, (&str, i32)> = HashMap::new();
+    let mut tried: HashSet<(&str, i32)> = HashSet::new();
+    for (event, body) in product.of_callbacks() {
+        match body {
+            Callback::CallbackScheduled(scheduled) if !scheduled.complaint.is_empty() => {
+                verified.insert(&event.aggregate, (scheduled.complaint.as_str(), scheduled.round));
+            }
+            Callback::CallbackExhausted(_) => tried.extend(verified.get(event.aggregate.as_str())),
+            _ => {}
+        }
+    }
+    let mut rounds: HashMap<&str, (&str, i32)> = HashMap::new();
+    for (event, body) in product.of_complaints() {
+        let complaint = event.aggregate.as_str();
+        match body {
+            Complaint::ComplaintFiled(filed) => {
+                rounds.insert(complaint, (filed.complaint.as_str(), 1));
+            }
+            Complaint::ComplaintReopened(_) => {
+                rounds.entry(complaint).and_modify(|(_, round)| *round += 1);
+            }
+            Complaint::ComplaintClosed(closed) if closed.end() == ComplaintEnd::Unreachable => {
+                if rounds.get(complaint).is_none_or(|round| !tried.contains(round)) {
+                    broken.push(format!("O8: {complaint} was closed as unreachable before the last attempt"));
+                }
+            }
+            _ => {}
         }
     }
 }
