@@ -133,7 +133,7 @@ impl complaint_service_server::ComplaintService for Api {
     ) -> Result<Response<ComplaintMessage>, Status> {
         let call = Call::mutation(&request, "ApproveProposal", &request.get_ref().request_id)?;
         let request = request.get_ref();
-        let etag = parse::required("etag", &request.etag, parse::SHORT)?;
+        let etag = parse::etag(&request.etag)?;
         let complaint = self.reachable(&call.caller, &request.name).await?;
         Ok(self.act(&call, &complaint, etag, Action::Approve).await?.respond())
     }

@@ -141,7 +141,7 @@ impl Api {
         };
         tokio::time::timeout(ON_ITS_WAY, looking)
             .await
-            .unwrap_or_else(|_| Err(Failure::unavailable("CASE_NOT_KNOWN_YET")))
+            .unwrap_or_else(|_| Err(failures::case_not_known_yet(case)))
     }
 }
 

@@ -12,6 +12,9 @@ use crate::domain::{
     terms::{ApprovalLevel, ReplyKind},
 };
 
+/// After which what is still on its way is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+
 impl From<Rejection> for Failure {
     fn from(rejection: Rejection) -> Self {
         match rejection {
@@ -21,9 +24,11 @@ impl From<Rejection> for Failure {
             Rejection::IllegalTransition { name, state, action } => {
                 Failure::illegal_transition("complaint", name, state, action)
             }
-            Rejection::InFuture(field) => {
-                Failure::field_invalid(field, "it lies in the future", "不得晚于当前时间")
-            }
+            Rejection::InFuture(field) => Failure::field_invalid(
+                field,
+                "it lies in the future; give a time up to now, or leave it out",
+                "不得晚于当前时间；请填写当前或更早的时间，或留空",
+            ),
             Rejection::MeasuresRequired => measures_required(),
             Rejection::NoProposalNeeded => Failure::new(
                 Code::FailedPrecondition,
@@ -73,8 +78,8 @@ fn recused(name: String) -> Failure {
     Failure::new(
         Code::PermissionDenied,
         "RECUSED",
-        "The complaint is about you: you take no part in handling it.",
-        "您是该投诉的被投诉人，应当回避。",
+        "The complaint is about you, so you take no part in handling it; leave it to a colleague whom it is not about.",
+        "您是该投诉的被投诉人，应当回避，请由其他同事办理。",
     )
     .with("complaint", &name)
     .resource("complaint", name)
@@ -82,12 +87,12 @@ fn recused(name: String) -> Failure {
 
 fn measures_required() -> Failure {
     let (english, chinese) =
-        ("an upheld complaint needs at least one corrective measure", "投诉成立的，至少须有一项整改措施");
+        ("at least one, with who carries it out and its text", "至少一项，须写明责任人和内容");
     Failure::new(
         Code::InvalidArgument,
         "MEASURES_REQUIRED",
-        "A finding of upheld or partly upheld needs at least one corrective measure.",
-        "认定全部或部分责任的，至少须填写一项整改措施。",
+        "A finding of upheld or partly upheld needs at least one corrective measure; add it to `measures`.",
+        "认定全部或部分责任的，至少须有一项整改措施，请填写 `measures`。",
     )
     .with("field", "measures")
     .field("measures", english, chinese)
@@ -165,8 +170,8 @@ pub(super) fn case_mismatch(name: &str) -> Failure {
     Failure::new(
         Code::PermissionDenied,
         "CASE_MISMATCH",
-        "The call was admitted for another case than the complaint belongs to.",
-        "本次调用所针对的事项与该投诉不符。",
+        "The call was admitted for another case than the complaint belongs to; name the complaint as it was returned when it was filed.",
+        "本次调用所针对的事项与该投诉不符，请填写登记时返回的投诉名称。",
     )
     .with("name", name)
 }
@@ -180,6 +185,20 @@ pub(super) fn branch_out_of_reach(branch: &str) -> Failure {
         format!("`{branch}` 不在您的权限范围内，请联系该营业部人员。"),
     )
     .with("branch", branch)
+}
+
+/// `CASE_NOT_KNOWN_YET`: ownership has opened the case, and its event is still on its way.
+pub(super) fn case_not_known_yet(case: &str) -> Failure {
+    Failure::new(
+        Code::Unavailable,
+        "CASE_NOT_KNOWN_YET",
+        format!(
+            "`{case}` was opened this very moment and has not arrived here yet; nothing was done, try again."
+        ),
+        format!("`{case}` 刚刚建立，尚未同步至投诉服务；本次未作任何更改，请稍后重试。"),
+    )
+    .with("case", case)
+    .retry_after(AGAIN)
 }
 
 /// `EMPLOYEE_UNKNOWN`: ownership has told of no such employee (O12).
@@ -211,7 +230,7 @@ pub(super) fn roster_not_known_yet(named: &Named) -> Failure {
     )
     .with("field", field)
     .with("employee", employee)
-    .retry_after(Duration::from_secs(1))
+    .retry_after(AGAIN)
 }
 
 /// `PHONE_INVALID`. The number itself is never repeated.

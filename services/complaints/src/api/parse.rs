@@ -23,6 +23,7 @@ pub(super) const LONG: usize = 8_000;
 /// Employees whom one complaint is about, and measures of one proposal, at most.
 const MOST: usize = 20;
 const LONGEST_CATEGORY: usize = 40;
+const CHANNELS: &str = "PHONE, COUNTER, EMAIL, WEB, LETTER or OPINION_BOOK";
 const DEFAULT_PAGE: i32 = 50;
 const LARGEST_PAGE: i32 = 200;
 
@@ -72,11 +73,13 @@ pub(super) fn form(request: &FileComplaintRequest, caller: &Caller) -> Result<Fo
     let owned = |text: &str| text.to_owned();
     Ok(Form {
         kind: term("kind", Kind::of(request.kind), "COMPLAINT, OPINION, SUGGESTION or INQUIRY")?,
-        channel: term("channel", Channel::of(request.channel), "a channel of the contract")?,
+        channel: term("channel", Channel::of(request.channel), CHANNELS)?,
         category: category(&request.category)?,
         receiving_unit: receiving_unit(&request.receiving_unit, caller)?,
-        client_name: PersonName::parse(&request.client_name)
-            .map_err(|error| Failure::field_invalid("client_name", error.to_string(), "请填写客户姓名"))?,
+        client_name: PersonName::parse(&request.client_name).map_err(|error| {
+            let remedy = "请填写客户姓名，最多 64 字，不含控制字符";
+            Failure::field_invalid("client_name", error.to_string(), remedy)
+        })?,
         phone: Phone::parse(&request.phone).map_err(failures::phone_invalid)?,
         subject: required("subject", &request.subject, MIDDLE).map(owned)?,
         place: optional("place", &request.place, SHORT).map(owned)?,
@@ -134,7 +137,28 @@ pub(super) fn leads_end(number: i32) -> Result<End, Failure> {
 
 /// What became of a measure that was not carried out has to be said.
 pub(super) fn note(request: &RecordMeasureRequest) -> Result<&str, Failure> {
-    if request.done { optional("note", &request.note, LONG) } else { required("note", &request.note, LONG) }
+    let note = optional("note", &request.note, LONG)?;
+    if request.done || !note.is_empty() {
+        return Ok(note);
+    }
+    Err(Failure::field_invalid(
+        "note",
+        "say why the measure was not carried out, or set `done`",
+        "请说明措施未落实的原因；已落实的请填写 `done`",
+    ))
+}
+
+/// By which the proposal is named that is approved.
+pub(super) fn etag(etag: &str) -> Result<&str, Failure> {
+    let etag = etag.trim();
+    if etag.is_empty() {
+        return Err(Failure::field_invalid(
+            "etag",
+            "give the etag with which the proposal was read, so that no other is approved",
+            "请填写读取该处理意见时返回的 etag，以免误批其他意见",
+        ));
+    }
+    Ok(etag)
 }
 
 /// C2: the caller's branch, unless another one within reach is named.
@@ -149,7 +173,7 @@ fn receiving_unit(unit: &str, caller: &Caller) -> Result<String, Failure> {
     if caller.branch.as_ref() == Some(&unit) || caller.reach.covers(unit.as_str()) {
         Ok(unit.into())
     } else {
-        Err(failures::branch_out_of_reach(unit.as_str()))
+        Err(failures::branch_out_of_reach(unit.as_str()).with("field", "receiving_unit"))
     }
 }
 
@@ -203,9 +227,10 @@ fn optional<'a>(field: &'static str, text: &'a str, longest: usize) -> Result<&'
 /// An absent time is none; one that cannot be represented is refused.
 pub(super) fn time(field: &'static str, time: Option<&Timestamp>) -> Result<Option<DateTime<Utc>>, Failure> {
     let Some(given) = time else { return Ok(None) };
-    codec::time(Some(given))
-        .map(Some)
-        .ok_or_else(|| Failure::field_invalid(field, "give a valid time", "请填写有效的时间"))
+    codec::time(Some(given)).map(Some).ok_or_else(|| {
+        let english = "give a time between the years 1 and 9999, with nanoseconds from 0 to 999999999";
+        Failure::field_invalid(field, english, "请填写公元 1 至 9999 年间的有效时间，纳秒为 0 至 999999999")
+    })
 }
 
 /// The units whose complaints are listed; `None` for all.
@@ -226,7 +251,7 @@ pub(super) fn units(parent: &str, caller: &Caller) -> Result<Option<Vec<String>>
     if caller.reach.covers(branch.as_str()) {
         Ok(Some(vec![branch.into()]))
     } else {
-        Err(failures::branch_out_of_reach(branch.as_str()))
+        Err(failures::branch_out_of_reach(branch.as_str()).with("field", "parent"))
     }
 }
 
@@ -234,7 +259,11 @@ pub(super) fn page_size(size: i32) -> Result<i32, Failure> {
     match size {
         0 => Ok(DEFAULT_PAGE),
         1.. => Ok(size.min(LARGEST_PAGE)),
-        _ => Err(Failure::field_invalid("page_size", "0 or more", "不得小于 0")),
+        _ => Err(Failure::field_invalid(
+            "page_size",
+            "give 0 for the default, or how many at most",
+            "请填写 0（默认）或每页最多条数",
+        )),
     }
 }
 
@@ -250,5 +279,5 @@ fn term<T>(field: &'static str, term: Option<T>, terms: &'static str) -> Result<
 }
 
 fn too_many(field: &'static str) -> Failure {
-    Failure::field_invalid(field, format!("at most {MOST}"), format!("最多 {MOST} 项"))
+    Failure::field_invalid(field, format!("give at most {MOST}"), format!("最多填写 {MOST} 项"))
 }

@@ -63,6 +63,7 @@ async fn c2_another_unit_within_reach_may_have_received_it() {
     let at_hq = FileComplaintRequest { receiving_unit: "branches/b2".into(), ..form("cases/1") };
     let zhang = handler("zhang", "cases/1");
     assert_eq!(refused(bed.file(&zhang, at_hq.clone()).await), "BRANCH_OUT_OF_REACH");
+    assert_eq!(detail(bed.file(&zhang, at_hq.clone()).await, "field"), "receiving_unit");
     let caller = CallContext { capacity: Capacity::Override.into(), ..hq("cases/1") };
     assert_eq!(bed.file(&caller, at_hq).await.unwrap().receiving_unit, "branches/b2");
     let own = bed.file(&caller, form("cases/1")).await.unwrap();
@@ -220,6 +221,8 @@ async fn c3_a_case_that_ownership_has_not_told_of_yet_is_waited_for_shortly() {
         (status.code(), reason_of(&status).as_deref()),
         (Code::Unavailable, Some("CASE_NOT_KNOWN_YET"))
     );
+    assert!(status.message().contains("`cases/2`"), "{}", status.message());
+    assert_eq!(detail(Err::<(), _>(status), "case"), "cases/2");
 }
 
 #[tokio::test]

@@ -117,7 +117,9 @@ async fn c6_an_approval_names_the_proposal_that_was_read() {
     let name = bed.accepted("1").await;
     let zhang = handler("zhang", "cases/1");
     let first = bed.propose(&zhang, proposal(&name)).await.unwrap();
-    assert_eq!(detail(bed.approve(&lead("cases/1"), &name, "").await, "field"), "etag");
+    let blind = bed.approve(&lead("cases/1"), &name, "").await.unwrap_err();
+    assert!(blind.message().contains("with which the proposal was read"), "{}", blind.message());
+    assert_eq!(detail(Err::<(), _>(blind), "field"), "etag");
     let returned = bed.send_back(&lead("cases/1"), &name).await.unwrap();
     assert_eq!((returned.state(), returned.proposal), (State::Handling, None));
     assert_eq!(refused(bed.send_back(&lead("cases/1"), &name).await), "ILLEGAL_TRANSITION");
