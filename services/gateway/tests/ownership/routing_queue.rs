@@ -11,7 +11,7 @@ use shouwen_proto::{
 
 use crate::{
     desk::{colleague, employee, id, reason},
-    ground::{Ground, at, local, tuesday},
+    ground::{Ground, local, tuesday},
     routing::{hire, in_turn, mail},
     telephone::{call, outcome},
     touching::touch,
