@@ -86,6 +86,7 @@ pub fn name(event: &Event) -> &'static str {
         Event::TransferAccepted(_) => "transfer_accepted",
         Event::TransferReturned(_) => "transfer_returned",
         Event::CallOver(_) => "call_over",
+        Event::ClientLeft(_) => "client_left",
     }
 }
 

@@ -13,8 +13,8 @@ mod transfer;
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
 use shouwen_proto::{
     events::v1::{
-        ReservationEnd, ReservationEnded, RoutingAnswered, RoutingBegun, RoutingEnded, RoutingReason,
-        ownership_event::Event,
+        ClientLeft, ReservationEnd, ReservationEnded, RoutingAnswered, RoutingBegun, RoutingEnded,
+        RoutingReason, ownership_event::Event,
     },
     r#type::v1::Channel,
 };
@@ -76,14 +76,14 @@ pub fn decide(
         }
         RoutingCommand::Cancel { contact } => {
             let mut draft = Draft::of(world, contact)?;
-            draft.abandoned(context.now);
+            draft.abandoned(world, contact, context.now);
             Ok(draft.decided())
         }
         RoutingCommand::Missed { contact } => {
             let Ok(mut draft) = Draft::of(world, contact) else { return Ok(Decision::nothing(id(contact))) };
             // The after-hours path is itself what makes calls say so (O5).
             if !matches!(draft.state.phase, Phase::AfterHours { resumes: false, .. }) {
-                draft.abandoned(context.now);
+                draft.abandoned(world, contact, context.now);
             }
             Ok(draft.decided())
         }
@@ -258,7 +258,8 @@ pub(super) fn left_ringing(
     draft.decided().events
 }
 
-/// An answer that its backend refused leaves the client waiting, to be looked at now, unless the call does not ring any more.
+/// An answer that its backend refused leaves the client waiting, to be looked at now, unless the call does not ring any more. Who was gone by then waits
+/// for nobody.
 pub(super) fn unanswered(
     world: &World<'_, State>,
     contact: &AggregateId,
@@ -269,15 +270,26 @@ pub(super) fn unanswered(
     let (Some(touched), Ok(mut draft)) = (contact::find(world, contact), Draft::of(world, contact)) else {
         return Vec::new();
     };
-    let theirs =
-        matches!(&draft.state.phase, Phase::Answered { employee, .. } if *employee == touched.employee);
-    if theirs && !draft.state.is_transferred() && reason != NOT_RINGING {
+    let Phase::Answered { employee, gone, .. } = &draft.state.phase else { return Vec::new() };
+    let gone = *gone;
+    if *employee != touched.employee || draft.state.is_transferred() {
+        return Vec::new();
+    }
+    if gone {
+        draft.client_gone(context.now);
+    } else if reason != NOT_RINGING {
         if reason == OUT_OF_REACH {
             draft.end_reservation(ReservationEnd::Refused, context.now);
         }
         draft.wait(&[], context.now, context, snapshot);
     }
     draft.decided().events
+}
+
+/// Whether the employee's answer is still owed to a backend.
+fn is_owed(world: &World<'_, State>, contact: &AggregateId, employee: &str) -> bool {
+    contact::find(world, contact)
+        .is_some_and(|known| known.employee == employee && matches!(known.touch, Touch::Pending { .. }))
 }
 
 impl Draft {
@@ -289,12 +301,25 @@ impl Draft {
         self.then(Event::RoutingAnswered(answered), at);
     }
 
-    /// The client is gone, unless somebody answered or it ended otherwise.
-    fn abandoned(&mut self, at: chrono::DateTime<chrono::Utc>) {
-        if self.state.phase.is_live() {
-            let reason = RoutingReason::ClientGone.into();
-            self.then(Event::RoutingEnded(RoutingEnded { reason }), at);
+    /// The client is gone, unless somebody answered or it ended otherwise. What was answered, but may still come to nothing, remembers it.
+    fn abandoned(
+        &mut self,
+        world: &World<'_, State>,
+        contact: &AggregateId,
+        at: chrono::DateTime<chrono::Utc>,
+    ) {
+        match &self.state.phase {
+            phase if phase.is_live() => self.client_gone(at),
+            Phase::Answered { employee, gone: false, .. } if is_owed(world, contact, employee) => {
+                self.then(Event::ClientLeft(ClientLeft {}), at);
+            }
+            _ => {}
         }
+    }
+
+    fn client_gone(&mut self, at: chrono::DateTime<chrono::Utc>) {
+        let reason = RoutingReason::ClientGone.into();
+        self.then(Event::RoutingEnded(RoutingEnded { reason }), at);
     }
 
     fn end_reservation(&mut self, end: ReservationEnd, at: chrono::DateTime<chrono::Utc>) {

@@ -22,6 +22,7 @@ mod complaining;
 mod dying;
 mod escalating;
 mod figures;
+mod hanging_up;
 mod identifying;
 mod leaving;
 mod mutants;

@@ -135,7 +135,7 @@ pub(super) fn routing(
                 wording: after_hours(*next_working, *due, Language::current()),
             });
         }
-        Phase::Answered { employee, for_colleague, at } => {
+        Phase::Answered { employee, for_colleague, at, gone: _ } => {
             message.state = State::Answered.into();
             message.employee.clone_from(employee);
             message.for_colleague = *for_colleague;

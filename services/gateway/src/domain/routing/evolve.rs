@@ -90,7 +90,13 @@ pub(in crate::domain) fn after(
                 employee: answered.employee.clone(),
                 for_colleague: answered.for_colleague,
                 at,
+                gone: false,
             };
+        }
+        Event::ClientLeft(_) => {
+            if let Phase::Answered { gone, .. } = &mut routing.phase {
+                *gone = true;
+            }
         }
         Event::RoutingEnded(ended) => {
             routing.phase = if ended.reason == i32::from(RoutingReason::CallbackAsked) {
@@ -136,4 +142,27 @@ fn transferred(routing: &mut RoutingState, at: DateTime<Utc>, end: Option<i32>) 
 
 fn time(value: Option<&Timestamp>, otherwise: DateTime<Utc>) -> DateTime<Utc> {
     value.and_then(from_proto).unwrap_or(otherwise)
+}
+
+#[cfg(test)]
+mod tests {
+    use shouwen_proto::events::v1::{ClientLeft, RoutingAnswered, RoutingBegun, RoutingQueued};
+
+    use super::*;
+
+    #[test]
+    fn k14_a_client_who_left_one_answer_has_not_left_the_next() {
+        let answered = || Event::RoutingAnswered(RoutingAnswered::default());
+        let mut events = vec![Event::RoutingBegun(RoutingBegun::default()), answered()];
+        let gone = |events: &[Event]| {
+            let routing =
+                events.iter().fold(None, |before, event| after(before, event, DateTime::UNIX_EPOCH));
+            routing.is_some_and(|routing| matches!(routing.phase, Phase::Answered { gone: true, .. }))
+        };
+        assert!(!gone(&events));
+        events.push(Event::ClientLeft(ClientLeft {}));
+        assert!(gone(&events));
+        events.extend([Event::RoutingQueued(RoutingQueued::default()), answered()]);
+        assert!(!gone(&events));
+    }
 }

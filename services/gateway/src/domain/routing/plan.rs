@@ -167,15 +167,14 @@ impl<'a> Search<'a> {
         let routing = id(contact);
         let mut footprint = Footprint { aggregates: vec![routing.clone()], ..Footprint::default() };
         let state = match command {
-            RoutingCommand::Cancel { .. }
-            | RoutingCommand::Missed { .. }
-            | RoutingCommand::Callback { .. } => return footprint,
+            RoutingCommand::Callback { .. } => return footprint,
+            RoutingCommand::Cancel { .. } | RoutingCommand::Missed { .. } => None,
             RoutingCommand::Route(route) if !self.found.routings.contains_key(&routing.0) => {
                 evolve::after(None, &Event::RoutingBegun(begun(route)), self.found.now)
             }
             _ => self.found.routings.get(&routing.0).cloned(),
         };
-        // Answered meanwhile or not: who answered is known to the contact alone.
+        // Answered meanwhile or not: who answered, and whether that is still owed to a backend, is known to the contact alone.
         footprint.aggregates.push(contact.clone());
         if let Some(state) = state {
             if let Some(reserved) = state.key() {

@@ -88,9 +88,7 @@ pub enum Phase {
         expires: DateTime<Utc>,
     },
     /// It waits, and is looked at again at `check` at the latest.
-    Queued {
-        check: DateTime<Utc>,
-    },
+    Queued { check: DateTime<Utc> },
     /// Nobody on duty outside working hours (O5).
     AfterHours {
         next_working: DateTime<Utc>,
@@ -102,15 +100,14 @@ pub enum Phase {
         employee: String,
         for_colleague: bool,
         at: DateTime<Utc>,
+        /// The client was gone before the backend had taken the answer: if it refuses it, nobody waits.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        gone: bool,
     },
     /// The client is gone.
-    Abandoned {
-        at: DateTime<Utc>,
-    },
+    Abandoned { at: DateTime<Utc> },
     /// The client will be called back.
-    Callback {
-        at: DateTime<Utc>,
-    },
+    Callback { at: DateTime<Utc> },
 }
 
 /// A reservation that came to nothing.
