@@ -52,6 +52,8 @@ pub(super) fn supersede(
         return Err(Rejection::SecondPersonRequired(recorder.to_owned()));
     }
     let mut result = result(callback, employee, talk, results.number);
+    // Nobody is called after the talk.
+    result.talk_time = callback.attempts.last().and_then(|reached| codec::timestamp(reached.time));
     if !says_where_the_case_stands(callback, results, talk, talks) {
         result.case.clear();
     }
@@ -101,5 +103,6 @@ fn result(callback: &Callback, employee: &str, talk: &Talk, number: i64) -> Call
         round,
         measures: codec::measures_message(talk.measures).into(),
         number,
+        talk_time: None,
     }
 }

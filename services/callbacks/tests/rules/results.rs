@@ -9,9 +9,10 @@ use shouwen_proto::{
     callbacks::v1::{
         Callback, CompleteCallbackRequest, RecordAttemptRequest, SupersedeResultRequest, callback::State,
     },
-    events::v1::{AttemptOutcome, callbacks_event},
+    events::v1::{AttemptOutcome, callbacks_event, callbacks_event::Event},
     r#type::v1::{MeasuresFound, Satisfaction},
 };
+use shouwen_serving::timestamps::to_proto;
 use tonic::{Code, Status};
 
 use crate::{
@@ -360,6 +361,25 @@ fn c11_who_recorded_the_standing_result_counts_not_who_recorded_the_first() {
     ] {
         let command = bench.superseding(employee, false);
         assert_eq!(bench.tell(now, &command).err(), refusal);
+    }
+}
+
+#[test]
+fn c11_a_correction_says_when_the_talk_was_whose_result_it_corrects() {
+    let talk_time = |events: &[Event]| match events {
+        [Event::CallbackCompleted(result)] => result.talk_time,
+        [Event::CallbackResultSuperseded(correction)] => correction.result.as_ref().unwrap().talk_time,
+        other => panic!("{other:?}"),
+    };
+    let mut bench = Bench::promised("2026-05-07T10:00", false);
+    bench.try_in_vain("2026-05-07T10:00");
+    let reached = at("2026-05-07T13:30");
+    bench.lease(reached, ZHANG).unwrap();
+    assert_eq!(talk_time(&bench.complete(reached, ZHANG).unwrap()), None, "the event's own time");
+    for (now, who) in [("2026-05-07T14:00", LI), ("2026-05-08T09:00", ZHANG)] {
+        let correction = bench.superseding(who, false);
+        let events = bench.tell(at(now), &correction).unwrap();
+        assert_eq!(talk_time(&events), Some(to_proto(reached)), "corrected at {now}");
     }
 }
 
