@@ -3,8 +3,7 @@
 use chrono::{DateTime, Utc};
 use shouwen_engine::{DecideContext, Decision, Refusal, World};
 use shouwen_proto::events::v1::{
-    CaseResolved, CloseKind, OfferAccepted, OfferDeclined, OfferMade, OfferWithdrawn, OverrideBegun,
-    ownership_event::Event,
+    CloseKind, OfferAccepted, OfferDeclined, OfferMade, OfferWithdrawn, OverrideBegun, ownership_event::Event,
 };
 use shouwen_serving::timestamps::to_proto;
 
@@ -99,7 +98,7 @@ pub fn decide(
             if case.phase != Phase::Open {
                 return Err(case.illegal("resolve"));
             }
-            case.then(Event::CaseResolved(CaseResolved { answer: answer.clone() }));
+            case.resolve(answer.clone());
         }
         Action::Confirm { satisfied: true, reason } => {
             responsible(&case, by)?;

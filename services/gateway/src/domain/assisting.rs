@@ -110,7 +110,8 @@ mod tests {
                     0 => left(&who, &call),
                     1 if !listed => {
                         let (case, assistant, contact) = (String::new(), who.clone(), call.clone());
-                        Event::CaseAbsorbed(CaseAbsorbed { case, assistant, contact })
+                        let said_time = None;
+                        Event::CaseAbsorbed(CaseAbsorbed { case, assistant, contact, said_time })
                     }
                     2 if !listed => {
                         let (employee, contact) = (who.clone(), call.clone());

@@ -69,6 +69,12 @@ pub struct CaseState {
     /// The message that was passed on last (K13).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
+    /// When the client's word was spoken that closed or reopened it last; what they said before that says nothing about it any more (B5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<DateTime<Utc>>,
+    /// When it was answered last, also while the client's word about that is not awaited any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<DateTime<Utc>>,
 }
 
 /// Somebody's part in a contact of the case: they answered it, or took it over.
@@ -273,6 +279,13 @@ impl CaseState {
             handler: self.handler.clone(),
             deputies: self.deputies.iter().map(|deputy| deputy.employee.clone()).collect(),
         }
+    }
+
+    /// Whether what the client said at a time says nothing about where the case stands: they have said something else since, or were dissatisfied before the
+    /// answer about which their word is awaited. Of what was said at the very same time the word that is told last counts.
+    pub fn is_overtaken(&self, satisfied: bool, said: DateTime<Utc>) -> bool {
+        let answered = self.resolved.filter(|_| !satisfied && self.phase == Phase::AwaitingSatisfaction);
+        self.heard.max(answered).is_some_and(|since| said < since)
     }
 
     /// The clock that still runs.

@@ -2,9 +2,7 @@
 //! that ended (C9, C10, C16). For a case with open complaints nothing else closes it.
 
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
-use shouwen_proto::events::v1::{
-    CaseResolved, CloseKind, ComplaintEnd, ComplaintSettled, ownership_event::Event,
-};
+use shouwen_proto::events::v1::{CloseKind, ComplaintEnd, ComplaintSettled, ownership_event::Event};
 
 use super::{
     Snapshot, State,
@@ -81,7 +79,7 @@ pub(super) fn ended(
         (Some(kind), _) if case.is_live() => case.close(kind, reason),
         (None, ComplaintEnd::Answered) if case.phase == Phase::Open => {
             // The answer stands in the complaint.
-            case.then(Event::CaseResolved(CaseResolved { answer: None }));
+            case.resolve(None);
         }
         _ => {}
     }

@@ -7,10 +7,13 @@ use std::{borrow::Cow, ops::Deref};
 
 use chrono::{DateTime, Utc};
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
-use shouwen_proto::events::v1::{
-    AccountabilityMoved, AssistantAdded, CaseAbsorbed, CaseClosed, CaseMerged, CaseOpened, CaseReopened,
-    CaseVoided, CloseKind, ContactJoined, DeputyAppointed, DeputyEnded, LimitMoved, MessageReturned,
-    OfferMade, OfferWithdrawn, OverrideEnded, PromiseNoted, ownership_event::Event,
+use shouwen_proto::{
+    events::v1::{
+        AccountabilityMoved, AssistantAdded, CaseAbsorbed, CaseClosed, CaseMerged, CaseOpened, CaseReopened,
+        CaseResolved, CaseVoided, CloseKind, ContactJoined, DeputyAppointed, DeputyEnded, LimitMoved,
+        MessageReturned, OfferMade, OfferWithdrawn, OverrideEnded, PromiseNoted, ownership_event::Event,
+    },
+    r#type::v1::Private,
 };
 use shouwen_serving::timestamps::to_proto;
 
@@ -28,6 +31,8 @@ pub(super) struct Draft<'a> {
     /// Version before the command; 1 means that nothing has happened since it was opened.
     pub(super) version: i64,
     at: DateTime<Utc>,
+    /// When that was said or done which is decided on; the command's moment, unless it tells of something earlier.
+    said: DateTime<Utc>,
     attendance: Attendance,
     state: Cow<'a, CaseState>,
     events: Vec<Event>,
@@ -55,6 +60,7 @@ impl<'a> Draft<'a> {
             id: id.clone(),
             version: world.version(id),
             at: context.at,
+            said: context.at,
             attendance: Attendance::at(snapshot, context.now),
             state: Cow::Borrowed(case::find(world, id)?),
             events: Vec::new(),
@@ -85,6 +91,7 @@ impl<'a> Draft<'a> {
             id: id.clone(),
             version: 0,
             at: context.at,
+            said: context.at,
             attendance: Attendance::at(snapshot, context.now),
             state: Cow::Owned(evolve::opened(&opened, context.at)),
             events: vec![Event::CaseOpened(opened)],
@@ -216,10 +223,22 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// What is decided on was said at another time than the command's.
+    pub(super) fn said_at(&mut self, said: DateTime<Utc>) {
+        self.said = said;
+    }
+
+    /// Answers the case.
+    pub(super) fn resolve(&mut self, answer: Option<Private>) {
+        let answer_time = Some(to_proto(self.said));
+        self.then(Event::CaseResolved(CaseResolved { answer, answer_time }));
+    }
+
     /// Closes the case.
     pub(super) fn close(&mut self, kind: CloseKind, reason: &str) {
         self.settle();
-        self.then(Event::CaseClosed(CaseClosed { kind: kind.into(), reason: reason.to_owned() }));
+        let said_time = Some(to_proto(self.said));
+        self.then(Event::CaseClosed(CaseClosed { kind: kind.into(), reason: reason.to_owned(), said_time }));
     }
 
     /// The contact held no concern.
@@ -238,6 +257,7 @@ impl<'a> Draft<'a> {
             provisional: clock.provisional,
             calendar_version: clock.calendar,
             answer_from: Some(to_proto(clock.started)),
+            said_time: Some(to_proto(self.said)),
         }));
     }
 
@@ -253,7 +273,8 @@ impl<'a> Draft<'a> {
         let (case, contact) = (other.id.0.clone(), other.contact.clone());
         let answered = &other.first_responder;
         let assistant = if self.needs_no_help_of(answered) { String::new() } else { answered.clone() };
-        self.then(Event::CaseAbsorbed(CaseAbsorbed { case, assistant, contact }));
+        let said_time = other.heard.map(to_proto);
+        self.then(Event::CaseAbsorbed(CaseAbsorbed { case, assistant, contact, said_time }));
         self.helped_by(answered, &other.contact);
         let (handler, others) =
             (std::iter::once(&other.handler), other.assistants.iter().chain(&other.answered));

@@ -5,7 +5,7 @@ use prost_types::Timestamp;
 use shouwen_engine::Recorded;
 use shouwen_policy::PolicyState;
 use shouwen_proto::{
-    events::v1::{CaseOpened, ownership_event::Event},
+    events::v1::{CaseOpened, CloseKind, ownership_event::Event},
     r#type::v1::EscalationLevel,
 };
 use shouwen_serving::{private, timestamps::from_proto};
@@ -201,6 +201,8 @@ pub(super) fn opened(opened: &CaseOpened, at: DateTime<Utc>) -> CaseState {
         complaints: Vec::new(),
         deputies: Vec::new(),
         message: None,
+        heard: None,
+        resolved: None,
     }
 }
 
@@ -273,16 +275,25 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
             case.overriding = None;
             case.epoch = ended.epoch;
         }
-        Event::CaseResolved(_) => {
+        Event::CaseAbsorbed(absorbed) => {
+            case.heard = case.heard.max(absorbed.said_time.as_ref().and_then(from_proto));
+        }
+        Event::CaseResolved(resolved) => {
             case.phase = Phase::AwaitingSatisfaction;
+            case.resolved = Some(time(resolved.answer_time.as_ref(), at));
             meet(case, at);
         }
         Event::CaseClosed(closed) => {
             case.phase = Phase::Closed { at, kind: closed.kind, reason: closed.reason.clone() };
+            // Of a client who could not be reached nothing was heard.
+            if closed.kind != i32::from(CloseKind::Unreachable) {
+                case.heard = case.heard.max(Some(time(closed.said_time.as_ref(), at)));
+            }
             meet(case, at);
         }
         Event::CaseReopened(reopened) => {
             case.phase = Phase::Open;
+            case.heard = case.heard.max(Some(time(reopened.said_time.as_ref(), at)));
             case.reopenings += 1;
             let due = reopened.answer_due.as_ref();
             let started = time(reopened.answer_from.as_ref(), at);

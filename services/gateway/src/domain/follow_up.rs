@@ -1,6 +1,7 @@
 //! What follows by itself: deadlines, ended contacts, callbacks' results, complaints, new calendars. Never refused for the state it finds: what does not apply any
 //! more changes nothing.
 
+use chrono::{DateTime, Utc};
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
 use shouwen_proto::events::v1::{
     CallOutcome, CloseKind, LimitMoved, PromiseMoved, PromiseNoted, PromiseSettled, ownership_event::Event,
@@ -76,9 +77,9 @@ fn told(
             }
         }
         FollowUp::PromiseOver { callback, .. } => settle(&mut case, callback),
-        FollowUp::CallbackCompleted { callback, satisfied, .. } => {
+        FollowUp::CallbackCompleted { callback, satisfied, said, .. } => {
             settle(&mut case, callback);
-            return completed(world, case, *satisfied, context, snapshot);
+            return completed(world, case, (*satisfied, said.unwrap_or(context.at)), context, snapshot);
         }
         FollowUp::ComplaintOpened { complaint, about, unit, .. } => {
             return complaints::opened(world, named, case, (complaint, about, unit), context, snapshot);
@@ -135,8 +136,13 @@ fn call_ended(
     let mut case = Draft::of(world, &merge::case_of(world, &known.case)?, context, snapshot)?;
     match outcome {
         // K19, O8: an answer given at once and confirmed clear is satisfaction; who only assists decides nothing (O6).
-        // What was complained about ends with the complaint.
-        CallOutcome::AnsweredClear if case.is_live() && case.may_decide(by) && !case.has_open_complaint() => {
+        // What was complained about ends with the complaint, and what the client said since stands.
+        CallOutcome::AnsweredClear
+            if case.is_live()
+                && case.may_decide(by)
+                && !case.has_open_complaint()
+                && !case.is_overtaken(true, context.at) =>
+        {
             case.close(CloseKind::Satisfied, "answered at once and confirmed clear");
         }
         // K12: a contact without a concern leaves no case, unless a message was taken (K13). Who only assists decides nothing.
@@ -171,15 +177,19 @@ fn settle(case: &mut Draft<'_>, callback: &str) {
     }
 }
 
-/// B5: a satisfied result closes the case, an unsolved or dissatisfied one takes it up again.
+/// B5: a satisfied result closes the case, an unsolved or dissatisfied one takes it up again; neither does so against what the client has said since.
 fn completed(
     world: &World<'_, State>,
     mut case: Draft<'_>,
-    satisfied: bool,
+    (satisfied, said): (bool, DateTime<Utc>),
     context: &DecideContext<'_>,
     snapshot: &Snapshot,
 ) -> Result<Decision<Event>, Refusal<Rejection>> {
     const DISSATISFIED: &str = "dissatisfied or unsolved at the callback";
+    if case.is_overtaken(satisfied, said) {
+        return Ok(case.decided());
+    }
+    case.said_at(said);
     match case.phase {
         // What was complained about ends with the complaint.
         Phase::Open | Phase::AwaitingSatisfaction if satisfied && case.has_open_complaint() => {}

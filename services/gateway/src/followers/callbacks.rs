@@ -86,7 +86,8 @@ fn result(callback: String, completed: &CallbackCompleted) -> Option<FollowUp> {
         return Some(FollowUp::PromiseOver { case, callback });
     }
     let satisfied = completed.solved && completed.overall() != Satisfaction::Dissatisfied;
-    Some(FollowUp::CallbackCompleted { case, callback, satisfied })
+    let said = completed.talk_time.as_ref().and_then(timestamps::from_proto);
+    Some(FollowUp::CallbackCompleted { case, callback, satisfied, said })
 }
 
 /// `cases/{case}` of `cases/{case}/complaints/{complaint}`.

@@ -162,10 +162,22 @@ impl Feed {
 
     /// Another result stands from now on.
     pub(crate) fn superseded(&self, at: DateTime<Utc>, id: &str, case: &str, overall: Satisfaction) {
+        self.corrected((at, None), id, case, overall);
+    }
+
+    /// As [`Feed::superseded`], with the time of the talk.
+    pub(crate) fn corrected(
+        &self,
+        (at, talk): (DateTime<Utc>, Option<DateTime<Utc>>),
+        id: &str,
+        case: &str,
+        overall: Satisfaction,
+    ) {
         let result = CallbackCompleted {
             case: case.to_owned(),
             solved: true,
             overall: overall.into(),
+            talk_time: talk.map(to_proto),
             ..CallbackCompleted::default()
         };
         let superseded = CallbackResultSuperseded { reason: "wrong client".to_owned(), result: Some(result) };

@@ -30,6 +30,7 @@ mod offering;
 
 mod messaging;
 mod overriding;
+mod overtaken;
 mod policies;
 mod presence;
 mod promising;

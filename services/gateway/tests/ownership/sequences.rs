@@ -197,7 +197,9 @@ impl Play<'_> {
             Happening::Completed { case, callback, satisfied } => {
                 let case = self.case(case);
                 let callback = callback.to_string();
-                self.follow(FollowUp::CallbackCompleted { case: case.into(), callback, satisfied }).await
+                let said = None;
+                self.follow(FollowUp::CallbackCompleted { case: case.into(), callback, satisfied, said })
+                    .await
             }
             Happening::Complained { case, complaint, about } => {
                 let (case, complaint) = self.complaint(case, complaint);

@@ -42,6 +42,8 @@ pub enum FollowUp {
         case: AggregateId,
         callback: String,
         satisfied: bool,
+        /// When the client said so, where that was before the event that tells of it.
+        said: Option<DateTime<Utc>>,
     },
     /// A promise was kept or given up, and nothing else follows from it here: what a verification means is said by its complaint.
     PromiseOver {
