@@ -86,16 +86,17 @@ impl<D: Domain> Engine<D> {
         .await
     }
 
-    /// Applies a parked event and those waiting behind it, until one is rejected again.
+    /// Applies a parked event and those waiting behind it, until one is rejected again; of each applied one is kept who had it retried.
     pub async fn retry_parked<F: Follow<D>>(
         &self,
         follow: &Arc<F>,
         source: &FeedSource,
         position: i64,
+        actor: &str,
     ) -> Result<i32, ParkedError> {
         let aggregate = self.parked_aggregate(F::FEED, position).await?;
         let mut applied = 0;
-        self.drain(&**follow, source, &aggregate, &mut applied).await?;
+        self.drain((&**follow, source), &aggregate, actor, &mut applied).await?;
         Ok(applied)
     }
 
@@ -130,7 +131,7 @@ impl<D: Domain> Engine<D> {
         .await?;
         tx.commit().await?;
         let mut applied = 0;
-        match self.drain(&**follow, source, &aggregate, &mut applied).await {
+        match self.drain((&**follow, source), &aggregate, actor, &mut applied).await {
             Ok(()) | Err(ParkedError::NotFound | ParkedError::StillRejected(_) | ParkedError::Failed(_)) => {
                 Ok(applied)
             }
@@ -152,9 +153,9 @@ impl<D: Domain> Engine<D> {
     /// Applies the parked events of an aggregate in order until none is left or one is rejected again.
     async fn drain<F: Follow<D>>(
         &self,
-        follow: &F,
-        source: &FeedSource,
+        (follow, source): (&F, &FeedSource),
         aggregate: &str,
+        actor: &str,
         applied: &mut i32,
     ) -> Result<(), ParkedError> {
         let mut connection = self.connect().await?;
@@ -162,7 +163,7 @@ impl<D: Domain> Engine<D> {
         while let Some((first, _)) = first_parked(self.pool(), F::FEED, aggregate).await? {
             let event = read_event(source, F::FEED, first).await?;
             // Boxed: a batch is large, and would lie in the future of every caller.
-            match Box::pin(self.apply_parked(&mut connection, follow, &event)).await {
+            match Box::pin(self.apply_parked(&mut connection, follow, &event, actor)).await {
                 Ok(()) => {
                     *applied += 1;
                     attempts = 0;
@@ -192,6 +193,7 @@ impl<D: Domain> Engine<D> {
         connection: &mut PgConnection,
         follow: &F,
         event: &Event,
+        actor: &str,
     ) -> Result<(), ParkedError> {
         let _outstanding = self.outstanding();
         // It may be what failed.
@@ -205,7 +207,7 @@ impl<D: Domain> Engine<D> {
             Err(_) => return Err(BatchError::Panicked.into()),
         };
         let members: Vec<&Submission<D::Command>> = submission.iter().collect();
-        let effect = Retry { follow, feed: F::FEED, event, malformed: malformed.clone() };
+        let effect = Retry { follow, feed: F::FEED, event, actor, malformed: malformed.clone() };
         let step =
             FeedStep { feed: F::FEED, moves: None, aggregates: BTreeSet::new(), sources: Vec::new(), effect };
         let begun = Instant::now();
@@ -224,6 +226,8 @@ struct Retry<'a, F> {
     follow: &'a F,
     feed: &'static str,
     event: &'a Event,
+    /// Who has it retried.
+    actor: &'a str,
     /// Why it stays whatever is decided.
     malformed: Option<String>,
 }
@@ -234,7 +238,7 @@ impl<D: Domain, F: Follow<D>> FeedEffect<D> for Retry<'_, F> {
         connection: &mut PgConnection,
         verdicts: &[Option<Verdict<D>>],
         _: &HashSet<String>,
-        _: DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> Result<(), BatchError> {
         let at = position(self.event);
         // Read anew under the cursor's lock: another operator may have come first.
@@ -250,6 +254,7 @@ impl<D: Domain, F: Follow<D>> FeedEffect<D> for Retry<'_, F> {
             Some(reason) => stay(connection, self.feed, at, &reason).await?,
             None => {
                 unpark(connection, self.feed, at).await?;
+                record(connection, self.feed, at, self.actor, now).await?;
             }
         }
         Ok(())
@@ -310,6 +315,26 @@ async fn unpark(connection: &mut PgConnection, feed: &str, position: i64) -> sql
         .execute(connection)
         .await?;
     Ok(gone.rows_affected() > 0)
+}
+
+/// Keeps who had a parked event applied.
+async fn record(
+    connection: &mut PgConnection,
+    feed: &str,
+    position: i64,
+    actor: &str,
+    now: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into retried_event (feed, position, actor, time) values ($1, $2, $3, $4) on conflict do nothing",
+        feed,
+        position,
+        actor,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// The event stays parked, for this reason from now on.

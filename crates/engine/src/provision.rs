@@ -10,7 +10,7 @@ use sqlx::{
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// Tables into which the runtime role may only insert.
-const APPEND_ONLY: [&str; 3] = ["ledger", "checkpoint", "skipped_event"];
+const APPEND_ONLY: [&str; 4] = ["ledger", "checkpoint", "skipped_event", "retried_event"];
 
 /// A service's place in the database.
 #[derive(Clone, Debug)]

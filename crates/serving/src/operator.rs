@@ -25,7 +25,7 @@ use crate::{refusal, timestamps};
 /// One followed feed, as operators handle its parked events.
 pub trait ParkedFeed: Send + Sync {
     fn feed(&self) -> &'static str;
-    fn retry(&self, position: i64) -> BoxFuture<'_, Result<i32, ParkedError>>;
+    fn retry<'a>(&'a self, position: i64, actor: &'a str) -> BoxFuture<'a, Result<i32, ParkedError>>;
     fn skip<'a>(
         &'a self,
         position: i64,
@@ -46,8 +46,8 @@ impl<D: Domain, F: Follow<D>> ParkedFeed for Followed<D, F> {
         F::FEED
     }
 
-    fn retry(&self, position: i64) -> BoxFuture<'_, Result<i32, ParkedError>> {
-        Box::pin(self.engine.retry_parked(&self.follow, &self.source, position))
+    fn retry<'a>(&'a self, position: i64, actor: &'a str) -> BoxFuture<'a, Result<i32, ParkedError>> {
+        Box::pin(self.engine.retry_parked(&self.follow, &self.source, position, actor))
     }
 
     fn skip<'a>(
@@ -166,9 +166,11 @@ impl<D: Domain> operator_service_server::OperatorService for OperatorServer<D> {
         &self,
         request: Request<RetryParkedEventRequest>,
     ) -> Result<Response<RetryParkedEventResponse>, tonic::Status> {
+        let actor = Caller::from_request(&request)?.principal.to_string();
         let request = request.into_inner();
         Self::named(&request.service)?;
-        let applied = self.feed(&request.feed)?.retry(request.position).await.map_err(parked_failure)?;
+        let feed = self.feed(&request.feed)?;
+        let applied = feed.retry(request.position, &actor).await.map_err(parked_failure)?;
         Ok(Response::new(RetryParkedEventResponse { applied }))
     }
 

@@ -103,7 +103,7 @@ async fn a_follower_shows_where_it_stands_and_what_is_parked() {
     // The feed has not said that this was all; the last of it happened long ago.
     assert!(value(&metrics, "shouwen_engine_feed_delay_seconds", &feed).unwrap() > 1e6);
     engine.run(Command::Soften { account: "accounts/a".to_owned() }).await.unwrap();
-    engine.retry_parked(&follow, &canned.source, 2).await.unwrap();
+    engine.retry_parked(&follow, &canned.source, 2, "employees/ops").await.unwrap();
     reads(&metrics, "shouwen_engine_parked_events", &feed, 0.0).await;
     assert_eq!(value(&metrics, "shouwen_engine_batch_size_sum", &feed), Some(3.0));
 }

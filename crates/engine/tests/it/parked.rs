@@ -53,17 +53,20 @@ async fn a_rejected_event_is_parked_and_later_ones_of_its_aggregate_wait_while_o
     assert_eq!(engine.status().await.unwrap().parked, 3);
 
     let follow = Arc::new(Credit);
-    let retried = engine.retry_parked(&follow, &canned.source, 2).await;
+    let retried = engine.retry_parked(&follow, &canned.source, 2, "employees/ops").await;
     assert!(matches!(retried, Err(ParkedError::StillRejected(_))), "{retried:?}");
     assert_eq!(parked(&engine).await.len(), 3);
 
     engine.run(soften("accounts/a")).await.unwrap();
-    assert_eq!(engine.retry_parked(&follow, &canned.source, 2).await.unwrap(), 3);
+    assert_eq!(engine.retry_parked(&follow, &canned.source, 2, "employees/ops").await.unwrap(), 3);
     assert_eq!(parked(&engine).await, []);
+    let retried =
+        "select count(*) from retried_event where actor = 'employees/ops' and position in (2, 3, 5)";
+    assert_eq!(ground.number(retried).await, 3);
     let (_, account) = ground.account("accounts/a").await.unwrap();
     assert_eq!(account.balance, 26);
     assert_eq!(account.heard, [1, 2, 3, 5].map(happened), "in order, and as of the events' times");
-    let again = engine.retry_parked(&follow, &canned.source, 2).await;
+    let again = engine.retry_parked(&follow, &canned.source, 2, "employees/ops").await;
     assert!(matches!(again, Err(ParkedError::NotFound)));
     // From here on the aggregate goes on by itself.
     canned.add([event(7, "a", "100")]);
@@ -108,7 +111,7 @@ async fn a_malformed_event_is_parked() {
     assert_eq!((ground.balance("accounts/c").await, ground.balance("accounts/d").await), (2, 1));
     assert_eq!(parked(&engine).await, expected(&[(2, "MALFORMED: the amount is no number"), (3, "WAITING")]));
     let follow = Arc::new(Credit);
-    let retried = engine.retry_parked(&follow, &canned.source, 2).await;
+    let retried = engine.retry_parked(&follow, &canned.source, 2, "employees/ops").await;
     assert!(matches!(retried, Err(ParkedError::StillRejected(_))), "{retried:?}");
     assert_eq!(
         engine.skip_parked(&follow, &canned.source, 2, "unreadable", "employees/ops").await.unwrap(),
@@ -136,7 +139,7 @@ async fn goes_on_beside(amount: i64) {
     let (ground, engine, canned) = failed_beside_others(&amount.to_string()).await;
     let follow = Arc::new(Credit);
     engine.run(soften("accounts/b")).await.unwrap();
-    assert_eq!(engine.retry_parked(&follow, &canned.source, 2).await.unwrap(), 2);
+    assert_eq!(engine.retry_parked(&follow, &canned.source, 2, "employees/ops").await.unwrap(), 2);
     assert_eq!(ground.balance("accounts/b").await, amount + 2);
     projected_once(&ground, 4).await.unwrap();
     ground.consistent().await.unwrap();
@@ -157,7 +160,7 @@ async fn an_event_that_makes_its_follower_panic_is_parked_and_the_others_go_on()
     let (ground, engine, canned) = failed_beside_others("unspeakable").await;
     // Whoever retries it has an answer.
     let follow = Arc::new(Credit);
-    let retried = engine.retry_parked(&follow, &canned.source, 2).await;
+    let retried = engine.retry_parked(&follow, &canned.source, 2, "employees/ops").await;
     assert!(matches!(retried, Err(ParkedError::Failed(_))), "{retried:?}");
     assert_eq!(parked(&engine).await.len(), 2);
     let skipped = engine.skip_parked(&follow, &canned.source, 2, "nobody can say it", "employees/ops").await;
@@ -181,7 +184,7 @@ async fn unfenced_beside_others(case: &str) {
     assert_eq!((ground.balance("accounts/a").await, ground.balance("accounts/b").await), (1, 1));
     assert_eq!(ground.number("select sum(epoch)::bigint from fence").await, 2);
     let follow = Arc::new(Credit);
-    let retried = engine.retry_parked(&follow, &canned.source, 2).await;
+    let retried = engine.retry_parked(&follow, &canned.source, 2, "employees/ops").await;
     assert!(matches!(retried, Err(ParkedError::Failed(_))), "{retried:?}");
     assert_eq!(parked(&engine).await.len(), 2);
     let skipped = engine.skip_parked(&follow, &canned.source, 2, "no such case", "employees/ops").await;
@@ -222,11 +225,11 @@ async fn an_event_whose_projection_fails_is_parked_and_projected_on_retry_before
     assert_eq!(parked(&engine).await, expected(&behind));
     assert_eq!((ground.balance("accounts/b").await, latest(&ground).await), (2, 1));
     let follow = Arc::new(Credit);
-    let retried = engine.retry_parked(&follow, &canned.source, 2).await;
+    let retried = engine.retry_parked(&follow, &canned.source, 2, "employees/ops").await;
     assert!(matches!(retried, Err(ParkedError::Failed(_))), "{retried:?}");
     assert_eq!(parked(&engine).await, expected(&behind));
     ground.tamper(ROOM).await;
-    assert_eq!(engine.retry_parked(&follow, &canned.source, 2).await.unwrap(), 3);
+    assert_eq!(engine.retry_parked(&follow, &canned.source, 2, "employees/ops").await.unwrap(), 3);
     assert_eq!((ground.balance("accounts/a").await, latest(&ground).await), (3, 5));
     projected_once(&ground, 6).await.unwrap();
     // From here on the aggregate goes on by itself.
@@ -247,13 +250,13 @@ async fn a_failed_event_that_is_rejected_on_retry_is_projected_as_rejected_ones_
     ground.tamper(ROOM).await;
     let follow = Arc::new(Credit);
     for _ in 0..2 {
-        let retried = engine.retry_parked(&follow, &canned.source, 1).await;
+        let retried = engine.retry_parked(&follow, &canned.source, 1, "employees/ops").await;
         assert!(matches!(retried, Err(ParkedError::StillRejected(_))), "{retried:?}");
         assert_eq!(parked(&engine).await, expected(&[(1, "UNLUCKY"), (2, "BEHIND_FAILED")]));
         projected_once(&ground, 1).await.unwrap();
     }
     engine.run(soften("accounts/a")).await.unwrap();
-    assert_eq!(engine.retry_parked(&follow, &canned.source, 1).await.unwrap(), 2);
+    assert_eq!(engine.retry_parked(&follow, &canned.source, 1, "employees/ops").await.unwrap(), 2);
     assert_eq!((ground.balance("accounts/a").await, latest(&ground).await), (15, 2));
     projected_once(&ground, 2).await.unwrap();
     ground.consistent().await.unwrap();
@@ -276,7 +279,7 @@ async fn to_be_retried(step: Step) -> (Ground, [Running; 2], Canned, Gate) {
 /// Begins to retry the second event.
 fn retry(engine: &Running, canned: &Canned) -> JoinHandle<Result<i32, ParkedError>> {
     let (engine, source) = (engine.engine.clone(), Arc::clone(&canned.source));
-    tokio::spawn(async move { engine.retry_parked(&Arc::new(Credit), &source, 2).await })
+    tokio::spawn(async move { engine.retry_parked(&Arc::new(Credit), &source, 2, "employees/ops").await })
 }
 
 /// Begins to give the second event up.
@@ -372,7 +375,8 @@ async fn nothing_is_left_waiting_when_a_queue_is_emptied_while_events_arrive() {
         }
         followed(&engines[0], 90).await;
     };
-    let (retried, ()) = tokio::join!(engines[1].retry_parked(&follow, &canned.source, 1), arriving);
+    let (retried, ()) =
+        tokio::join!(engines[1].retry_parked(&follow, &canned.source, 1, "employees/ops"), arriving);
     assert!(retried.unwrap() >= 30);
     assert_eq!(parked(&engines[0]).await, []);
     let (_, account) = ground.account("accounts/a").await.unwrap();

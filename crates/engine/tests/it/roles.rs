@@ -37,6 +37,8 @@ async fn the_runtime_role_only_inserts_into_the_ledger() {
         "truncate checkpoint",
         "update skipped_event set reason = ''",
         "delete from skipped_event",
+        "update retried_event set actor = ''",
+        "delete from retried_event",
         "create table mine (id bigint)",
         "drop table ledger_head",
         "set role shouwen_bank_owner",
