@@ -178,9 +178,7 @@ fn contact_id<'a>(field: &RequestField, name: &'a str) -> Result<&'a str, Failur
 }
 
 fn is_permanent(code: Code, reason: &str) -> bool {
-    let about_the_context =
-        reason.starts_with("CONTEXT_") || matches!(reason, "STALE_EPOCH" | "NOT_A_REPLAY");
-    PERMANENT.contains(&code) && !about_the_context
+    PERMANENT.contains(&code) && !matches!(reason, "STALE_EPOCH" | "NOT_A_REPLAY")
 }
 
 #[cfg(test)]
@@ -197,8 +195,7 @@ mod tests {
             (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
             (Code::Aborted, "STALE_EPOCH"),
             (Code::ResourceExhausted, "OVERLOADED"),
-            (Code::Unauthenticated, "CONTEXT_EXPIRED"),
-            (Code::PermissionDenied, "CONTEXT_CAPACITY_FORBIDDEN"),
+            (Code::Unauthenticated, "TOKEN_EXPIRED"),
             (Code::FailedPrecondition, "NOT_A_REPLAY"),
             (Code::Internal, "INTERNAL"),
         ] {

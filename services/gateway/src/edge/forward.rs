@@ -22,8 +22,8 @@ use tower::ServiceExt as _;
 use super::backends::{Remote, Route, Way};
 use super::body::{Answer, lost};
 use super::cases::Standing;
-use super::deadline;
 use super::identify::Identity;
+use super::{deadline, refusal};
 
 /// Metadata of the suite itself; nothing under this name passes the edge from outside.
 const OWN_METADATA: &str = "x-shouwen-";
@@ -34,6 +34,9 @@ const STRIPPED: [HeaderName; 6] =
 
 /// How many headers the edge adds to every call: context and deadline.
 const ADDED: usize = 2;
+
+/// What the reasons begin with for which a backend does not believe a context.
+const ABOUT_THE_CONTEXT: &str = "CONTEXT_";
 
 /// What stays the same however often a call is sent.
 pub(super) struct Call<'a> {
@@ -136,13 +139,21 @@ impl Call<'_> {
         head
     }
 
-    /// A gRPC server always answers 200; what does not is something in between.
+    /// A gRPC server always answers 200; what does not is something in between. A backend that does not believe the gateway's contexts is one that
+    /// cannot be used: its keys or its clock do not fit, for which no caller's token is to blame. It refuses before it looks at the call.
     fn check<B>(&self, response: Response<B>) -> Result<Response<B>, Failure> {
-        if response.status() == StatusCode::OK || response.headers().contains_key(Status::GRPC_STATUS) {
-            return Ok(response);
+        let service = &self.route.service;
+        if response.status() != StatusCode::OK && !response.headers().contains_key(Status::GRPC_STATUS) {
+            tracing::warn!(%service, status = %response.status(), "a backend does not answer as gRPC");
+            return Err(lost(service, self.method.access.mutation));
         }
-        tracing::warn!(service = %self.route.service, status = %response.status(), "a backend does not answer as gRPC");
-        Err(lost(&self.route.service, self.method.access.mutation))
+        match told(response.headers()) {
+            Some((_, reason)) if reason.starts_with(ABOUT_THE_CONTEXT) => {
+                tracing::error!(%service, reason, "a backend does not believe the gateway's call contexts");
+                Err(refusal::backend_unavailable(service))
+            }
+            _ => Ok(response),
+        }
     }
 
     fn context(&self, identity: &Identity, standing: &Standing) -> CallContext {
@@ -197,11 +208,16 @@ pub(super) fn own_headers() -> HeaderMap {
 
 /// Why a backend refused, if it did. A refusal is the whole answer: it stands in the head.
 pub(super) fn refused(response: &Response<Answer>) -> Option<(Code, String)> {
-    let status = Status::from_header_map(response.headers())?;
-    (status.code() != Code::Ok).then(|| (status.code(), reason_of(&status).unwrap_or_default()))
+    told(response.headers())
 }
 
 /// Whether a backend refused for this reason.
 pub(super) fn refused_as(response: &Response<Answer>, reason: &str) -> bool {
     refused(response).is_some_and(|(_, told)| told == reason)
+}
+
+/// The refusal in a head.
+fn told(head: &HeaderMap) -> Option<(Code, String)> {
+    let status = Status::from_header_map(head)?;
+    (status.code() != Code::Ok).then(|| (status.code(), reason_of(&status).unwrap_or_default()))
 }

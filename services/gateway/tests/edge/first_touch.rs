@@ -119,7 +119,6 @@ async fn o1_a_failure_that_may_pass_leaves_the_touch_pending() {
         (Code::Unavailable, "OUTCOME_UNKNOWN"),
         (Code::ResourceExhausted, "OVERLOADED"),
         (Code::Aborted, "CONTENTION"),
-        (Code::PermissionDenied, "CONTEXT_CAPACITY_FORBIDDEN"),
     ] {
         world.script([refuse(code, reason)]);
         world.ask("Answer", "zhang").refusal(&answer("c1")).await.is(code, reason);
@@ -192,6 +191,16 @@ async fn o1_a_backend_that_is_away_leaves_the_touch_to_be_repeated() {
     let pending = world.owners.state.lock().unwrap().pending.len();
     assert_eq!((pending, world.edge.sweep_touches().await), (1, 0));
     assert!(world.owners.state.lock().unwrap().voided.is_empty());
+}
+
+#[tokio::test]
+async fn o1_a_backend_that_does_not_believe_the_gateway_leaves_the_touch_to_be_repeated() {
+    let mut world = World::with(|config| config.context_lifetime = Period::secs(0)).await;
+    let refusal = world.ask("Answer", "zhang").refusal(&answer("c1")).await;
+    refusal.is(Code::Unavailable, "BACKEND_UNAVAILABLE");
+    let pending = world.owners.state.lock().unwrap().pending.len();
+    assert_eq!((pending, world.edge.sweep_touches().await), (1, 0));
+    assert!(world.owners.state.lock().unwrap().voided.is_empty() && world.nothing_seen());
 }
 
 #[tokio::test]

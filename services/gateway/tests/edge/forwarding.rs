@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use prost::Message as _;
 use shouwen_access::Language;
+use shouwen_gateway::edge::EdgeConfig;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -13,7 +16,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::backend::Act;
 use crate::contract::{Change, Ping};
-use crate::world::{Ask, World};
+use crate::world::{Ask, Refusal, World};
 
 #[tokio::test]
 async fn the_bytes_of_a_request_and_its_answer_pass_unchanged() {
@@ -142,6 +145,32 @@ async fn a_backend_that_is_away_is_told_with_the_time_to_come_again() {
     world.owners.case(&["cases/a"]);
     let refusal = world.ask("Decide", "li").refusal(&Change::of("cases/a")).await;
     refusal.is(Code::Unavailable, "BACKEND_UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn a_backend_that_does_not_believe_the_gateway_is_no_fault_of_the_callers_token() {
+    let unbelieved: [fn(&mut EdgeConfig); 3] = [
+        |config| config.backends.get_mut("echo").unwrap().key = STANDARD.encode([9_u8; 32]).into(),
+        |config| config.backends.get_mut("echo").unwrap().key_id = "another".to_owned(),
+        // What comes by a clock that runs behind has expired already.
+        |config| config.context_lifetime = Duration::ZERO.into(),
+    ];
+    for change in unbelieved {
+        let mut world = World::with(change).await;
+        world.owners.case(&["cases/a"]);
+        let unavailable = |refusal: Refusal| {
+            refusal.is(Code::Unavailable, "BACKEND_UNAVAILABLE");
+            assert_eq!(refusal.metadata("service"), "echo");
+            assert!(refusal.retry_after() > Duration::ZERO);
+        };
+        unavailable(world.ask("Get", "zhang").refusal(&Ping::default()).await);
+        unavailable(Refusal(world.ask("Watch", "zhang").watch(&Ping::default()).await.unwrap_err()));
+        // Nothing can have been done, so nothing is unknown.
+        unavailable(world.ask("Decide", "li").refusal(&Change::of("cases/a")).await);
+        // Nor does somebody who is not responsible learn more than that.
+        unavailable(world.ask("Decide", "wang").refusal(&Change::of("cases/a")).await);
+        assert!(world.nothing_seen());
+    }
 }
 
 #[tokio::test]
