@@ -97,11 +97,16 @@ impl Calendar {
         NaiveDate::from_ymd_opt(last, 12, 31).unwrap_or(NaiveDate::MAX)
     }
 
-    /// Whether a day from `today` to `today + days` lies in a year without data. Operators are warned 60 days ahead
-    /// (S3).
-    pub fn expires_within(&self, today: NaiveDate, days: u32) -> bool {
-        let last = today.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX);
-        (today.year()..=last.year()).any(|year| !self.years.contains_key(&year))
+    /// How many days after `today` there are data for, without a gap; where `today` itself has none, how long ago those
+    /// before it ended, below 0. Operators are warned 60 days ahead (S3).
+    pub fn days_left(&self, today: NaiveDate) -> i64 {
+        let this_year = today.year();
+        let unbroken =
+            self.years.range(this_year..).zip(this_year..).take_while(|((year, _), count)| *year == count);
+        let ahead = unbroken.map(|((year, _), _)| *year).last();
+        let last = ahead.or_else(|| self.years.range(..this_year).next_back().map(|(year, _)| *year));
+        let end = last.and_then(|year| NaiveDate::from_ymd_opt(year, 12, 31)).unwrap_or(NaiveDate::MIN);
+        end.signed_duration_since(today).num_days()
     }
 
     /// Monday to Friday except public holidays, and the make-up working days 调休上班日 (S1).

@@ -288,6 +288,12 @@ pub trait Domain: Send + Sync + 'static {
         None
     }
 
+    /// How many days after that of a moment the calendar in force has data: 0 on the last one, below 0 once they have ended (S3). Operators see it, and
+    /// are told in the log when it ends. `None` where nothing is counted by a calendar.
+    fn calendar_days_left(&self, _now: DateTime<Utc>) -> Option<i64> {
+        None
+    }
+
     /// The command that recomputes an aggregate's deadlines after a change of calendar (S3).
     fn recompute(&self, _aggregate: &AggregateId) -> Option<Self::Command> {
         None

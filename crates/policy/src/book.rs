@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use shouwen_calendar::{Calendar, CalendarData};
+use shouwen_calendar::{Calendar, CalendarData, local_date};
 use thiserror::Error;
 
 use self::history::{History, Layers};
@@ -223,6 +223,11 @@ impl PolicyBook {
     /// which they took effect (S3). Its [`Calendar::version`] is what deadlines remember.
     pub fn calendar(&self, at: DateTime<Utc>) -> Arc<Calendar> {
         Arc::clone(self.snapshot.calendars.at(at))
+    }
+
+    /// How many days after that of a time the calendar then in force has data, see [`Calendar::days_left`] (S3).
+    pub fn calendar_days_left(&self, at: DateTime<Utc>) -> i64 {
+        self.calendar(at).days_left(local_date(at))
     }
 
     /// The effective policy of any kind as it is shown to people, with where each value comes from (P2).

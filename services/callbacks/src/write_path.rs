@@ -203,6 +203,10 @@ impl Domain for CallbacksDomain {
         Some(self.policies.book().calendar(now).version().to_owned())
     }
 
+    fn calendar_days_left(&self, now: DateTime<Utc>) -> Option<i64> {
+        Some(self.policies.book().calendar_days_left(now))
+    }
+
     fn recompute(&self, aggregate: &AggregateId) -> Option<Command> {
         Some(Command::Recompute { callback: aggregate.clone() })
     }

@@ -201,4 +201,8 @@ impl Domain for CallsDomain {
     fn calendar_version(&self, now: DateTime<Utc>) -> Option<String> {
         Some(self.policies.load().calendar(now).version().to_owned())
     }
+
+    fn calendar_days_left(&self, now: DateTime<Utc>) -> Option<i64> {
+        Some(self.policies.load().calendar_days_left(now))
+    }
 }

@@ -201,6 +201,10 @@ impl Domain for ComplaintsDomain {
         Some(self.policies.book().calendar(now).version().to_owned())
     }
 
+    fn calendar_days_left(&self, now: DateTime<Utc>) -> Option<i64> {
+        Some(self.policies.book().calendar_days_left(now))
+    }
+
     fn recompute(&self, aggregate: &AggregateId) -> Option<Command> {
         Some(Command::Recompute { complaint: aggregate.clone() })
     }

@@ -408,6 +408,10 @@ impl Domain for OwnershipDomain {
         Some(self.policies().calendar(now).version().to_owned())
     }
 
+    fn calendar_days_left(&self, now: DateTime<Utc>) -> Option<i64> {
+        Some(self.policies().calendar_days_left(now))
+    }
+
     fn recompute(&self, aggregate: &AggregateId) -> Option<Command> {
         (aggregate.collection() == "cases").then(|| Command::FollowUp(FollowUp::Recompute(aggregate.clone())))
     }

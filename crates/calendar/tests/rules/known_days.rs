@@ -109,13 +109,15 @@ fn s3_outside_the_imported_years_monday_to_friday_serves_provisionally() {
 fn s3_the_end_of_the_data_is_announced_sixty_days_ahead() {
     let calendar = Calendar::builtin();
     assert_eq!(calendar.covered_until(), day("2026-12-31"));
-    assert!(!calendar.expires_within(day("2026-11-01"), 60));
-    assert!(calendar.expires_within(day("2026-11-02"), 60), "2027-01-01 is 60 days ahead");
-    assert!(calendar.expires_within(day("2027-05-01"), 0));
+    for (today, left) in [("2026-11-01", 60), ("2026-12-31", 0), ("2027-01-01", -1), ("2027-05-01", -121)] {
+        assert_eq!(calendar.days_left(day(today)), left, "{today}");
+    }
+    assert!(calendar.days_left(day("2014-12-31")) < -1_000, "nothing is known of the years before");
 
     let text = "version = \"cn-2028.1\"\n[[year]]\nyear = 2028\nholidays = [\"2028-05-01\"]\nmake_up = []\n";
     let beyond_a_gap = calendar.with(CalendarData::parse(text).unwrap());
     assert_eq!(beyond_a_gap.covered_until(), day("2026-12-31"), "2027 is missing");
-    assert!(beyond_a_gap.expires_within(day("2026-12-01"), 60));
-    assert!(!beyond_a_gap.expires_within(day("2028-06-01"), 60));
+    for (today, left) in [("2026-12-01", 30), ("2027-12-31", -365), ("2028-06-01", 213)] {
+        assert_eq!(beyond_a_gap.days_left(day(today)), left, "{today}");
+    }
 }

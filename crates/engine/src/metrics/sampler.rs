@@ -9,10 +9,19 @@ use opentelemetry::KeyValue;
 use tokio::time::Instant;
 
 use super::{Attributes, Gauge, Instruments, Metrics, Reading, held, of_service};
-use crate::{batch, domain::Domain, engine::Engine};
+use crate::{batch, domain::Domain, engine::Engine, store};
 
 /// Most overdue deadlines that are counted: enough to be alarmed.
 const MOST_OVERDUE: i64 = 10_000;
+
+const CALENDAR: Gauge = Gauge {
+    name: "shouwen.calendar.covered",
+    unit: "{day}",
+    description: "Days for which the imported calendar still has data; below 0 once they have ended (S3)",
+};
+
+/// How many days before the imported calendar ends operators are told (S3).
+const CALENDAR_NOTICE: i64 = 60;
 
 /// What was read last. A name that was there once stays, at 0: a gauge that nobody sets keeps its value.
 #[derive(Default)]
@@ -56,6 +65,35 @@ impl Sample {
             values.insert(attributes, value);
         }
         new
+    }
+}
+
+/// What operators were told of the calendar's end (S3).
+#[derive(Default)]
+struct CalendarNotice {
+    days: Option<i64>,
+}
+
+impl CalendarNotice {
+    /// Whether it is to be told: at the start, when the end comes near, and once on each day from then on.
+    fn is_due(&mut self, days: i64) -> bool {
+        let before = self.days.replace(days);
+        days <= CALENDAR_NOTICE && before != Some(days)
+    }
+
+    fn tell(&mut self, service: &'static str, days: i64) {
+        if !self.is_due(days) {
+            return;
+        }
+        if days < 0 {
+            tracing::error!(
+                service,
+                days,
+                "the imported calendar has ended and limits are provisional: import the years that follow"
+            );
+        } else {
+            tracing::warn!(service, days, "the imported calendar ends soon: import the years that follow");
+        }
     }
 }
 
@@ -142,8 +180,9 @@ impl<D: Domain> Engine<D> {
         let engine = self.clone();
         self.0.parts.run(async move {
             let stop = engine.0.stop.clone();
+            let mut notice = CalendarNotice::default();
             loop {
-                let sampling = batch::within(&engine.0.options, engine.sample());
+                let sampling = batch::within(&engine.0.options, engine.sample(&mut notice));
                 tokio::select! {
                     () = stop.cancelled() => return,
                     sampled = sampling => if let Err(error) = sampled {
@@ -158,7 +197,7 @@ impl<D: Domain> Engine<D> {
         });
     }
 
-    async fn sample(&self) -> sqlx::Result<()> {
+    async fn sample(&self, notice: &mut CalendarNotice) -> sqlx::Result<()> {
         let Some(instruments) = &self.0.metrics.instruments else { return Ok(()) };
         let mut connection = self.0.pool.acquire().await?;
         let head = crate::ledger::head(&mut *connection).await?.position;
@@ -176,8 +215,13 @@ impl<D: Domain> Engine<D> {
         )
         .fetch_all(&mut *connection)
         .await?;
-        let readings =
+        let mut readings =
             self.await_answer("readings", self.domain().readings(&mut connection)).await.transpose()?;
+        let now = store::business_time(&mut *connection).await?;
+        if let Some(days) = self.ask("calendar_days_left", |domain| domain.calendar_days_left(now)).flatten() {
+            readings.iter_mut().for_each(|readings| readings.push(CALENDAR.reads(days)));
+            notice.tell(D::SERVICE, days);
+        }
         let fresh = Fresh {
             head,
             parked: parked.into_iter().map(|row| (row.feed, row.events)).collect(),
@@ -186,5 +230,22 @@ impl<D: Domain> Engine<D> {
         };
         self.0.metrics.take(instruments, fresh);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s3_the_calendars_end_is_told_sixty_days_ahead_and_once_a_day() {
+        let mut notice = CalendarNotice::default();
+        let mut told =
+            |days: &[i64]| -> Vec<i64> { days.iter().copied().filter(|days| notice.is_due(*days)).collect() };
+        assert_eq!(told(&[62, 61, 61, 60, 60, 60, 59, 59]), [60, 59]);
+        assert!(told(&[424, 424]).is_empty(), "more was imported");
+        assert_eq!(told(&[60, 1, 0, 0, -1, -1, -2]), [60, 1, 0, -1, -2]);
+        let mut begun_late = CalendarNotice::default();
+        assert!(begun_late.is_due(-30) && !begun_late.is_due(-30));
     }
 }

@@ -51,15 +51,20 @@ pub(crate) const UNREADABLE: &str = "unreadable";
 pub(crate) struct Bank {
     limit: AtomicI64,
     calendar: Mutex<Option<String>>,
+    days_left: Mutex<Option<i64>>,
 }
 
 impl Bank {
     pub(crate) fn new() -> Self {
-        Self { limit: AtomicI64::new(i64::MAX), calendar: Mutex::new(None) }
+        Self { limit: AtomicI64::new(i64::MAX), calendar: Mutex::new(None), days_left: Mutex::new(None) }
     }
 
     pub(crate) fn set_calendar(&self, version: &str) {
         *self.calendar.lock().unwrap() = Some(version.to_owned());
+    }
+
+    pub(crate) fn set_days_left(&self, days: i64) {
+        *self.days_left.lock().unwrap() = Some(days);
     }
 
     fn calendar(&self) -> String {
@@ -386,6 +391,10 @@ impl Domain for Bank {
 
     fn calendar_version(&self, _now: DateTime<Utc>) -> Option<String> {
         self.readable_calendar()
+    }
+
+    fn calendar_days_left(&self, _now: DateTime<Utc>) -> Option<i64> {
+        *self.days_left.lock().unwrap()
     }
 
     fn recompute(&self, aggregate: &AggregateId) -> Option<Command> {

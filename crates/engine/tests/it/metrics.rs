@@ -87,6 +87,20 @@ async fn what_the_database_knows_is_shown_and_goes_back_to_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn s3_the_days_that_the_calendar_still_covers_are_shown_where_one_is_counted_by() {
+    let ground = Ground::new().await;
+    let metrics = Metrics::new("test").unwrap();
+    let engine = ground.engine(shown(&metrics, calm())).await;
+    engine.keep_up();
+    reads(&metrics, "shouwen_engine_ledger_head", &[], 0.0).await;
+    assert_eq!(value(&metrics, "shouwen_calendar_covered", &[]), None);
+    for (days, figure) in [(60, 60.0), (-1, -1.0), (425, 425.0)] {
+        engine.domain().set_days_left(days);
+        reads(&metrics, "shouwen_calendar_covered", &[("shouwen_service", "bank")], figure).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_follower_shows_where_it_stands_and_what_is_parked() {
     let ground = Ground::new().await;
     let metrics = Metrics::new("test").unwrap();

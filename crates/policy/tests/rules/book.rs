@@ -167,6 +167,8 @@ fn s3_imports_are_laid_over_the_built_in_calendar() {
     assert_eq!(worked(10), (true, false));
     assert_eq!(worked(20), (false, false));
     assert_eq!(book.calendar(hour(20)).version(), "cn-2026.1+cn-2027.2");
+    // In Shanghai the day after 2026-01-01 has begun at its 16th hour.
+    assert_eq!([9, 10, 15, 16].map(|at| book.calendar_days_left(hour(at))), [364, 729, 729, 728]);
 
     let shown = book.effective(Kind::Calendar, Some("branches/b1"), hour(15));
     assert_eq!(shown.version.as_str(), "calendar@firm:1");

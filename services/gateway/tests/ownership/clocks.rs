@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
-use shouwen_engine::{Actor, Submission};
+use shouwen_engine::{Actor, Domain as _, Submission};
 use shouwen_gateway::domain::{Command, command::FollowUp};
 use shouwen_proto::{
     events::v1::CallOutcome,
@@ -229,4 +229,16 @@ async fn s3_provisional_limits_move_by_a_recorded_event_when_the_calendar_arrive
     office.until(local(2027, 1, 5, 17, 0)).await;
     let events = ["case_opened", "limit_moved", "limit_missed", "limit_escalated"];
     assert_eq!(ground.events(&provisional).await, events);
+}
+
+#[tokio::test]
+async fn s3_how_long_the_calendar_lasts_is_known_before_it_ends_and_grows_with_an_import() {
+    let start = local(2026, 11, 1, 9, 0);
+    let (_ground, office) = Ground::at(start).await;
+    let left = |at| office.domain().calendar_days_left(at);
+    let moments = [start, local(2026, 12, 31, 23, 59), local(2027, 1, 1, 0, 0)];
+    assert_eq!(moments.map(left), [Some(60), Some(0), Some(-1)]);
+    let policy = propose(&office, "calendar", "firm", json!({"toml": CALENDAR_2027}), start).await;
+    approve(&office, &policy).await;
+    assert_eq!(moments.map(left), [Some(425), Some(365), Some(364)]);
 }
