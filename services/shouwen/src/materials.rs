@@ -20,7 +20,13 @@ use shouwen_runtime::{
 use shouwen_serving::feed_source;
 use shouwen_vault::Keyring;
 
-use crate::{cli::ServiceName, config::ServeConfig, keys, serve::ServeError};
+use crate::{
+    audit,
+    cli::ServiceName,
+    config::{AuditConfig, ServeConfig},
+    keys,
+    serve::ServeError,
+};
 
 /// The materials of one service.
 pub(crate) struct Materials {
@@ -56,12 +62,7 @@ impl Materials {
                 }
                 None => None,
             },
-            audit_key: match &config.audit.key {
-                Some(path) => {
-                    Some(keys::read_signing_key(path).map_err(|error| format!("audit.key: {error}"))?)
-                }
-                None => None,
-            },
+            audit_key: audit_key(&config.audit)?,
             feeds: feeds(service, config)?,
             directory: match service {
                 ServiceName::Gateway => {
@@ -139,6 +140,26 @@ fn verifier(service: ServiceName, config: &ServeConfig) -> Result<ContextVerifie
         accepted.push((known.issuer.clone(), key));
     }
     Ok(ContextVerifier::new(service.service(), accepted).map_err(|error| format!("accept: {error}"))?)
+}
+
+/// The key that signs checkpoints. Where they are exported, the file is made, since a proof that cannot be written is missed only when it is needed.
+fn audit_key(config: &AuditConfig) -> Result<Option<Ed25519KeyPair>, ServeError> {
+    let Some(path) = &config.key else {
+        return match &config.export {
+            Some(_) => Err("audit.export: needs audit.key, the key that signs; set both or neither".into()),
+            None => Ok(None),
+        };
+    };
+    let key = keys::read_signing_key(path).map_err(|error| format!("audit.key: {error}"))?;
+    if let Some(path) = &config.export {
+        audit::append(path, &[]).map_err(|error| {
+            format!(
+                "audit.export: {}: {error}; name a file in a directory that the service may write to",
+                path.display()
+            )
+        })?;
+    }
+    Ok(Some(key))
 }
 
 /// Reads the identity provider's keys once; the edge keeps them fresh.

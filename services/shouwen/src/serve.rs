@@ -23,6 +23,7 @@ use tower::ServiceBuilder;
 
 use crate::{
     CommandResult,
+    checkpoint_age::CheckpointAge,
     cli::{self, ServiceName},
     config::ServeConfig,
     materials::Materials,
@@ -150,7 +151,9 @@ pub(crate) async fn serve(
     let mut tasks: JoinSet<Result<(), ServeError>> = JoinSet::new();
     tasks.spawn(watch_database(pool.clone(), database, parts.stop.clone()));
     if let Some(key) = audit_key {
-        tasks.spawn(write_checkpoints(pool.clone(), name, key, config.audit.clone(), parts.stop.clone()));
+        let age = CheckpointAge::shown(&parts.metrics.meter("shouwen"), name, prepared.clock.clone());
+        let (audit, stop) = (config.audit.clone(), parts.stop.clone());
+        tasks.spawn(write_checkpoints(pool.clone(), name, key, audit, age, stop));
     }
     let (vault, stop) = (prepared.vault.clone(), parts.stop.clone());
     tasks.spawn(async move {
@@ -237,6 +240,7 @@ async fn write_checkpoints(
     service: &'static str,
     key: ring::signature::Ed25519KeyPair,
     config: crate::config::AuditConfig,
+    age: CheckpointAge,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     loop {
@@ -246,12 +250,16 @@ async fn write_checkpoints(
         }
         match audit::checkpoint(&pool, service, &key).await {
             Ok(Some(checkpoint)) => {
-                let Some(path) = &config.export else { continue };
-                if let Err(error) = crate::audit::append(path, std::slice::from_ref(&checkpoint)) {
-                    tracing::error!(service, %error, "a checkpoint could not be exported");
+                let exported = match &config.export {
+                    Some(path) => crate::audit::append(path, std::slice::from_ref(&checkpoint)),
+                    None => Ok(()),
+                };
+                match exported {
+                    Ok(()) => age.renewed(),
+                    Err(error) => tracing::error!(service, %error, "a checkpoint could not be exported"),
                 }
             }
-            Ok(None) => {}
+            Ok(None) => age.renewed(),
             Err(error) => tracing::warn!(service, %error, "a checkpoint could not be written"),
         }
     }
