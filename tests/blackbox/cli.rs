@@ -137,6 +137,10 @@ fn a_setting_that_nobody_reads_is_named_with_its_place() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains("`database.max_conections`") && said.contains(place), "{said}");
     }
+    // There was such a setting, and nothing was served by it.
+    let gone = print_config("[server]\nhttp1 = true\n", &[], &[]);
+    assert_eq!(gone.status.code(), Some(2), "{}", text(&gone));
+    assert!(text(&gone).contains("`server.http1`"), "{}", text(&gone));
     for (bad, part) in [
         ("database.max_connections=many", "max_connections"),
         ("database.acquire_timeout=soon", "acquire_timeout"),

@@ -28,7 +28,8 @@ pub struct ServerOptions {
     pub handshake_timeout: Period,
     /// Time for running calls to end at shutdown.
     pub drain: Period,
-    /// Whether HTTP/1.1 is spoken too, as browsers need for gRPC-Web.
+    /// Whether HTTP/1.1 is spoken too. No setting: gRPC is HTTP/2, and what else is served, the operators' pages, is known.
+    #[serde(skip)]
     pub http1: bool,
     /// HTTP/2 flow control: bytes in flight per call.
     pub stream_window: u32,
