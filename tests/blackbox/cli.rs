@@ -160,7 +160,7 @@ async fn nothing_is_served_before_every_setting_is_known_to_be_good() {
     let suite = Suite::prepared(Place::shared().await, &Shape::default());
     let keyring = suite.deployment.dir().join("nowhere");
     let keyring = format!("vault.keyring={}", keyring.display());
-    let wrong: [(Kind, &str, &str); 10] = [
+    let wrong: [(Kind, &str, &str); 12] = [
         (Kind::Calls, "page_token_key=c2hvcnQ=", "page_token_key"),
         (Kind::Calls, &keyring, "vault.keyring"),
         (Kind::Calls, "peers.ownership.key=c2hvcnQ=", "peers.ownership: "),
@@ -171,6 +171,8 @@ async fn nothing_is_served_before_every_setting_is_known_to_be_good() {
         (Kind::Gateway, "edge.backends.calls.key=c2hvcnQ=", "calls"),
         (Kind::Gateway, "audit.key=/nowhere/audit.pem", "/nowhere/audit.pem"),
         (Kind::Calls, "audit.export=/nowhere/proof.jsonl", "audit.export: /nowhere/proof.jsonl: "),
+        (Kind::Gateway, "edge.ownership_age=2s", "edge.ownership_age: 2s: "),
+        (Kind::Gateway, "edge.limits.max_message_bytes=4194305", "edge.limits.max_message_bytes: 4194305: "),
     ];
     for (kind, setting, part) in wrong {
         let address = ports::free();

@@ -7,14 +7,16 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::signature::Ed25519KeyPair;
 use shouwen_access::{
     context::{ContextKey, ContextSigner, ContextVerifier, GATEWAY},
+    layer::MAX_MESSAGE_BYTES,
     page_token::PageTokens,
     token::{KeySource, TokenSettings, TokenVerifier},
 };
 use shouwen_engine::FeedSource;
-use shouwen_gateway::Directory;
+use shouwen_gateway::{Directory, edge::EdgeConfig};
 use shouwen_runtime::{
     channel::{self, Channel},
     clock::MachineClock,
+    config::Period,
     tls::TlsReloader,
 };
 use shouwen_serving::feed_source;
@@ -49,6 +51,7 @@ impl Materials {
         }
         config.database.connect_options().map_err(|error| format!("database.url: {error}"))?;
         if service == ServiceName::Gateway {
+            check_edge(&config.edge)?;
             check_tokens(config).await?;
         }
         Ok(Self {
@@ -160,6 +163,26 @@ fn audit_key(config: &AuditConfig) -> Result<Option<Ed25519KeyPair>, ServeError>
         })?;
     }
     Ok(Some(key))
+}
+
+/// What the backends would refuse whatever the edge lets through.
+fn check_edge(edge: &EdgeConfig) -> Result<(), ServeError> {
+    let oldest = Period::from(shouwen_engine::Options::default().context_age);
+    if edge.ownership_age >= oldest {
+        return Err(format!(
+            "edge.ownership_age: {}: backends refuse every change that rests on a reading older than {oldest}; stay well below, such as 900ms",
+            edge.ownership_age
+        )
+        .into());
+    }
+    let largest = edge.limits.max_message_bytes;
+    if largest > MAX_MESSAGE_BYTES {
+        return Err(format!(
+            "edge.limits.max_message_bytes: {largest}: backends take no message above {MAX_MESSAGE_BYTES} bytes; set at most that and split what is larger"
+        )
+        .into());
+    }
+    Ok(())
 }
 
 /// Reads the identity provider's keys once; the edge keeps them fresh.

@@ -193,6 +193,9 @@ async fn connect(config: &ServeConfig, database: &Component) -> Result<PgPool, S
     Ok(pool)
 }
 
+/// Calls at once on a connection of the suite's own, at least: gateways send everything over few of them.
+const STREAMS_OF_THE_SUITE: u32 = 10_000;
+
 /// How often a missing schema or a lost database is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -418,8 +421,8 @@ impl Prepared<'_> {
             .layer(RpcMetrics::new(&self.parts.metrics.meter("shouwen"), contract.paths()))
             .layer(require)
             .service(routes.prepare());
-        // Gateways send everything over few connections.
-        let options = server::ServerOptions { max_concurrent_streams: 10_000, ..self.config.server.clone() };
+        let mut options = self.config.server.clone();
+        options.max_concurrent_streams = options.max_concurrent_streams.max(STREAMS_OF_THE_SUITE);
         let tls = self.materials.tls.clone();
         let stop = self.parts.stop.clone();
         tasks.spawn(async move {

@@ -10,8 +10,8 @@ use crate::config::Period;
 pub struct ServerOptions {
     /// Connections at once; more wait in the kernel's queue.
     pub max_connections: usize,
-    /// Calls at once per HTTP/2 connection. A listener for our own gateways wants many more than one for strangers,
-    /// because a gateway sends everything over few connections and its streams stay open.
+    /// Calls at once per HTTP/2 connection, of strangers: whoever serves our own gateways raises it, because a gateway sends
+    /// everything over few connections and its streams stay open.
     pub max_concurrent_streams: u32,
     /// Bytes of all headers of a request.
     pub max_header_list: u32,

@@ -23,7 +23,7 @@ pub struct EdgeConfig {
     /// How long a signed call context holds. Clocks of the hosts may differ by less than this.
     pub context_lifetime: Period,
     /// Up to which age a cached reading of a case's ownership may admit a caller. Refusals always rest on a fresh reading. The backends refuse
-    /// contexts whose reading is older than 2 s.
+    /// contexts whose reading is older than 2 s, so that and more is refused at the start.
     pub ownership_age: Period,
     /// How often unfinished first touches are looked for.
     pub touch_interval: Period,
@@ -100,7 +100,7 @@ impl TokenConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EdgeLimits {
-    /// Bytes of one message, in and out.
+    /// Bytes of one message, in and out. The backends take 4 MiB, so more is refused at the start.
     pub max_message_bytes: usize,
     /// Time for a unary call until its answer is read, if the caller does not set less; also for the first message of a stream.
     pub request_timeout: Period,
