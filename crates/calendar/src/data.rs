@@ -55,12 +55,14 @@ impl CalendarData {
                 error.message().trim().replace('\n', ", "),
                 "expected `version = \"…\"` and [[year]] tables with year, holidays, make_up and \
                  exchange_also_closed, days as \"YYYY-MM-DD\" in quotes",
+                "文件无法解析；须有 `version = \"…\"`，以及含 year、holidays、make_up、exchange_also_closed 的 [[year]] 表，日期写作带引号的 \"YYYY-MM-DD\"",
             )
         })?;
         check.version(&document.version)?;
         if document.year.is_empty() {
             let span = document.version.span();
-            return Err(check.refuse(&span, "year", "there is no year", "add a [[year]] table"));
+            let chinese = "没有年份；请增加 [[year]] 表";
+            return Err(check.refuse(&span, "year", "there is no year", "add a [[year]] table", chinese));
         }
         let mut years = BTreeMap::new();
         for table in &document.year {
@@ -71,6 +73,7 @@ impl CalendarData {
                     "year",
                     format!("{number} occurs twice"),
                     "keep one [[year]] table for it",
+                    format!("{number} 年重复；每年只保留一个 [[year]] 表"),
                 ));
             }
         }
@@ -138,6 +141,7 @@ impl Check<'_> {
             "version",
             format!("{text:?} is not a version"),
             "use 1 to 64 of the characters A-Z a-z 0-9 . _ -",
+            format!("{text:?} 不能作为版本名；请使用 1-64 个字符 A-Z a-z 0-9 . _ -"),
         ))
     }
 
@@ -150,6 +154,7 @@ impl Check<'_> {
                 "year",
                 format!("{number} is not a year this calendar can hold"),
                 format!("use {} to {}", YEARS.start(), YEARS.end()),
+                format!("{number} 年超出范围；请填写 {} 至 {}", YEARS.start(), YEARS.end()),
             ));
         };
         if table.holidays.is_empty() {
@@ -158,6 +163,7 @@ impl Check<'_> {
                 format!("year {year}: holidays"),
                 "there are none",
                 "leave out the whole year until its holidays are announced: it is provisional until then",
+                "没有节假日；节假日公布之前请去掉整年，其间按临时日历计算",
             ));
         }
         let holidays = self.days(year, "holidays", &table.holidays)?;
@@ -168,27 +174,32 @@ impl Check<'_> {
         for (day, span) in &make_up {
             if holidays.contains_key(day) {
                 let reason = format!("{day} is listed under holidays too");
-                return Err(self.refuse(span, place("make_up"), reason, "keep it in one of the two lists"));
+                let chinese = format!("{day} 也列在 holidays 中；请只保留一处");
+                let remedy = "keep it in one of the two lists";
+                return Err(self.refuse(span, place("make_up"), reason, remedy, chinese));
             }
             if is_weekday(*day) {
                 let reason = format!("{day} is a {}", day.format("%A"));
                 let remedy =
                     "list only Saturdays and Sundays: other days are worked unless they are holidays";
-                return Err(self.refuse(span, place("make_up"), reason, remedy));
+                let chinese = format!("{day} 不是周六或周日；请只列周末，其他日子除节假日外都上班");
+                return Err(self.refuse(span, place("make_up"), reason, remedy, chinese));
             }
         }
         for (day, span) in &holidays {
             if !is_weekday(*day) {
                 let reason = format!("{day} is a {}", day.format("%A"));
                 let remedy = "list only Mondays to Fridays: weekends are free unless listed under make_up";
-                return Err(self.refuse(span, place("holidays"), reason, remedy));
+                let chinese = format!("{day} 是周末；请只列周一至周五，周末除 make_up 外都休息");
+                return Err(self.refuse(span, place("holidays"), reason, remedy, chinese));
             }
         }
         for (day, span) in &exchange_also_closed {
             if !is_weekday(*day) || holidays.contains_key(day) {
                 let reason = format!("{day} is a holiday or a weekend day");
                 let remedy = "leave it out: the exchange is closed then anyway";
-                return Err(self.refuse(span, place("exchange_also_closed"), reason, remedy));
+                let chinese = format!("{day} 是节假日或周末；请去掉，交易所当日本来休市");
+                return Err(self.refuse(span, place("exchange_also_closed"), reason, remedy, chinese));
             }
         }
         let plain = |days: BTreeMap<NaiveDate, Range<usize>>| days.into_keys().collect();
@@ -211,20 +222,29 @@ impl Check<'_> {
     ) -> Result<BTreeMap<NaiveDate, Range<usize>>, CalendarError> {
         let mut days = BTreeMap::new();
         for text in texts {
-            let refuse = |reason: String, remedy: &str| {
-                Err(self.refuse(&text.span(), format!("year {year}: {list}"), reason, remedy))
+            let refuse = |reason: String, remedy: &str, chinese: String| {
+                Err(self.refuse(&text.span(), format!("year {year}: {list}"), reason, remedy, chinese))
             };
             let Some(day) = parse_day(text.get_ref()) else {
-                return refuse(format!("{:?} is not a date", text.get_ref()), "write it as YYYY-MM-DD");
+                return refuse(
+                    format!("{:?} is not a date", text.get_ref()),
+                    "write it as YYYY-MM-DD",
+                    format!("{:?} 不是日期；请写作 YYYY-MM-DD", text.get_ref()),
+                );
             };
             if day.year() != year {
                 return refuse(
                     format!("{day} lies in {}", day.year()),
                     "move it to the [[year]] table of that year, or correct it",
+                    format!("{day} 属于 {} 年；请移到该年的 [[year]] 表，或更正", day.year()),
                 );
             }
             if days.insert(day, text.span()).is_some() {
-                return refuse(format!("{day} occurs twice"), "keep it once");
+                return refuse(
+                    format!("{day} occurs twice"),
+                    "keep it once",
+                    format!("{day} 重复；请只保留一个"),
+                );
             }
         }
         Ok(days)
@@ -236,6 +256,7 @@ impl Check<'_> {
         field: impl Into<String>,
         reason: impl Into<String>,
         remedy: impl Into<String>,
+        chinese: impl Into<String>,
     ) -> CalendarError {
         let before = self.text.as_bytes().iter().take(span.start);
         CalendarError {
@@ -243,6 +264,7 @@ impl Check<'_> {
             field: field.into(),
             reason: reason.into(),
             remedy: remedy.into(),
+            chinese: chinese.into(),
         }
     }
 }

@@ -15,4 +15,6 @@ pub struct CalendarError {
     pub reason: String,
     /// What to do.
     pub remedy: String,
+    /// What is wrong and what to do, in Chinese.
+    pub chinese: String,
 }

@@ -329,6 +329,7 @@ fn calendars(versions: &BTreeMap<(Kind, Scope), History>) -> Result<Changes<Arc<
             "scope",
             format!("{} has a calendar of its own", version.scope),
             "import calendars for the firm: working days are the same everywhere",
+            format!("{} 不能有自己的日历；请以 `firm` 为范围导入，各营业部的工作日相同", version.scope),
         );
         return Err(InvalidBook {
             combination: PolicyRef::new(Kind::Calendar, None, Some(version)).to_string(),

@@ -25,7 +25,8 @@ pub(crate) fn calendar_data(document: &Document) -> Result<CalendarData, Vec<Pol
     let data = file(document).and_then(|text| {
         CalendarData::parse(text).map_err(|error| {
             let problem = format!("line {}, {}: {}", error.line, error.field, error.reason);
-            PolicyError::new(FIELD, problem, error.remedy)
+            let chinese = format!("第 {} 行，{}：{}", error.line, error.field, error.chinese);
+            PolicyError::new(FIELD, problem, error.remedy, chinese)
         })
     });
     match data {
@@ -55,7 +56,8 @@ pub(crate) fn imports<'a>(
         if others.any(|other| other.version() == data.version() && *other != data) {
             let problem = format!("another calendar is called {:?} already", data.version());
             let remedy = "give the data a version of their own";
-            return Err(refused(vec![PolicyError::new(FIELD, problem, remedy)]));
+            let chinese = format!("已有另一份名为 {:?} 的日历；请为数据另取版本名", data.version());
+            return Err(refused(vec![PolicyError::new(FIELD, problem, remedy, chinese)]));
         }
         read.push((version, data));
     }
@@ -64,14 +66,19 @@ pub(crate) fn imports<'a>(
 
 fn file(document: &Document) -> Result<&str, PolicyError> {
     const REMEDY: &str = "give the whole calendar data file as text";
+    const CHINESE: &str = "请以文本提供完整的日历数据文件";
     match document.get(FIELD) {
         Some(Value::String(text)) if text.len() <= LARGEST => Ok(text),
         Some(Value::String(text)) => Err(PolicyError::new(
             FIELD,
             format!("the file has {} bytes", text.len()),
             format!("keep it below {LARGEST} bytes, with only the years that change"),
+            format!("文件有 {} 字节；须在 {LARGEST} 字节以内，只保留有变化的年份", text.len()),
         )),
-        Some(other) => Err(PolicyError::new(FIELD, format!("{} is not text", shown(other)), REMEDY)),
-        None => Err(PolicyError::new(FIELD, "it is missing", REMEDY)),
+        Some(other) => {
+            let chinese = format!("{} 不是文本；{CHINESE}", shown(other));
+            Err(PolicyError::new(FIELD, format!("{} is not text", shown(other)), REMEDY, chinese))
+        }
+        None => Err(PolicyError::new(FIELD, "it is missing", REMEDY, format!("没有内容；{CHINESE}"))),
     }
 }

@@ -92,6 +92,7 @@ pub(crate) fn unknown_field(kind: Kind, known: &[&str], name: &str) -> PolicyErr
         shown(name),
         format!("policies of kind {kind} have no such field"),
         format!("leave it out, or use one of: {}", known.join(", ")),
+        format!("{kind} 类制度没有该字段；请去掉，或改用：{}", known.join("、")),
     )
 }
 
@@ -117,19 +118,45 @@ fn check_field(kind: Kind, fields: &[Field], name: &str, value: &Value) -> Resul
 }
 
 fn check_whole(name: &str, value: &Value, min: u32, max: u32, unit: &str) -> Result<(), PolicyError> {
+    let (problem, chinese) = match value.as_i64() {
+        Some(number) if (i64::from(min)..=i64::from(max)).contains(&number) => return Ok(()),
+        Some(number) => (format!("{number} is out of bounds"), format!("{number} 超出范围")),
+        None => (format!("{} is not a whole number", shown(value)), format!("{} 不是整数", shown(value))),
+    };
     let remedy = format!("give a whole number of {unit} from {min} to {max}");
-    match value.as_i64() {
-        Some(number) if (i64::from(min)..=i64::from(max)).contains(&number) => Ok(()),
-        Some(number) => Err(PolicyError::new(name, format!("{number} is out of bounds"), remedy)),
-        None => Err(PolicyError::new(name, format!("{} is not a whole number", shown(value)), remedy)),
+    let unit = unit_in_chinese(unit);
+    let chinese = format!("{chinese}；请填写 {min} 至 {max} 的整数（单位：{unit}）");
+    Err(PolicyError::new(name, problem, remedy, chinese))
+}
+
+/// The units that the fields of all kinds have.
+fn unit_in_chinese(unit: &str) -> &str {
+    match unit {
+        "accounts" => "个账户",
+        "attempts" | "failures" | "reservations" => "次",
+        "days" => "天",
+        "factors" => "项",
+        "hours" => "小时",
+        "hundredths" => "百分之一",
+        "levels" => "级",
+        "minutes" => "分钟",
+        "rings" => "声",
+        "seconds" => "秒",
+        "working days" => "工作日",
+        "working minutes" => "工作分钟",
+        "yuan" => "元",
+        other => other,
     }
 }
 
 fn check_intervals(name: &str, value: &Value) -> Result<(), PolicyError> {
     const FORM: &str =
         "write pairs of times in a list, such as [[\"08:30\", \"11:30\"], [\"13:00\", \"17:00\"]]";
+    const CHINESE: &str = "请以列表填写成对的时间，例如 [[\"08:30\", \"11:30\"], [\"13:00\", \"17:00\"]]";
     let Value::Array(items) = value else {
-        return Err(PolicyError::new(name, format!("{} is not a list of intervals", shown(value)), FORM));
+        let problem = format!("{} is not a list of intervals", shown(value));
+        let chinese = format!("{} 不是时间段的列表；{CHINESE}", shown(value));
+        return Err(PolicyError::new(name, problem, FORM, chinese));
     };
     let mut intervals = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
@@ -139,7 +166,8 @@ fn check_intervals(name: &str, value: &Value) -> Result<(), PolicyError> {
         });
         let Some(pair) = pair else {
             let problem = format!("{} is not a pair of times in quotes", shown(item));
-            return Err(PolicyError::new(format!("{name}[{index}]"), problem, FORM));
+            let chinese = format!("{} 不是一对带引号的时间；{CHINESE}", shown(item));
+            return Err(PolicyError::new(format!("{name}[{index}]"), problem, FORM, chinese));
         };
         intervals.push(pair);
     }
@@ -153,25 +181,32 @@ fn intervals_error(name: &str, error: IntervalsError) -> PolicyError {
             name,
             "there is no interval",
             "give at least one, such as [\"08:30\", \"11:30\"]",
+            "没有时间段；请至少填写一段，例如 [\"08:30\", \"11:30\"]",
         ),
         IntervalsError::Time { number, text } => PolicyError::new(
             place(number),
             format!("{:?} is not a time of day", shown(&text)),
             "write HH:MM, from 00:00 to 24:00",
+            format!("{:?} 不是时刻；请按 HH:MM 填写，从 00:00 到 24:00", shown(&text)),
         ),
         IntervalsError::EndsBeforeStart { number, opens, closes } => PolicyError::new(
             place(number),
             format!("ends at {closes}, not after its start at {opens}"),
             "swap them, or split the interval at midnight",
+            format!("结束时间 {closes} 不晚于开始时间 {opens}；请对调，或在零点处拆成两段"),
         ),
         IntervalsError::OutOfOrder { number, opens, closes } => PolicyError::new(
             place(number),
             format!("starts at {opens}, not after the end of the one before it at {closes}"),
             "put the intervals in ascending order and join those that touch or overlap",
+            format!(
+                "开始时间 {opens} 不晚于前一段的结束时间 {closes}；请按先后排列，并合并相接或重叠的时间段"
+            ),
         ),
     }
 }
 
 fn unreadable<T: PolicyDocument>(problem: impl Into<String>) -> PolicyError {
-    PolicyError::new(T::KIND.as_str(), problem, "compare the document with the fields of its kind")
+    let remedy = "compare the document with the fields of its kind";
+    PolicyError::new(T::KIND.as_str(), problem, remedy, "内容无法读取；请对照该类制度的字段")
 }

@@ -31,6 +31,7 @@ fn falling(values: &[(&'static str, u32)]) -> Vec<PolicyError> {
                 pair[0].0,
                 format!("{} is not above the {} of {}", pair[0].1, pair[1].1, pair[1].0),
                 format!("raise it, or lower {}", pair[1].0),
+                format!("{} 不高于 {} 的 {}；请调高，或调低后者", pair[0].1, pair[1].0, pair[1].1),
             )
         })
         .collect()

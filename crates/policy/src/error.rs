@@ -14,6 +14,8 @@ pub struct PolicyError {
     pub problem: String,
     /// What to do.
     pub remedy: String,
+    /// What is wrong and what to do, in Chinese.
+    pub chinese: String,
 }
 
 impl PolicyError {
@@ -21,8 +23,14 @@ impl PolicyError {
         field: impl Into<String>,
         problem: impl Into<String>,
         remedy: impl Into<String>,
+        chinese: impl Into<String>,
     ) -> PolicyError {
-        PolicyError { field: field.into(), problem: problem.into(), remedy: remedy.into() }
+        PolicyError {
+            field: field.into(),
+            problem: problem.into(),
+            remedy: remedy.into(),
+            chinese: chinese.into(),
+        }
     }
 }
 
@@ -49,7 +57,7 @@ pub enum PolicyRejection {
     ProposerCannotApprove { proposer: String },
     /// It was decided before; `status` is what it is now: `approved` or `rejected`.
     #[error("the policy is {status} already; propose a new version")]
-    IllegalTransition { status: &'static str },
+    IllegalTransition { policy: String, status: &'static str, action: &'static str },
     /// P2: the firm's standard, and any approval, is HQ's.
     #[error("only HQ proposes the firm's standard and decides on proposals")]
     HeadquartersOnly,

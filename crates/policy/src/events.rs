@@ -6,6 +6,7 @@ use shouwen_proto::events::v1::{PolicyAdopted, PolicyApproved};
 
 use crate::document::Document;
 use crate::error::PolicyError;
+use crate::kind::UnknownKind;
 use crate::protobuf::{document_from_struct, document_to_struct};
 use crate::version::PolicyVersion;
 
@@ -85,8 +86,21 @@ pub(crate) fn moment(timestamp: Option<Timestamp>) -> Option<DateTime<Utc>> {
 pub(crate) fn document(fields: Option<&Struct>) -> Result<Document, PolicyError> {
     match fields {
         Some(fields) => document_from_struct(fields),
-        None => Err(PolicyError::new("document", "it is missing", "give the fields to set")),
+        None => Err(PolicyError::new(
+            "document",
+            "it is missing",
+            "give the fields to set",
+            "缺少内容；请填写要设定的字段",
+        )),
     }
+}
+
+/// What only a newer release can read.
+pub(crate) fn unknown_kind(error: UnknownKind) -> PolicyError {
+    let problem = error.to_string();
+    let UnknownKind(kind) = error;
+    let chinese = format!("无法识别制度类别 {kind:?}；请升级本服务");
+    PolicyError::new("kind", problem, "update this service", chinese)
 }
 
 fn version(
@@ -98,18 +112,18 @@ fn version(
     effective_time: Option<Timestamp>,
 ) -> Result<PolicyVersion, PolicyError> {
     if revision < 1 {
-        return Err(PolicyError::new("revision", format!("{revision} is none"), "count from 1"));
+        let chinese = format!("{revision} 不是修订号；从 1 开始计数");
+        return Err(PolicyError::new("revision", format!("{revision} is none"), "count from 1", chinese));
     }
     Ok(PolicyVersion {
         policy: policy.into(),
-        kind: kind.parse().map_err(|error: crate::kind::UnknownKind| {
-            PolicyError::new("kind", error.to_string(), "update this service")
-        })?,
+        kind: kind.parse().map_err(unknown_kind)?,
         scope: scope.parse()?,
         revision,
         document: document(fields)?,
         effective_from: moment(effective_time).ok_or_else(|| {
-            PolicyError::new("effective_time", "it is missing or out of range", "give a time")
+            let chinese = "缺少时间或超出范围；请填写生效时间";
+            PolicyError::new("effective_time", "it is missing or out of range", "give a time", chinese)
         })?,
     })
 }

@@ -115,6 +115,7 @@ impl FromStr for Scope {
                 "scope",
                 format!("{text:?} is not a scope"),
                 "use `firm` or `branches/{branch}`",
+                format!("{text:?} 不是有效的范围；请填写 `firm` 或 `branches/{{branch}}`"),
             )),
         }
     }

@@ -14,7 +14,7 @@ use crate::documents::{
 };
 use crate::error::{PolicyError, PolicyRejection};
 use crate::events::{self, timestamp};
-use crate::kind::{Kind, Scope, UnknownKind};
+use crate::kind::{Kind, Scope};
 use crate::protobuf::document_to_struct;
 use crate::version::PolicyVersion;
 
@@ -87,7 +87,8 @@ pub fn revision_counter(kind: Kind, scope: &Scope) -> String {
 pub fn validate_proposal(candidate: &PolicyVersion, book: &PolicyBook) -> Result<(), Vec<PolicyError>> {
     if candidate.document.is_empty() {
         let remedy = "set at least one field; to return to the former values, set them";
-        return Err(vec![PolicyError::new("document", "it is empty", remedy)]);
+        let chinese = "内容为空；请至少设定一项，要恢复原值就填写原值";
+        return Err(vec![PolicyError::new("document", "it is empty", remedy, chinese)]);
     }
     let of_itself = match candidate.kind {
         Kind::Hours => check::<HoursPolicy>(&candidate.document),
@@ -106,6 +107,7 @@ pub fn validate_proposal(candidate: &PolicyVersion, book: &PolicyBook) -> Result
     book.with(candidate.clone()).map(|_| ()).map_err(|invalid| {
         let combined = |mut error: PolicyError| {
             error.problem = format!("{} (as {})", error.problem, invalid.combination);
+            error.chinese = format!("{}（合并后：{}）", error.chinese, invalid.combination);
             error
         };
         invalid.errors.into_iter().map(combined).collect()
@@ -152,7 +154,7 @@ pub fn approve(
     book: &PolicyBook,
 ) -> Result<PolicyApproved, PolicyRejection> {
     at_headquarters(approver)?;
-    undecided(state)?;
+    undecided(state, "approve the policy")?;
     if state.proposer == approver.name {
         return Err(PolicyRejection::ProposerCannotApprove { proposer: state.proposer.clone() });
     }
@@ -178,7 +180,7 @@ pub fn reject(
     rejecter: Person<'_>,
 ) -> Result<PolicyRejected, PolicyRejection> {
     at_headquarters(rejecter)?;
-    undecided(state)?;
+    undecided(state, "reject the policy")?;
     Ok(PolicyRejected { policy: state.policy.clone(), reason: reason.into() })
 }
 
@@ -224,11 +226,9 @@ impl PolicyState {
     }
 
     fn candidate(&self) -> Result<PolicyVersion, PolicyError> {
-        let unreadable =
-            |error: UnknownKind| PolicyError::new("kind", error.to_string(), "update this service");
         Ok(PolicyVersion {
             policy: self.policy.clone(),
-            kind: self.kind.parse().map_err(unreadable)?,
+            kind: self.kind.parse().map_err(events::unknown_kind)?,
             scope: self.scope.parse()?,
             revision: self.revision,
             document: self.document.clone(),
@@ -272,10 +272,14 @@ fn at_headquarters(person: Person<'_>) -> Result<(), PolicyRejection> {
     }
 }
 
-fn undecided(state: &PolicyState) -> Result<(), PolicyRejection> {
+fn undecided(state: &PolicyState, action: &'static str) -> Result<(), PolicyRejection> {
     match &state.status {
         PolicyStatus::Proposed => Ok(()),
-        decided => Err(PolicyRejection::IllegalTransition { status: decided.as_str() }),
+        decided => Err(PolicyRejection::IllegalTransition {
+            policy: state.policy.clone(),
+            status: decided.as_str(),
+            action,
+        }),
     }
 }
 

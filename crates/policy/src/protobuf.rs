@@ -55,7 +55,12 @@ fn to_value(path: &str, value: &Value) -> Result<prost_types::Value, PolicyError
 
 fn from_value(path: &str, value: &prost_types::Value) -> Result<Value, PolicyError> {
     match &value.kind {
-        None => Err(PolicyError::new(shown(path), "it has no value", "give one, or leave the field out")),
+        None => Err(PolicyError::new(
+            shown(path),
+            "it has no value",
+            "give one, or leave the field out",
+            "没有取值；请填写，或去掉该字段",
+        )),
         Some(Shape::NullValue(_)) => Ok(Value::Null),
         Some(Shape::BoolValue(value)) => Ok(Value::Bool(*value)),
         Some(Shape::StringValue(value)) => Ok(Value::String(value.clone())),
@@ -79,7 +84,8 @@ fn from_value(path: &str, value: &prost_types::Value) -> Result<Value, PolicyErr
 fn to_number(path: &str, number: &Number) -> Result<f64, PolicyError> {
     let too_large = || {
         let remedy = format!("stay between -{LARGEST} and {LARGEST}");
-        PolicyError::new(shown(path), format!("{number} is too large to be exact"), remedy)
+        let chinese = format!("{number} 过大，无法精确表示；须在 -{LARGEST} 与 {LARGEST} 之间");
+        PolicyError::new(shown(path), format!("{number} is too large to be exact"), remedy, chinese)
     };
     if number.is_f64() {
         return number.as_f64().ok_or_else(too_large);
@@ -93,6 +99,8 @@ fn from_number(path: &str, number: f64) -> Result<Number, PolicyError> {
         #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
         return Ok(Number::from(number as i64));
     }
-    Number::from_f64(number)
-        .ok_or_else(|| PolicyError::new(shown(path), format!("{number} is not a number"), "give a number"))
+    Number::from_f64(number).ok_or_else(|| {
+        let chinese = format!("{number} 不是数；请填写数字");
+        PolicyError::new(shown(path), format!("{number} is not a number"), "give a number", chinese)
+    })
 }

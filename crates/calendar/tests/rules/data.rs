@@ -121,7 +121,9 @@ fn s3_bad_documents_are_refused_with_line_field_reason_and_remedy() {
         ),
     ];
     for (text, expected) in cases {
-        assert_eq!(CalendarData::parse(&text).unwrap_err().to_string(), expected, "{text}");
+        let refused = CalendarData::parse(&text).unwrap_err();
+        assert_eq!(refused.to_string(), expected, "{text}");
+        assert!(refused.chinese.contains('；'), "{}", refused.chinese);
     }
 }
 

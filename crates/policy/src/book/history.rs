@@ -33,6 +33,10 @@ impl History {
                     "revision",
                     format!("{} and {} both claim it", held.policy, version.policy),
                     "number the proposals of a kind and scope one by one",
+                    format!(
+                        "{} 与 {} 使用同一修订号；同一类别和范围的提案须依次编号",
+                        held.policy, version.policy
+                    ),
                 )],
             }),
             None => {

@@ -80,6 +80,10 @@ impl PolicyDocument for CallbacksPolicy {
             "attempt_days",
             format!("{} attempts cannot fall on {} different days", self.attempts, self.attempt_days),
             "raise attempts or lower attempt_days",
+            format!(
+                "{} 次联系无法分布在 {} 个不同的日子；请增加 attempts，或减少 attempt_days",
+                self.attempts, self.attempt_days
+            ),
         )]
     }
 }

@@ -138,6 +138,7 @@ impl PolicyDocument for ComplaintsPolicy {
                     pair[0].0,
                     format!("{} levels are fewer than the {} of {}", pair[0].1, pair[1].1, pair[1].0),
                     format!("raise it, or lower {}", pair[1].0),
+                    format!("{} 级少于 {} 的 {} 级；请调高，或调低后者", pair[0].1, pair[1].0, pair[1].1),
                 )
             })
             .collect()

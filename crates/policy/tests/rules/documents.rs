@@ -194,6 +194,29 @@ fn p1_bounds_hold_at_their_ends() {
 }
 
 #[test]
+fn p1_every_bound_is_told_in_chinese_too_with_its_unit() {
+    fn check<T: PolicyDocument>() {
+        for field in T::FIELDS {
+            let told = fault(T::KIND, json!({ field.name: -1 })).chinese;
+            assert!(told.contains("；请"), "{}: {told}", field.name);
+            assert!(!told.bytes().any(|byte| byte.is_ascii_alphabetic()), "{}: {told}", field.name);
+        }
+    }
+    check::<HoursPolicy>();
+    check::<OwnershipPolicy>();
+    check::<CallsPolicy>();
+    check::<CallbacksPolicy>();
+    check::<ClientsPolicy>();
+    check::<ComplaintsPolicy>();
+    check::<EscalationPolicy>();
+    check::<RoutingPolicy>();
+    assert_eq!(
+        fault(Kind::Callbacks, json!({ "lease_minutes": 0 })).chinese,
+        "0 超出范围；请填写 1 至 240 的整数（单位：分钟）"
+    );
+}
+
+#[test]
 fn p1_interval_faults_are_named_with_their_place() {
     let place = |value: Value| fault(Kind::Hours, json!({ "working_hours": value }));
     assert_eq!(place(json!("08:30-17:00")).field, "working_hours");
@@ -238,6 +261,7 @@ fn b6_attempts_must_suffice_for_the_days() {
         "attempt_days: 3 attempts cannot fall on 4 different days (as callbacks@firm:1); raise attempts or lower \
          attempt_days"
     );
+    assert!(fault.chinese.starts_with("3 次联系无法分布在 4 个不同的日子"), "{}", fault.chinese);
 }
 
 #[test]
@@ -261,6 +285,11 @@ fn s3_calendar_files_are_read_completely() {
     let told = fault_of(json!({ "toml": sunday }));
     assert_eq!(told.field, "toml");
     assert_eq!(told.problem, "line 4, year 2027: holidays: 2027-01-03 is a Sunday");
+    assert!(
+        told.chinese.starts_with("第 4 行，year 2027: holidays：2027-01-03 是周末；请"),
+        "{}",
+        told.chinese
+    );
     let both = faults(Kind::Calendar, json!({ "file": "cn.toml" }));
     assert_eq!(both.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(), ["file", "toml"]);
     assert!(fault_of(json!({ "toml": "x".repeat(300_000) })).problem.contains("300000 bytes"));

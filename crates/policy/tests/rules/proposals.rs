@@ -82,9 +82,13 @@ fn p3_a_decision_is_made_once() {
     let approved = state.clone().approved(&approved, hour(1));
     let rejected = state.rejected(&rejected, BO.name, hour(1));
     for (state, status) in [(approved, "approved"), (rejected, "rejected")] {
-        let already = PolicyRejection::IllegalTransition { status };
-        assert_eq!(approve(&state, hour(2), BO, &book), Err(already.clone()));
-        assert_eq!(reject(&state, "late", BO), Err(already));
+        let already = |action| {
+            let policy = "policies/p1".to_owned();
+            PolicyRejection::IllegalTransition { policy, status, action }
+        };
+        let approved = approve(&state, hour(2), BO, &book).expect_err("decided");
+        assert_eq!(approved, already("approve the policy"));
+        assert_eq!(reject(&state, "late", BO).expect_err("decided"), already("reject the policy"));
     }
 }
 

@@ -1,11 +1,11 @@
 //! The domain's rejections as the contract tells them: code, reason, what to do next.
 
 mod attendance;
+mod policy;
 mod transfer;
 
 use shouwen_access::Failure;
 use shouwen_engine::SubmitError;
-use shouwen_policy::PolicyRejection;
 use shouwen_serving::refusal;
 use shouwen_vault::PhoneError;
 use tonic::Code;
@@ -246,38 +246,8 @@ impl From<Rejection> for Failure {
             | Rejection::NoSuchTransfer(_)
             | Rejection::TargetNotFree { .. } => transfer::failure(rejection),
             Rejection::CandidatesTaken => Self::contention(),
-            Rejection::Policy(rejection) => policy(&rejection),
+            Rejection::Policy(rejection) => policy::failure(&rejection),
             Rejection::Attendance(rejection) => attendance::failure(rejection),
         }
     }
-}
-
-fn policy(rejection: &PolicyRejection) -> Failure {
-    let text = rejection.to_string();
-    let code = match rejection {
-        PolicyRejection::Invalid(_) => Code::InvalidArgument,
-        PolicyRejection::EffectiveTimePast { .. } | PolicyRejection::IllegalTransition { .. } => {
-            Code::FailedPrecondition
-        }
-        PolicyRejection::ProposerCannotApprove { .. }
-        | PolicyRejection::HeadquartersOnly
-        | PolicyRejection::BranchOutOfReach { .. } => Code::PermissionDenied,
-    };
-    let chinese = match rejection {
-        PolicyRejection::Invalid(_) => "制度内容无效，请按字段提示修改。",
-        PolicyRejection::EffectiveTimePast { .. } => "生效时间已过，请另行提出。",
-        PolicyRejection::ProposerCannotApprove { .. } => "提出人不得自行批准，请由他人批准。",
-        PolicyRejection::IllegalTransition { .. } => "该制度已批准或已驳回。",
-        PolicyRejection::HeadquartersOnly => "仅总部可以执行该操作。",
-        PolicyRejection::BranchOutOfReach { .. } => "只能为本营业部提出调整。",
-    };
-    let failure = Failure::new(code, rejection.reason(), text, chinese);
-    let PolicyRejection::Invalid(errors) = rejection else { return failure };
-    errors.iter().fold(failure, |failure, error| {
-        failure.field(
-            format!("document.{}", error.field),
-            format!("{}; {}", error.problem, error.remedy),
-            "请按说明修改",
-        )
-    })
 }

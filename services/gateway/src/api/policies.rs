@@ -55,7 +55,7 @@ impl policy_service_server::PolicyService for PolicyServer {
             Failure::field_invalid("document", "must hold the values to set", "须包含要设定的内容")
         })?;
         let document = shouwen_policy::document_from_struct(&document).map_err(|error| {
-            Failure::field_invalid(format!("document.{}", error.field), error.remedy, "请按说明修改")
+            Failure::field_invalid(format!("document.{}", error.field), error.remedy, error.chinese)
         })?;
         let propose = Propose {
             policy: format!("policies/{}", ids::new_v7()),

@@ -56,6 +56,11 @@ impl From<Status> for Refused {
     }
 }
 
+/// Whether a text is Chinese throughout: no English word outside of the names between backticks.
+pub(crate) fn is_chinese(text: &str) -> bool {
+    text.split('`').step_by(2).all(|part| !part.bytes().any(|byte| byte.is_ascii_lowercase()))
+}
+
 /// The reason of a refusal.
 pub(crate) fn reason<T: std::fmt::Debug>(answer: Answer<T>) -> String {
     answer.unwrap_err().reason
@@ -152,7 +157,8 @@ impl Desk {
         call: impl AsyncFnOnce(RosterServiceClient<Routes>, Request<M>) -> Result<Response<R>, Status>,
     ) -> Answer<R> {
         let client = RosterServiceClient::new(self.routes.clone());
-        Ok(call(client, self.request(message)).await?.into_inner())
+        let called = self.caller.language.scope(call(client, self.request(message))).await;
+        Ok(called?.into_inner())
     }
 
     /// Calls a method of absences.
@@ -162,7 +168,8 @@ impl Desk {
         call: impl AsyncFnOnce(AbsenceServiceClient<Routes>, Request<M>) -> Result<Response<R>, Status>,
     ) -> Answer<R> {
         let client = AbsenceServiceClient::new(self.routes.clone());
-        Ok(call(client, self.request(message)).await?.into_inner())
+        let called = self.caller.language.scope(call(client, self.request(message))).await;
+        Ok(called?.into_inner())
     }
 
     /// Calls a method of policies.
@@ -172,7 +179,8 @@ impl Desk {
         call: impl AsyncFnOnce(PolicyServiceClient<Routes>, Request<M>) -> Result<Response<R>, Status>,
     ) -> Answer<R> {
         let client = PolicyServiceClient::new(self.routes.clone());
-        Ok(call(client, self.request(message)).await?.into_inner())
+        let called = self.caller.language.scope(call(client, self.request(message))).await;
+        Ok(called?.into_inner())
     }
 
     /// Watches what waits for an employee; empty names mean oneself and from the beginning.

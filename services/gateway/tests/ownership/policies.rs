@@ -76,16 +76,22 @@ async fn p1_a_document_is_validated_whole_before_anyone_can_approve_it() {
     let bad = json!({"offer_minutes": 0, "override_minutes": "long", "offer_hours": 1});
     let refused = propose_as(&chen, proposal("ownership", "firm", bad, tuesday())).await.unwrap_err();
     assert_eq!((refused.code, &*refused.reason), (Code::InvalidArgument, "POLICY_INVALID"));
+    assert_eq!(refused.metadata["field"], "document.offer_hours", "the first of them");
     let mut fields = refused.fields;
     fields.sort();
     assert_eq!(fields, ["document.offer_hours", "document.offer_minutes", "document.override_minutes"]);
     for (document, field) in
-        [(json!({}), "document.document"), (json!({"offer_minutes": 99_999}), "document.offer_minutes")]
+        [(json!({}), "document"), (json!({"offer_minutes": 99_999}), "document.offer_minutes")]
     {
         let refused =
             propose_as(&chen, proposal("ownership", "firm", document, tuesday())).await.unwrap_err();
         assert_eq!((&*refused.reason, refused.fields), ("POLICY_INVALID", vec![field.to_owned()]));
     }
+    let none = proposal("ownership", "firm", json!({"offer_minutes": 0}), tuesday());
+    assert_eq!(
+        propose_as(&chen.clone().in_chinese(), none).await.unwrap_err().text,
+        "制度内容无效：`document.offer_minutes`：0 超出范围；请填写 1 至 10080 的整数（单位：分钟）。"
+    );
     let good = || json!({"offer_minutes": 5});
     assert_eq!(
         reason(propose_as(&chen, proposal("weather", "firm", good(), tuesday())).await),
@@ -129,8 +135,14 @@ async fn p2_a_branch_adjusts_for_itself_and_every_value_says_where_it_comes_from
     let (_ground, office) = Ground::at(tuesday()).await;
     let zhao = office.desk("zhao");
     let adjust = |scope: &str| proposal("ownership", scope, json!({"offer_minutes": 10}), tuesday());
-    assert_eq!(reason(propose_as(&zhao, adjust("firm")).await), "ROLE_REQUIRED");
-    assert_eq!(reason(propose_as(&zhao, adjust("branches/b2")).await), "BRANCH_OUT_OF_REACH");
+    for (scope, reason, key, value) in [
+        ("firm", "ROLE_REQUIRED", "roles", "HQ"),
+        ("branches/b2", "BRANCH_OUT_OF_REACH", "branch", "branches/b2"),
+    ] {
+        let refused = propose_as(&zhao, adjust(scope)).await.unwrap_err();
+        assert_eq!((refused.code, &*refused.reason), (Code::PermissionDenied, reason));
+        assert_eq!(refused.metadata[key], value);
+    }
     let own = propose_as(&zhao, adjust("branches/b1")).await.unwrap();
     assert_eq!((own.state(), own.revision, &*own.proposer), (State::Proposed, 1, "employees/zhao"));
     // Proposed is not approved, and only headquarters approves.
@@ -168,13 +180,16 @@ async fn p3_who_proposes_does_not_approve() {
     let name = propose(&office, "ownership", "firm", json!({"offer_minutes": 5}), tuesday()).await;
     let refused = approve_as(&office.desk("chen"), &name, "").await.unwrap_err();
     assert_eq!((refused.code, &*refused.reason), (Code::PermissionDenied, "PROPOSER_CANNOT_APPROVE"));
+    assert_eq!(refused.metadata["proposer"], employee("chen"));
     approve(&office, &name).await;
-    for refused in [
-        approve_as(&office.desk("lin"), &name, "").await,
-        reject_as(&office.desk("lin"), &name, "too late").await,
+    for (refused, action) in [
+        (approve_as(&office.desk("lin"), &name, "").await, "approve the policy"),
+        (reject_as(&office.desk("lin"), &name, "too late").await, "reject the policy"),
     ] {
         let refused = refused.unwrap_err();
         assert_eq!((refused.code, &*refused.reason), (Code::FailedPrecondition, "ILLEGAL_TRANSITION"));
+        let told = ["name", "state", "action"].map(|key| &*refused.metadata[key]);
+        assert_eq!(told, [&*name, "approved", action]);
     }
     // A rejected one is decided, too; its proposer may give it up.
     let second = propose(&office, "ownership", "firm", json!({"offer_minutes": 6}), tuesday()).await;
@@ -195,6 +210,8 @@ async fn p1_a_policy_holds_from_its_time_and_not_before_it_was_approved() {
         proposal("ownership", "firm", json!({"offer_minutes": 5}), tuesday() - TimeDelta::microseconds(1));
     let refused = propose_as(&chen, past).await.unwrap_err();
     assert_eq!((refused.code, &*refused.reason), (Code::FailedPrecondition, "EFFECTIVE_TIME_PAST"));
+    let told = DateTime::parse_from_rfc3339(&refused.metadata["effective_time"]).unwrap();
+    assert_eq!(told, tuesday() - TimeDelta::microseconds(1));
     let soon = tuesday() + TimeDelta::minutes(10);
     let late = propose(&office, "ownership", "firm", json!({"offer_minutes": 5}), soon).await;
     let kept =
