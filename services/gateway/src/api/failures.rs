@@ -2,6 +2,7 @@
 
 mod attendance;
 mod policy;
+mod problems;
 mod transfer;
 
 use shouwen_access::Failure;
@@ -10,6 +11,7 @@ use shouwen_serving::refusal;
 use shouwen_vault::PhoneError;
 use tonic::Code;
 
+use self::problems::in_chinese;
 use crate::domain::{Rejection, rejection::Responsible};
 
 /// The failure behind a refused submission.
@@ -172,7 +174,7 @@ impl From<Rejection> for Failure {
                 Code::InvalidArgument,
                 "RECEIVER_INVALID",
                 format!("`{employee}` {problem}; offer the work to an active colleague who serves clients."),
-                format!("`{employee}` 不能接收，请转交给在岗的其他服务人员。"),
+                format!("`{employee}` {}，不能接收；请转交给在岗的其他服务人员。", in_chinese(problem)),
             )
             .with("employee", employee)
             .with("problem", problem)
@@ -211,11 +213,11 @@ impl From<Rejection> for Failure {
                 Code::InvalidArgument,
                 "ROSTER_INVALID",
                 format!("Field `{field}` {problem}."),
-                format!("字段 `{field}` 无效，请核对名册。"),
+                format!("字段 `{field}` {}。", in_chinese(problem)),
             )
             .with("field", field)
             .with("problem", problem)
-            .field(field, problem, "请核对名册"),
+            .field(field, problem, in_chinese(problem)),
             Rejection::RosterNotEmpty => Self::new(
                 Code::FailedPrecondition,
                 "ROSTER_NOT_EMPTY",

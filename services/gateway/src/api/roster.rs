@@ -103,6 +103,7 @@ impl roster_service_server::RosterService for RosterServer {
             )
             .into());
         }
+        let language = call.caller.language;
         let mut response = ImportRosterResponse::default();
         // One after the other: an entry may name what an earlier one creates.
         for (index, entry) in entries.into_iter().enumerate() {
@@ -124,22 +125,25 @@ impl roster_service_server::RosterService for RosterServer {
                         RejectedEntry {
                             index: 0,
                             field: "employee.active".to_owned(),
-                            description: failure.message(Language::En).to_owned(),
+                            description: failure.message(language).to_owned(),
                             reason: failure.reason().to_owned(),
                         }
                     }
                     Err(failure) if failure.reason() == "ROSTER_INVALID" => RejectedEntry {
                         index: 0,
                         field: failure.metadata("field").unwrap_or_default().to_owned(),
-                        description: failure.message(Language::En).to_owned(),
+                        description: failure.message(language).to_owned(),
                         reason: failure.reason().to_owned(),
                     },
                     Err(other) => return Err(other.into()),
                 },
-                Err((field, description)) => RejectedEntry {
+                Err(Invalid { field, english, chinese }) => RejectedEntry {
                     index: 0,
                     field: field.to_owned(),
-                    description,
+                    description: match language {
+                        Language::ZhCn => chinese,
+                        Language::En => english,
+                    },
                     reason: "FIELD_INVALID".to_owned(),
                 },
             };
@@ -235,16 +239,36 @@ enum Saved {
     Unchanged,
 }
 
-type Invalid = (&'static str, String);
+/// What is wrong with an entry: the field, and what it should be.
+struct Invalid {
+    field: &'static str,
+    english: String,
+    chinese: String,
+}
 
-/// Parses an entry; the error names the field and what it should be.
+fn invalid(field: &'static str, english: impl Into<String>, chinese: impl Into<String>) -> Invalid {
+    Invalid { field, english: english.into(), chinese: chinese.into() }
+}
+
+/// The field must be a name of this form.
+fn no_name(field: &'static str, form: &str) -> Invalid {
+    invalid(
+        field,
+        format!("must be `{form}`, 1-40 of `a-z 0-9 -` behind the collection"),
+        format!("格式须为 `{form}`，编号为 1-40 个 `a-z 0-9 -`"),
+    )
+}
+
+/// Parses an entry.
 fn parse(entry: RosterEntry) -> Result<RosterState, Invalid> {
-    const NAME: &str = "1-40 of `a-z 0-9 -` behind the collection";
-    let branch_name = |field, name: &str| {
-        BranchName::parse(name).map_err(|_| (field, format!("must be `branches/{{branch}}`, {NAME}")))
-    };
+    let branch_name =
+        |field, name: &str| BranchName::parse(name).map_err(|_| no_name(field, "branches/{branch}"));
     match entry.entry {
-        None => Err(("entry", "must be a branch, employee, line or service account".to_owned())),
+        None => Err(invalid(
+            "entry",
+            "must be a branch, employee, line or service account",
+            "须为营业部、员工、线路或服务账号",
+        )),
         Some(Entry::Branch(branch)) => {
             branch_name("branch.name", &branch.name)?;
             present("branch.display_name", &branch.display_name)?;
@@ -256,7 +280,7 @@ fn parse(entry: RosterEntry) -> Result<RosterState, Invalid> {
         }
         Some(Entry::Employee(employee)) => {
             EmployeeName::parse(&employee.name)
-                .map_err(|_| ("employee.name", format!("must be `employees/{{employee}}`, {NAME}")))?;
+                .map_err(|_| no_name("employee.name", "employees/{employee}"))?;
             present("employee.display_name", &employee.display_name)?;
             branch_name("employee.branch", &employee.branch)?;
             let mut roles = employee.roles;
@@ -268,15 +292,17 @@ fn parse(entry: RosterEntry) -> Result<RosterState, Invalid> {
                 })
             };
             if roles.is_empty() || !roles.iter().all(assignable) {
-                return Err((
+                return Err(invalid(
                     "employee.roles",
-                    "name at least one role of employees, e.g. ROLE_STAFF".to_owned(),
+                    "name at least one role of employees, e.g. ROLE_STAFF",
+                    "请至少填写一个员工角色，例如 ROLE_STAFF",
                 ));
             }
             if Position::try_from(employee.position).is_err() {
-                return Err((
+                return Err(invalid(
                     "employee.position",
-                    "must be a position, e.g. POSITION_MANAGER, or POSITION_UNSPECIFIED".to_owned(),
+                    "must be a position, e.g. POSITION_MANAGER, or POSITION_UNSPECIFIED",
+                    "须为职位，例如 POSITION_MANAGER，或 POSITION_UNSPECIFIED",
                 ));
             }
             Ok(RosterState::Employee(roster::Employee {
@@ -297,13 +323,13 @@ fn parse(entry: RosterEntry) -> Result<RosterState, Invalid> {
         Some(Entry::Line(line)) => {
             let id = line.name.strip_prefix("lines/").unwrap_or_default();
             if BranchName::parse(&format!("branches/{id}")).is_err() {
-                return Err(("line.name", format!("must be `lines/{{line}}`, {NAME}")));
+                return Err(no_name("line.name", "lines/{line}"));
             }
             branch_name("line.branch", &line.branch)?;
             present("line.number", &line.number)?;
             if !line.employee.is_empty() {
                 EmployeeName::parse(&line.employee)
-                    .map_err(|_| ("line.employee", format!("must be `employees/{{employee}}`, {NAME}")))?;
+                    .map_err(|_| no_name("line.employee", "employees/{employee}"))?;
             }
             Ok(RosterState::Line(roster::Line {
                 name: line.name,
@@ -315,9 +341,8 @@ fn parse(entry: RosterEntry) -> Result<RosterState, Invalid> {
             }))
         }
         Some(Entry::ServiceAccount(account)) => {
-            ServiceAccountName::parse(&account.name).map_err(|_| {
-                ("service_account.name", format!("must be `serviceAccounts/{{account}}`, {NAME}"))
-            })?;
+            ServiceAccountName::parse(&account.name)
+                .map_err(|_| no_name("service_account.name", "serviceAccounts/{account}"))?;
             present("service_account.display_name", &account.display_name)?;
             for branch in &account.branches {
                 branch_name("service_account.branches", branch)?;
@@ -336,7 +361,11 @@ fn parse(entry: RosterEntry) -> Result<RosterState, Invalid> {
 /// Skills in order, each once.
 fn skills(field: &'static str, mut skills: Vec<String>) -> Result<Vec<String>, Invalid> {
     if skills.len() > SKILLS || !skills.iter().all(|skill| super::is_skill(skill)) {
-        return Err((field, format!("must be at most {SKILLS}, each 1-40 of `a-z 0-9 -`")));
+        return Err(invalid(
+            field,
+            format!("must be at most {SKILLS}, each 1-40 of `a-z 0-9 -`"),
+            format!("至多 {SKILLS} 项，每项为 1-40 个 `a-z 0-9 -`"),
+        ));
     }
     skills.sort_unstable();
     skills.dedup();
@@ -344,5 +373,5 @@ fn skills(field: &'static str, mut skills: Vec<String>) -> Result<Vec<String>, I
 }
 
 fn present(field: &'static str, text: &str) -> Result<(), Invalid> {
-    if text.trim().is_empty() { Err((field, "must not be empty".to_owned())) } else { Ok(()) }
+    if text.trim().is_empty() { Err(invalid(field, "must not be empty", "不能为空")) } else { Ok(()) }
 }

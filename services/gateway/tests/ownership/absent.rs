@@ -13,7 +13,7 @@ use tonic::Code;
 
 use crate::{
     absence::{deputies, planned, selected, sudden},
-    desk::{employee, id, reason},
+    desk::{employee, id, is_chinese, reason},
     ground::{Ground, tuesday},
 };
 
@@ -184,9 +184,11 @@ async fn o9_what_an_absence_must_be() {
         (endless, "end_time"),
     ];
     for (request, field) in windows {
-        let refused = zhang.be_absent(request).await.unwrap_err();
+        let refused = zhang.be_absent(request.clone()).await.unwrap_err();
         assert_eq!((refused.code, &*refused.reason), (Code::InvalidArgument, "ABSENCE_WINDOW_INVALID"));
         assert_eq!(refused.fields, [field], "{refused:?}");
+        let told = zhang.clone().in_chinese().be_absent(request).await.unwrap_err().text;
+        assert!(is_chinese(&told), "{told}");
     }
     let fields = [
         CreateAbsenceRequest { kind: 0, ..plan(1, 2) },
@@ -206,6 +208,8 @@ async fn o9_what_an_absence_must_be() {
         let refused = zhang.be_absent(sudden("zhang", deputy)).await.unwrap_err();
         assert_eq!((refused.code, &*refused.reason), (Code::InvalidArgument, "DEPUTY_INVALID"), "{deputy}");
         assert_eq!(refused.metadata["employee"], employee(deputy));
+        let told = zhang.clone().in_chinese().be_absent(sudden("zhang", deputy)).await.unwrap_err().text;
+        assert!(is_chinese(&told), "{told}");
     }
     assert_eq!(reason(office.desk("zhao").be_absent(sudden("nobody", "li")).await), "EMPLOYEE_NOT_FOUND");
     assert_eq!(reason(office.desk("li").be_absent(sudden("zhang", "li")).await), "NOT_THEIR_LEAD");

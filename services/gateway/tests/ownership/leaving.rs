@@ -14,7 +14,7 @@ use tonic::Code;
 use crate::{
     absence::{deputies, reassign, sudden},
     deputies::accepts,
-    desk::{IntoEntry as _, colleague, employee, reason},
+    desk::{IntoEntry as _, colleague, employee, is_chinese, reason},
     ground::{Ground, Office, tuesday},
 };
 
@@ -130,6 +130,8 @@ async fn o9_what_is_refused_of_a_reassignment() {
     assert_eq!(reason(zhao.reassign("zhang", &["wang"], &["calls/1"]).await), "FIELD_INVALID");
     for to in ["zhang", "gone", "auditor", "nobody"] {
         assert_eq!(reason(zhao.reassign("zhang", &["wang", to], &[]).await), "RECEIVER_INVALID", "{to}");
+        let told = zhao.clone().in_chinese().reassign("zhang", &["wang", to], &[]).await.unwrap_err().text;
+        assert!(is_chinese(&told), "{told}");
     }
     for named in [&other, "cases/none"] {
         let refused = zhao.reassign("zhang", &["wang"], &[&case, named]).await.unwrap_err();

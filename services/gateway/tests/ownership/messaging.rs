@@ -10,7 +10,7 @@ use shouwen_proto::{
 use tonic::Code;
 
 use crate::{
-    desk::{Answer, Desk, employee, id, reason},
+    desk::{Answer, Desk, employee, id, is_chinese, reason},
     ground::{Ground, Office, at, tuesday},
     telephone::{call, outcome},
     watching::{Watch, waiting},
@@ -340,6 +340,8 @@ async fn k13_a_message_is_full_and_for_a_colleague_at_work() {
     {
         let refused = li.pass(message(&case, to)).await.unwrap_err();
         assert_eq!((&*refused.reason, &*refused.metadata["problem"]), ("RECEIVER_INVALID", problem));
+        let told = li.clone().in_chinese().pass(message(&case, to)).await.unwrap_err().text;
+        assert!(is_chinese(&told), "{told}");
     }
     assert_eq!(reason(li.pass(message("cases/none", "zhang")).await), "CASE_NOT_FOUND");
     let stale = PassMessageRequest { etag: "99".to_owned(), ..of() };

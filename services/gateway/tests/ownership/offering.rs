@@ -10,7 +10,7 @@ use shouwen_proto::ownership::v1::case::State;
 use tonic::Code;
 
 use crate::{
-    desk::{employee, reason},
+    desk::{employee, is_chinese, reason},
     ground::{Ground, at, tuesday},
 };
 
@@ -129,6 +129,8 @@ async fn o4_a_receiver_is_an_active_colleague_who_serves_clients_and_not_the_han
         assert_eq!((refused.code, &*refused.reason), (Code::InvalidArgument, "RECEIVER_INVALID"), "{to}");
         assert_eq!((&refused.metadata["employee"], &*refused.metadata["problem"]), (&employee(to), problem));
         assert_eq!(refused.fields, ["to"]);
+        let told = zhang.clone().in_chinese().offer(&name, to).await.unwrap_err().text;
+        assert!(is_chinese(&told), "{told}");
     }
     // A colleague of another branch or of headquarters may take it.
     for to in ["sun", "chen"] {

@@ -13,7 +13,7 @@ use shouwen_proto::{
 use tonic::Code;
 
 use crate::{
-    desk::{Desk, IntoEntry as _, colleague, employee, entry_of_branch, id, reason},
+    desk::{Desk, IntoEntry as _, colleague, employee, entry_of_branch, id, is_chinese, reason},
     ground::{Ground, still, tuesday},
 };
 
@@ -109,9 +109,15 @@ async fn k1_entries_are_taken_in_order_and_a_bad_one_loses_no_good_one() {
     assert_eq!((imported.created, imported.updated, imported.unchanged), (6, 0, 0));
 
     // The same again: what was created is unchanged, and who came too early is in time now.
-    let again = root.import(entries).await.unwrap();
+    let again = root.import(entries.clone()).await.unwrap();
     assert_eq!((again.created, again.updated, again.unchanged), (1, 0, 6));
     assert_eq!(again.rejected.len(), 15);
+    // What is wrong is told in the language that the importer asks for.
+    let told = root.clone().in_chinese().import(entries).await.unwrap().rejected;
+    assert_eq!(told.len(), 15);
+    for entry in told {
+        assert!(is_chinese(&entry.description) && !entry.description.is_empty(), "{entry:?}");
+    }
     let lines = ListLinesRequest { parent: "branches/b3".to_owned(), ..ListLinesRequest::default() };
     let lines = root.roster(lines, async |mut roster, it| roster.list_lines(it).await).await.unwrap().lines;
     assert_eq!((lines.len(), &*lines[0].employee), (1, "employees/he"));

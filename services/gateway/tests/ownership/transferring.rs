@@ -12,7 +12,7 @@ use shouwen_proto::{
 use tonic::Code;
 
 use crate::{
-    desk::{IntoEntry as _, claim, colleague, employee, id, reason},
+    desk::{IntoEntry as _, claim, colleague, employee, id, is_chinese, reason},
     ground::{Ground, Office, at, tuesday},
     telephone::{announcement, call, outcome},
     watching::{Watch, waiting},
@@ -261,6 +261,8 @@ async fn k5_the_target_is_a_free_colleague_of_the_branch_or_hq_and_need_not_be_q
         assert_eq!((refused.code, &*refused.reason), (Code::InvalidArgument, "RECEIVER_INVALID"), "{to}");
         assert_eq!(refused.metadata["problem"], problem);
         assert_eq!(refused.fields, ["to"]);
+        let told = zhang.clone().in_chinese().transfer("c-1", to).await.unwrap_err().text;
+        assert!(is_chinese(&told), "{told}");
     }
     assert_eq!(zhang.transfer("c-1", "Li").await.unwrap_err().fields, ["to"]);
     office.desk("wang").is(Wanted::Paused).await.unwrap();

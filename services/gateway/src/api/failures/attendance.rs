@@ -3,6 +3,7 @@
 use shouwen_access::Failure;
 use tonic::Code;
 
+use super::problems::in_chinese;
 use crate::domain::rejection::AttendanceRejection;
 
 pub(super) fn failure(rejection: AttendanceRejection) -> Failure {
@@ -65,11 +66,11 @@ pub(super) fn failure(rejection: AttendanceRejection) -> Failure {
             Code::InvalidArgument,
             "ABSENCE_WINDOW_INVALID",
             format!("`{field}` {problem}."),
-            format!("`{field}` 无效，请核对起止时间。"),
+            format!("`{field}` {}。", in_chinese(problem)),
         )
         .with("field", field)
         .with("problem", problem)
-        .field(field, problem, "请核对起止时间"),
+        .field(field, problem, in_chinese(problem)),
         AttendanceRejection::AbsenceOverlap { absence } => precondition(
             "ABSENCE_OVERLAP",
             format!("The employee is absent then already by `{absence}`; end or cancel that, or choose another time."),
@@ -87,11 +88,11 @@ pub(super) fn failure(rejection: AttendanceRejection) -> Failure {
             Code::InvalidArgument,
             "DEPUTY_INVALID",
             format!("`{employee}` {problem}; name an active colleague who serves clients."),
-            format!("`{employee}` 不能担任代理人，请填写在岗的其他服务人员。"),
+            format!("`{employee}` {}，不能担任代理人；请填写在岗的其他服务人员。", in_chinese(problem)),
         )
         .with("employee", employee)
         .with("problem", problem)
-        .field("deputy", problem, "请填写在岗的其他服务人员"),
+        .field("deputy", problem, in_chinese(problem)),
         AttendanceRejection::DeputyAbsent { employee, absence } => precondition(
             "DEPUTY_ABSENT",
             format!("`{employee}` is absent in that time by `{absence}`; deputies have no deputies, name another colleague."),
