@@ -6,10 +6,13 @@ use shouwen_access::{
 };
 use shouwen_engine::{AggregateId, Outcome};
 use shouwen_policy::{Kind, Propose, Scope};
-use shouwen_proto::policy::v1::{
-    ApprovePolicyRequest, EffectivePolicy, GetEffectivePolicyRequest, GetPolicyRequest, ListPoliciesRequest,
-    ListPoliciesResponse, Policy, ProposePolicyRequest, Provenance, RejectPolicyRequest,
-    policy_service_server,
+use shouwen_proto::{
+    access::v1::Role,
+    policy::v1::{
+        ApprovePolicyRequest, EffectivePolicy, GetEffectivePolicyRequest, GetPolicyRequest,
+        ListPoliciesRequest, ListPoliciesResponse, Policy, ProposePolicyRequest, Provenance,
+        RejectPolicyRequest, policy_service_server,
+    },
 };
 use shouwen_runtime::ids;
 use shouwen_serving::{Call, call::etag_version, refusal};
@@ -65,7 +68,7 @@ impl policy_service_server::PolicyService for PolicyServer {
             effective_from: time("effective_time", message.effective_time.as_ref())?,
         };
         let proposer = call.caller.require_employee()?.to_string();
-        let branches = reach(&call.caller);
+        let branches = own(&call.caller);
         self.submit(&call, PolicyCommand::Propose { propose, proposer, branches }).await
     }
 
@@ -78,7 +81,7 @@ impl policy_service_server::PolicyService for PolicyServer {
         let command = PolicyCommand::Approve {
             policy: policy_id(&message.name)?,
             approver: call.caller.require_employee()?.to_string(),
-            branches: reach(&call.caller),
+            branches: own(&call.caller),
             etag: etag_version(&message.etag)?,
         };
         self.submit(&call, command).await
@@ -90,7 +93,7 @@ impl policy_service_server::PolicyService for PolicyServer {
         let command = PolicyCommand::Reject {
             policy: policy_id(&message.name)?,
             by: call.caller.require_employee()?.to_string(),
-            branches: reach(&call.caller),
+            branches: own(&call.caller),
             reason: required("reason", &message.reason)?,
         };
         self.submit(&call, command).await
@@ -169,6 +172,15 @@ impl policy_service_server::PolicyService for PolicyServer {
             provenance,
         }))
     }
+}
+
+/// For which branches the caller speaks; `None` for the firm and all of them. Only HQ speaks for more than the own branch, whoever else may read or
+/// keep the roster of them all (P2).
+fn own(caller: &Caller) -> Option<Vec<String>> {
+    if caller.roles.contains(Role::Hq) {
+        return reach(caller);
+    }
+    Some(caller.branch.iter().map(ToString::to_string).collect())
 }
 
 fn kind(text: &str) -> Result<Kind, Failure> {

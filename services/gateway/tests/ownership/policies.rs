@@ -2,9 +2,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use shouwen_proto::policy::v1::{
-    ApprovePolicyRequest, EffectivePolicy, GetEffectivePolicyRequest, GetPolicyRequest, ListPoliciesRequest,
-    Policy, ProposePolicyRequest, RejectPolicyRequest, policy::State,
+use shouwen_access::{Reach, Roles};
+use shouwen_proto::{
+    access::v1::Role,
+    policy::v1::{
+        ApprovePolicyRequest, EffectivePolicy, GetEffectivePolicyRequest, GetPolicyRequest,
+        ListPoliciesRequest, Policy, ProposePolicyRequest, RejectPolicyRequest, policy::State,
+    },
 };
 use shouwen_serving::timestamps::to_proto;
 use tonic::Code;
@@ -172,6 +176,26 @@ async fn p2_a_branch_adjusts_for_itself_and_every_value_says_where_it_comes_from
     assert_eq!(value(&elsewhere, "offer_minutes"), (json!(20), "firm:1".to_owned()));
     let standard = effective(&office, "ownership", "", Some(later - TimeDelta::microseconds(1))).await;
     assert_eq!(standard.version, "ownership@default");
+}
+
+#[tokio::test]
+async fn p2_a_lead_who_reaches_every_branch_still_adjusts_the_own_one_alone() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let adjust = |scope: &str| proposal("ownership", scope, json!({"offer_minutes": 10}), tuesday());
+    for beside in [Role::Admin, Role::Auditor, Role::CompanyLeader] {
+        let mut zhao = office.desk("zhao");
+        (zhao.caller.roles, zhao.caller.reach) = (Roles::from_iter([Role::Lead, beside]), Reach::All);
+        assert_eq!(reason(propose_as(&zhao, adjust("firm")).await), "ROLE_REQUIRED");
+        assert_eq!(reason(propose_as(&zhao, adjust("branches/b2")).await), "BRANCH_OUT_OF_REACH");
+        let own = propose_as(&zhao, adjust("branches/b1")).await.unwrap();
+        assert_eq!(reason(approve_as(&zhao, &own.name, "").await), "ROLE_REQUIRED");
+        assert_eq!(reason(reject_as(&zhao, &own.name, "no").await), "ROLE_REQUIRED");
+    }
+    // Who is of HQ as well speaks for all.
+    let mut chen = office.desk("chen");
+    chen.caller.roles = Roles::from_iter([Role::Lead, Role::Hq]);
+    propose_as(&chen, adjust("firm")).await.unwrap();
+    propose_as(&chen, adjust("branches/b2")).await.unwrap();
 }
 
 #[tokio::test]
