@@ -15,9 +15,11 @@ const INTRODUCTION: &str = "\
 Every RPC of the suite carries its access policy as a method option; the gateway serves nothing without one and knows no other policy.
 
 - **Roles** (角色): the caller needs one of them, in the roster. `SYSTEM` are services of the suite, `SERVICE_ACCOUNT` connected systems in their own name.
-- **Case**: what the caller must be to the case that the named field leads to. *Responsible*: handler (承办人) or accountable person (责任人).
-  *Assisting* (协助): those, or a colleague who answered a later contact. *Branch*: the case's branch lies within reach. *+ override*: a lead's
-  running override (O7) stands in for responsibility.
+- **Case**: what the caller must be to the case that the named field leads to. *Responsible*: handler (承办人), accountable person (责任人), or who
+  deputises (代理人) for one of them in their absence (O9). *Assisting* (协助): those, or a colleague who answered a later contact (O6). *Branch*: the
+  case's branch lies within reach; who is responsible or overrides reaches the case whatever its branch, who assists reads it, and the unit that
+  received a complaint reaches that complaint (C2). *+ override*: a lead's running override (O7) stands in for responsibility. What is named below a
+  branch belongs to no case: that branch must lie within reach.
 - **Branch**: the named field must be a branch within the caller's reach; `HQ`, `COMPANY_LEADER`, `ADMIN` and `AUDITOR` reach every branch.
 - **First touch** (首问): the call claims the contact in the named field for the caller before it is forwarded (O1).
 - **Changes**: the call changes something and carries a `request_id`; repeating it with the same id is safe.
