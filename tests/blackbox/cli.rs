@@ -1,6 +1,6 @@
 //! The command line as an operator meets it: help, settings and their layers, tokens, exit codes.
 
-use std::{fs, process::Output};
+use std::{fs, path::Path, process::Output};
 
 use shouwen_proto::ownership::v1::GetEmployeeRequest;
 use shouwen_testkit::until;
@@ -19,8 +19,15 @@ fn print_config(file: &str, environment: &[(&str, &str)], flags: &[&str]) -> Out
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("settings.toml");
     fs::write(&path, file).unwrap();
+    print_config_of(Some(&path), environment, flags)
+}
+
+fn print_config_of(file: Option<&Path>, environment: &[(&str, &str)], flags: &[&str]) -> Output {
     let mut command = process::command();
-    command.args(["serve", "calls", "--print-config", "--config"]).arg(&path);
+    command.args(["serve", "calls", "--print-config"]);
+    if let Some(file) = file {
+        command.arg("--config").arg(file);
+    }
     command.envs(environment.iter().copied());
     for flag in flags {
         command.args(["--set", flag]);
@@ -141,6 +148,22 @@ fn a_setting_that_nobody_reads_is_named_with_its_place() {
     let gone = print_config("[server]\nhttp1 = true\n", &[], &[]);
     assert_eq!(gone.status.code(), Some(2), "{}", text(&gone));
     assert!(text(&gone).contains("`server.http1`"), "{}", text(&gone));
+    // A table that nobody reads is none the less, with a file and without one.
+    let variable = ("SHOUWEN_DATABAS__URL", "x");
+    for (output, place) in [
+        (print_config("", &[variable], &[]), "environment variable SHOUWEN_DATABAS__URL"),
+        (print_config_of(None, &[variable], &[]), "environment variable SHOUWEN_DATABAS__URL"),
+        (print_config("", &[], &["databas.url=x"]), "the flags"),
+        (print_config_of(None, &[], &["databas.url=x"]), "the flags"),
+    ] {
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("`databas`") && said.contains(place), "{said}");
+        assert!(!said.contains("settings.toml"), "{said}");
+    }
+    let in_an_option = print_config_of(None, &[], &["tls.certificat=x"]);
+    assert_eq!(in_an_option.status.code(), Some(2), "{}", text(&in_an_option));
+    assert!(text(&in_an_option).contains("`tls.certificat` in the flags"), "{}", text(&in_an_option));
     for (bad, part) in [
         ("database.max_connections=many", "max_connections"),
         ("database.acquire_timeout=soon", "acquire_timeout"),

@@ -83,16 +83,27 @@ impl Layers {
         read.map_err(|error| self.invalid(&error))
     }
 
-    /// What to say about a key that nothing reads; `None` for a variable that need not be ours.
+    /// What to say about a key or table that nothing reads, by the strongest layer that has it; `None` for a variable
+    /// that need not be ours.
     fn complaint(&self, key: &str) -> Option<String> {
-        let in_flags = self.flags.iter().any(|(name, _)| name == key);
-        let variable = self.environment.iter().find(|(name, _)| variable_key(name).is_some_and(|k| k == key));
-        match (in_flags, variable, &self.file) {
-            (true, _, _) => Some(format!("unknown key `{key}` in the flags")),
-            (false, Some((name, _)), _) if name[PREFIX.len()..].contains("__") => {
-                Some(format!("unknown key `{key}` (environment variable {name})"))
+        // The unread key may be a table, of which flags and variables name what is in it.
+        let lies_in =
+            |name: &str| name.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        if self.flags.iter().any(|(name, _)| lies_in(&flag_key(name))) {
+            return Some(format!("unknown key `{key}` in the flags"));
+        }
+        let variables: Vec<&str> = self
+            .environment
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .filter(|name| variable_key(name).is_some_and(|name| lies_in(&name)))
+            .collect();
+        let ours = variables.iter().find(|name| name[PREFIX.len()..].contains("__"));
+        match (ours, &self.file) {
+            (Some(name), _) => Some(format!("unknown key `{key}` (environment variable {name})")),
+            (None, Some(file)) if variables.is_empty() => {
+                Some(format!("unknown key `{key}` in {}", file.display()))
             }
-            (false, None, Some(file)) => Some(format!("unknown key `{key}` in {}", file.display())),
             _ => None,
         }
     }
@@ -133,7 +144,13 @@ pub fn print_config<T: Serialize>(config: &T) -> Result<String, ConfigError> {
 }
 
 fn read<T: DeserializeOwned>(merged: Config, unread: &mut Vec<String>) -> Result<T, config::ConfigError> {
-    serde_ignored::deserialize(merged, |path| unread.push(path.to_string()))
+    // What may be left out has a `?` of its own in the path: `tls.?.key`.
+    serde_ignored::deserialize(merged, |path| unread.push(path.to_string().replace(".?", "")))
+}
+
+/// `accept[0].issuer` → `accept.0.issuer`, as unread keys are written.
+fn flag_key(name: &str) -> String {
+    name.replace('[', ".").replace(']', "")
 }
 
 /// `SHOUWEN_DATABASE__URL` → `database.url`.

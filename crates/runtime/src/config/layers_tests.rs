@@ -12,6 +12,14 @@ struct Service {
     database: Database,
     #[serde(deserialize_with = "list")]
     targets: Vec<String>,
+    tls: Option<Files>,
+    accept: Vec<Files>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Files {
+    key: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,6 +84,43 @@ fn an_unknown_key_is_named_with_its_place() {
     let text = complaint(&in_environment);
     assert_eq!(text, "unknown key `database.uri` (environment variable SHOUWEN_DATABASE__URI)");
     assert_eq!(complaint(&setup("", &[], &[("nmae", "x")])), "unknown key `nmae` in the flags");
+}
+
+#[test]
+fn an_unknown_table_is_named_with_its_place_with_and_without_a_file() {
+    const VARIABLE: (&str, &str) = ("SHOUWEN_DATABAS__URL", "x");
+    const FLAG: (&str, &str) = ("databas.url", "x");
+    for with_file in [true, false] {
+        let said = |environment: &[(&str, &str)], flags: &[(&str, &str)]| {
+            let mut setup = setup("name = 'file'\n", environment, flags);
+            setup.layers.file = setup.layers.file.take().filter(|_| with_file);
+            complaint(&setup)
+        };
+        let of_variable = "unknown key `databas` (environment variable SHOUWEN_DATABAS__URL)";
+        assert_eq!(said(&[VARIABLE], &[]), of_variable);
+        assert_eq!(said(&[], &[FLAG]), "unknown key `databas` in the flags");
+        assert_eq!(said(&[VARIABLE], &[FLAG]), "unknown key `databas` in the flags");
+    }
+    // Names that only begin alike are others.
+    let alike = &[("databasx.url", "x")];
+    let text = complaint(&setup("[databas]\nurl = 'x'\n", &[("SHOUWEN_DATABAS_PORT", "1")], alike));
+    assert!(text.contains("`databas` in /") && text.contains("`databasx` in the flags"), "{text}");
+}
+
+#[test]
+fn an_unknown_key_is_found_in_lists_and_in_tables_that_may_be_left_out() {
+    let layers = |environment: &[(&str, &str)], flags: &[(&str, &str)]| Layers {
+        file: None,
+        ..setup("", environment, flags).layers
+    };
+    let said = |layers: Layers| layers.load::<Service>().unwrap_err().to_string();
+    assert_eq!(said(layers(&[], &[("tls.kye", "x")])), "unknown key `tls.kye` in the flags");
+    let of_variable = "unknown key `tls.kye` (environment variable SHOUWEN_TLS__KYE)";
+    assert_eq!(said(layers(&[("SHOUWEN_TLS__KYE", "x")], &[])), of_variable);
+    assert_eq!(said(layers(&[], &[("accept[0].kye", "x")])), "unknown key `accept.0.kye` in the flags");
+    assert_eq!(said(layers(&[], &[("acept[0].key", "x")])), "unknown key `acept` in the flags");
+    let service: Service = layers(&[("SHOUWEN_TLS__KEY", "a")], &[("accept[0].key", "b")]).load().unwrap();
+    assert_eq!((service.tls.unwrap().key, service.accept[0].key.as_str()), ("a".to_owned(), "b"));
 }
 
 #[test]
