@@ -279,3 +279,18 @@ async fn migrate_may_be_repeated_and_takes_one_service_at_a_time() {
     assert!(text(&one).contains("schema calls is up to date"), "{}", text(&one));
     assert!(!text(&one).contains("callbacks"), "{}", text(&one));
 }
+
+#[test]
+fn a_demo_leaves_alone_what_it_did_not_make() {
+    let output = tempfile::tempdir().unwrap();
+    let precious = output.path().join("data/precious.txt");
+    fs::create_dir(output.path().join("data")).unwrap();
+    fs::write(&precious, "of somebody else").unwrap();
+    let mut command = process::command();
+    command.args(["demo", "--input", concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/branch-month")]);
+    let refused = command.arg("--output").arg(output.path()).output().unwrap();
+    let said = text(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("/data: ") && said.contains("--output"), "{said}");
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "of somebody else");
+}

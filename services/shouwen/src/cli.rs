@@ -201,8 +201,8 @@ pub(crate) struct Demo {
     /// Folder with the month's data.
     #[arg(long, default_value = "examples/branch-month")]
     pub(crate) input: PathBuf,
-    /// Folder for the report: report.txt, report.json, report.csv, and rejected.csv with the lines that could not be used. What lies in
-    /// its folder `data` is removed: the month's Postgres runs there.
+    /// Folder for the report: report.txt, report.json, report.csv, and rejected.csv with the lines that could not be used. The month's
+    /// Postgres runs in its folder `data`, which must not be there, or be left from a demo that was stopped: it is removed.
     #[arg(long, default_value = ".shouwen/demo")]
     pub(crate) output: PathBuf,
     /// Figures to compare with, instead of those that `expected.py` of the input computes.

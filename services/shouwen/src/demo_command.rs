@@ -2,6 +2,7 @@
 //! of it agrees.
 
 use std::{
+    fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::ExitCode,
@@ -34,10 +35,7 @@ pub(crate) async fn run(options: cli::Demo) -> CommandResult {
     let input = demo::read(&options.input)?;
     let output = options.output.clone();
     let data_dir = output.join("data");
-    if data_dir.exists() {
-        // Time is simulated on empty ledgers only.
-        std::fs::remove_dir_all(&data_dir).map_err(|error| format!("{}: {error}", data_dir.display()))?;
-    }
+    make_folder(&data_dir)?;
     let start = demo::first_instant(&input);
     let asked_to_stop = shutdown::on_signals()?;
     let stop = CancellationToken::new();
@@ -75,12 +73,32 @@ pub(crate) async fn run(options: cli::Demo) -> CommandResult {
     };
     verify(&admin_url, &data_dir, &mut report).await?;
     stack.stop().await?;
-    std::fs::remove_dir_all(&data_dir)?;
+    fs::remove_dir_all(&data_dir)?;
     report.write(&output)?;
     println!("{report}");
     println!("报告 · report: {}", output.join("report.{txt,json,csv}").display());
     telemetry.flush().await;
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Stands in the folder of a month's cluster from its beginning: only what a demo made does a demo remove.
+const MARK: &str = "made-by-shouwen-demo";
+
+/// Makes the folder of the month's cluster. That of a demo which did not come to its end is removed before, since time is simulated on empty
+/// ledgers only; anything else in its place is not ours.
+fn make_folder(folder: &Path) -> Result<(), String> {
+    let failed = |error: io::Error| format!("{}: {error}", folder.display());
+    if folder.symlink_metadata().is_ok() {
+        if !folder.join(MARK).is_file() {
+            return Err(format!(
+                "{}: is there, and no demo made it; move it away, or give another --output",
+                folder.display()
+            ));
+        }
+        fs::remove_dir_all(folder).map_err(failed)?;
+    }
+    fs::create_dir_all(folder).map_err(failed)?;
+    fs::write(folder.join(MARK), "The next demo removes this folder.\n").map_err(failed)
 }
 
 /// The cluster is small and is removed with the demo: nobody waits for its disk, plans anew what was planned before, or tells who does what.
@@ -148,4 +166,29 @@ async fn verify(admin_url: &str, data_dir: &Path, report: &mut Report) -> Result
         report.extra.push((format!("ledger {service}"), outcome));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_demo_removes_what_a_demo_made_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("output/data");
+        make_folder(&folder).unwrap();
+        fs::create_dir(folder.join("postgres")).unwrap();
+        make_folder(&folder).unwrap();
+        assert!(folder.join(MARK).is_file() && !folder.join("postgres").exists());
+
+        let place = |name: &str| dir.path().join(name);
+        fs::create_dir(place("folder")).unwrap();
+        fs::write(place("file"), "precious").unwrap();
+        std::os::unix::fs::symlink("/nowhere", place("link")).unwrap();
+        for name in ["folder", "file", "link"] {
+            let refused = make_folder(&place(name)).unwrap_err();
+            assert!(refused.contains(name) && refused.contains("--output"), "{refused}");
+            assert!(place(name).symlink_metadata().is_ok(), "{name} is gone");
+        }
+    }
 }
