@@ -9,8 +9,11 @@ use shouwen_testkit::TestPostgres;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 
 use crate::harness::{
-    Suite, ports,
-    process::text,
+    Shape, Suite,
+    deployment::Deployment,
+    place::Place,
+    ports,
+    process::{run, text},
     requests::{answer, end, record, register},
     suite::audit,
 };
@@ -123,6 +126,7 @@ async fn what_leaves_no_contradiction_in_the_database_is_found_by_exported_check
     let checkpoints = evidence.suite.deployment.checkpoints();
     let head = evidence.head;
     let nowhere = evidence.suite.deployment.dir().join("none.jsonl");
+    fs::write(&nowhere, "").unwrap();
 
     // The end cut off, the head moved back, the database's own checkpoints gone.
     let end = head - 3;
@@ -203,7 +207,7 @@ async fn rewrite(url: &str) {
 
 #[tokio::test]
 async fn what_cannot_be_verified_is_neither_intact_nor_tampered_with() {
-    let deployment = crate::harness::deployment::Deployment::new();
+    let deployment = Deployment::new();
     let checkpoints = deployment.checkpoints();
     let nobody = format!("postgres://postgres:hunter2@{}/firm", ports::free());
     let verified = audit(&deployment, "verify", &nobody, &checkpoints);
@@ -219,4 +223,64 @@ async fn what_cannot_be_verified_is_neither_intact_nor_tampered_with() {
     let broken = audit(&deployment, "verify", &postgres.admin_url(), &checkpoints);
     assert_eq!(broken.status.code(), Some(2), "{}", text(&broken));
     assert!(text(&broken).contains("checkpoints.jsonl:1:"), "{}", text(&broken));
+
+    let moved = deployment.dir().join("moved.jsonl");
+    let missing = audit(&deployment, "verify", &postgres.admin_url(), &moved);
+    let said = text(&missing);
+    assert_eq!(missing.status.code(), Some(2), "{said}");
+    assert!(said.contains("--checkpoints: ") && said.contains("moved.jsonl"), "{said}");
+
+    // Nobody's key is made where none is.
+    let data = deployment.dir().join("data").display().to_string();
+    let url = postgres.admin_url();
+    let keyless = run(["audit", "verify", "--database-url", &url, "--data-dir", &data]);
+    let said = text(&keyless);
+    assert_eq!(keyless.status.code(), Some(2), "{said}");
+    assert!(said.contains("data/keys/audit.pem: is not there") && said.contains("--public-key"), "{said}");
+    assert!(!deployment.dir().join("data").exists());
+}
+
+#[tokio::test]
+async fn who_verifies_needs_the_public_half_of_the_key_and_nothing_to_sign_with() {
+    let suite = Suite::prepared(Place::shared().await, &Shape::default());
+    // One event is enough, and needs no service that runs.
+    let made = suite.bootstrap();
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made));
+    let (deployment, url) = (&suite.deployment, suite.place.admin_url.as_str());
+    let exported = audit(deployment, "export", url, &deployment.checkpoints());
+    assert_eq!(exported.status.code(), Some(0), "{}", text(&exported));
+    assert!(text(&exported).contains("ownership: 1 new checkpoints"), "{}", text(&exported));
+
+    let key = deployment.audit_key().display().to_string();
+    let public_half = |of: &Deployment, name: &str| {
+        let printed = run(["audit", "public-key", "--key", &of.audit_key().display().to_string()]);
+        assert_eq!(printed.status.code(), Some(0), "{}", text(&printed));
+        let file = deployment.dir().join(name);
+        fs::write(&file, &printed.stdout).unwrap();
+        file.display().to_string()
+    };
+    let (own, other) = (public_half(deployment, "own.pub"), public_half(&Deployment::new(), "other.pub"));
+    let checkpoints = deployment.checkpoints().display().to_string();
+    let verify = |keys: &[&str]| {
+        let mut arguments = vec!["audit", "verify", "--database-url", url, "--checkpoints", &checkpoints];
+        arguments.extend_from_slice(keys);
+        let output = run(arguments);
+        (output.status.code(), text(&output))
+    };
+
+    let (code, said) = verify(&["--public-key", &own]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(said.matches(": intact: ").count(), 5, "{said}");
+    assert!(said.contains(", 2 checkpoints"), "the database's own and the exported one: {said}");
+    let (code, said) = verify(&["--public-key", &other]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("ownership: NOT INTACT") && said.contains("is not signed by the given key"),
+        "{said}"
+    );
+    let (code, said) = verify(&["--public-key", &key]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("--public-key: ") && said.contains("PUBLIC KEY"), "{said}");
+    let (code, said) = verify(&["--public-key", &own, "--key", &key]);
+    assert_eq!(code, Some(2), "{said}");
 }

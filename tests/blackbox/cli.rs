@@ -55,8 +55,11 @@ fn help_says_what_each_command_is_for_and_what_its_exit_codes_mean() {
         ),
         (&["migrate"], &["schemas and roles", "--service"]),
         (&["token"], &["employees/{employee}", "--bootstrap", "--minutes"]),
-        (&["audit"], &["verify", "export"]),
-        (&["audit", "verify"], &["hash chain", "--checkpoints", "Exit codes: 0", "1 something was found"]),
+        (&["audit"], &["verify", "export", "public-key"]),
+        (
+            &["audit", "verify"],
+            &["hash chain", "--checkpoints", "--public-key", "Exit codes: 0", "1 something was found"],
+        ),
         (&["audit", "export"], &["signed checkpoint", "--key"]),
         (&["healthcheck"], &["exit code 0", "--address", "--timeout"]),
         (&["demo"], &["--input", "--expected", "--mutant"]),

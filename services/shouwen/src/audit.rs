@@ -8,15 +8,16 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use ring::signature::Ed25519KeyPair;
 use shouwen_engine::audit::{self, Checkpoint, Verification};
 use shouwen_runtime::postgres::DatabaseConfig;
 use sqlx::{ConnectOptions as _, Connection as _, PgPool};
 
 use crate::{
     CommandResult,
-    cli::{self, AuditCommand, AuditOptions, ServiceName},
+    cli::{self, AuditCommand, AuditKey, AuditOptions, AuditVerify, ServiceName},
     keys,
-    private_stack::key_folder,
+    private_stack::keys_of,
     serve::ServeError,
     token::running,
 };
@@ -25,28 +26,53 @@ pub(crate) async fn run(options: cli::Audit) -> CommandResult {
     match options.command {
         AuditCommand::Verify(options) => verify(&options).await,
         AuditCommand::Export(options) => export(&options).await,
+        AuditCommand::PublicKey(options) => print_public_key(&options),
     }
 }
 
-/// Where ledgers, key and checkpoints are.
-struct Place {
-    url: String,
-    key: PathBuf,
-    checkpoints: PathBuf,
+/// The URL of the database that holds the ledgers.
+fn database(options: &AuditOptions) -> Result<String, ServeError> {
+    match &options.database_url {
+        Some(url) => Ok(url.clone()),
+        None => Ok(running(&options.signer.data.data_dir)?.admin_url.expose().clone()),
+    }
 }
 
-fn place(options: &AuditOptions) -> Result<Place, ServeError> {
-    let data_dir = &options.data.data_dir;
-    let url = match &options.database_url {
-        Some(url) => url.clone(),
-        None => running(data_dir)?.admin_url.expose().clone(),
+/// The key that signs checkpoints. Makes none.
+fn signing_key(options: &AuditKey) -> Result<Ed25519KeyPair, ServeError> {
+    let path = match &options.key {
+        Some(path) => path.clone(),
+        None => keys::made_audit_key(&keys_of(&options.data.data_dir)).map_err(|error| {
+            format!("{error}; give the key with --key, or to verify its public half with --public-key")
+        })?,
     };
-    let key = match &options.key {
-        Some(key) => key.clone(),
-        None => key_folder(data_dir)?.audit_key()?,
-    };
-    let checkpoints = options.checkpoints.clone().unwrap_or_else(|| data_dir.join("checkpoints.jsonl"));
-    Ok(Place { url, key, checkpoints })
+    Ok(keys::read_signing_key(&path)?)
+}
+
+fn print_public_key(options: &AuditKey) -> CommandResult {
+    print!("{}", keys::public_key_pem(&signing_key(options)?));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The file of exported checkpoints.
+fn export_file(options: &AuditOptions) -> PathBuf {
+    let of_up = || options.signer.data.data_dir.join("checkpoints.jsonl");
+    options.checkpoints.clone().unwrap_or_else(of_up)
+}
+
+/// The exported checkpoints. A file that was named must be there: compared with none, a ledger that was rewritten as a whole would pass.
+fn exported(options: &AuditOptions) -> Result<Vec<Checkpoint>, ServeError> {
+    let path = export_file(options);
+    match read(&path)? {
+        Some(exported) => Ok(exported),
+        None if options.checkpoints.is_some() => {
+            Err(format!("--checkpoints: {} is not there", path.display()).into())
+        }
+        None => {
+            eprintln!("{} is not there: compared with the database's own checkpoints only", path.display());
+            Ok(Vec::new())
+        }
+    }
 }
 
 fn services(options: &AuditOptions) -> impl Iterator<Item = &'static str> + use<> {
@@ -69,13 +95,16 @@ async fn open(url: &str, service: &str) -> Result<PgPool, ServeError> {
     Ok(shouwen_runtime::postgres::pool(&config)?)
 }
 
-async fn verify(options: &AuditOptions) -> CommandResult {
-    let place = place(options)?;
-    let public_key = keys::public_key(&keys::read_signing_key(&place.key)?);
-    let exported = read(&place.checkpoints)?;
+async fn verify(AuditVerify { ledgers, public_key }: &AuditVerify) -> CommandResult {
+    let url = database(ledgers)?;
+    let public_key = match public_key {
+        Some(path) => keys::read_public_key(path).map_err(|error| format!("--public-key: {error}"))?,
+        None => keys::public_key(&signing_key(&ledgers.signer)?),
+    };
+    let exported = exported(ledgers)?;
     let mut intact = true;
-    for service in services(options) {
-        let pool = open(&place.url, service).await?;
+    for service in services(ledgers) {
+        let pool = open(&url, service).await?;
         let mut checkpoints = audit::checkpoints(&pool, service).await?;
         checkpoints.extend(exported.iter().filter(|checkpoint| checkpoint.service == service).cloned());
         let bar = progress(service);
@@ -121,19 +150,20 @@ fn progress(service: &str) -> ProgressBar {
 }
 
 async fn export(options: &AuditOptions) -> CommandResult {
-    let place = place(options)?;
-    let key = keys::read_signing_key(&place.key)?;
-    let known = read(&place.checkpoints)?;
+    let url = database(options)?;
+    let key = signing_key(&options.signer)?;
+    let file = export_file(options);
+    let known = read(&file)?.unwrap_or_default();
     for service in services(options) {
-        let pool = open(&place.url, service).await?;
+        let pool = open(&url, service).await?;
         audit::checkpoint(&pool, service, &key).await?;
         let fresh: Vec<Checkpoint> = audit::checkpoints(&pool, service)
             .await?
             .into_iter()
             .filter(|checkpoint| !known.contains(checkpoint))
             .collect();
-        append(&place.checkpoints, &fresh)?;
-        println!("{service}: {} new checkpoints in {}", fresh.len(), place.checkpoints.display());
+        append(&file, &fresh)?;
+        println!("{service}: {} new checkpoints in {}", fresh.len(), file.display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -147,10 +177,11 @@ pub(crate) fn append(path: &Path, checkpoints: &[Checkpoint]) -> io::Result<()> 
     file.sync_all()
 }
 
-fn read(path: &Path) -> Result<Vec<Checkpoint>, ServeError> {
+/// What an export file holds; `None` where there is no such file.
+fn read(path: &Path) -> Result<Option<Vec<Checkpoint>>, ServeError> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("{}: {error}", path.display()).into()),
     };
     let mut checkpoints = Vec::new();
@@ -159,5 +190,5 @@ fn read(path: &Path) -> Result<Vec<Checkpoint>, ServeError> {
             .map_err(|error| format!("{}:{}: {error}", path.display(), number + 1))?;
         checkpoints.push(checkpoint);
     }
-    Ok(checkpoints)
+    Ok(Some(checkpoints))
 }

@@ -162,28 +162,46 @@ pub(crate) enum AuditCommand {
     #[command(
         after_help = "Exit codes: 0 every ledger is intact; 1 something was found, printed line by line; 2 it could not be verified."
     )]
-    Verify(AuditOptions),
+    Verify(AuditVerify),
     /// Write a signed checkpoint of every ledger and export all checkpoints, one JSON object per line.
     Export(AuditOptions),
+    /// Print the public half of the key that signs checkpoints (PEM), for those who verify.
+    PublicKey(AuditKey),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditVerify {
+    #[command(flatten)]
+    pub(crate) ledgers: AuditOptions,
+    /// The public half of the key that signs checkpoints (Ed25519, PEM), as `shouwen audit public-key` or `openssl pkey -pubout`
+    /// writes it. With it the key itself is not needed.
+    #[arg(long, conflicts_with = "key")]
+    pub(crate) public_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct AuditOptions {
     #[command(flatten)]
-    pub(crate) data: DataDir,
+    pub(crate) signer: AuditKey,
     /// Only this service's ledger.
     #[arg(long)]
     pub(crate) service: Option<ServiceName>,
     /// Database to read instead of that of `up`: a URL of a role that may read the schemas.
     #[arg(long, env = "SHOUWEN_AUDIT_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
+    /// Checkpoints: the file to compare with (verify; it must be there) or to append to (export). Without it `checkpoints.jsonl` in the
+    /// data directory.
+    #[arg(long)]
+    pub(crate) checkpoints: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditKey {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
     /// The key that signs checkpoints (Ed25519, PKCS#8 PEM); without it that of `up`.
     #[arg(long)]
     pub(crate) key: Option<PathBuf>,
-    /// Checkpoints: the file to compare with (verify; one that does not exist holds none) or to append to (export). Without it
-    /// `checkpoints.jsonl` in the data directory.
-    #[arg(long)]
-    pub(crate) checkpoints: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

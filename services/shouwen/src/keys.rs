@@ -35,6 +35,12 @@ pub(crate) const PAIRS: [(&str, &str); 12] = [
     ("complaints", "callbacks"),
 ];
 
+/// The file of the key that signs checkpoints, in a folder of keys.
+const AUDIT_KEY: &str = "audit.pem";
+
+/// What an Ed25519 public key in DER begins with (RFC 8410); its 32 bytes follow.
+const PUBLIC_KEY_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
 /// Everything that is random.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SuiteKeys {
@@ -125,7 +131,7 @@ impl KeyFolder {
 
     /// The key that signs checkpoints.
     pub(crate) fn audit_key(&self) -> Result<PathBuf, KeyError> {
-        let path = self.folder.join("audit.pem");
+        let path = self.folder.join(AUDIT_KEY);
         if !path.exists() {
             let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
                 .map_err(|error| problem(&path, &error))?;
@@ -134,6 +140,19 @@ impl KeyFolder {
             write_private(&path, text.as_bytes()).map_err(|error| problem(&path, &error))?;
         }
         Ok(path)
+    }
+}
+
+/// The key that signs checkpoints, in a folder of keys that `up` has made. Makes none.
+pub(crate) fn made_audit_key(folder: &Path) -> Result<PathBuf, KeyError> {
+    made(folder.join(AUDIT_KEY))
+}
+
+fn made(path: PathBuf) -> Result<PathBuf, KeyError> {
+    match path.try_exists() {
+        Ok(true) => Ok(path),
+        Ok(false) => Err(problem(&path, &"is not there; `shouwen up` makes it for itself")),
+        Err(error) => Err(problem(&path, &error)),
     }
 }
 
@@ -148,6 +167,27 @@ pub(crate) fn read_signing_key(path: &Path) -> Result<Ed25519KeyPair, KeyError> 
 /// The public half, as verification wants it.
 pub(crate) fn public_key(key: &Ed25519KeyPair) -> Vec<u8> {
     key.public_key().as_ref().to_vec()
+}
+
+/// The same as a file, as `openssl pkey -pubout` writes it.
+pub(crate) fn public_key_pem(key: &Ed25519KeyPair) -> String {
+    let der = [&PUBLIC_KEY_PREFIX[..], key.public_key().as_ref()].concat();
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der))
+}
+
+/// Reads a public half (Ed25519, PEM), as verification wants it.
+pub(crate) fn read_public_key(path: &Path) -> Result<Vec<u8>, KeyError> {
+    let text = fs::read_to_string(path).map_err(|error| problem(path, &error))?;
+    let inside = text
+        .split_once("-----BEGIN PUBLIC KEY-----")
+        .and_then(|(_, rest)| rest.split_once("-----END PUBLIC KEY-----"))
+        .map(|(inside, _)| inside.split_whitespace().collect::<String>())
+        .ok_or_else(|| problem(path, &"holds no PUBLIC KEY in PEM; `shouwen audit public-key` prints one"))?;
+    let der = STANDARD.decode(inside).map_err(|error| problem(path, &error))?;
+    match der.strip_prefix(&PUBLIC_KEY_PREFIX) {
+        Some(key) if key.len() == 32 => Ok(key.to_vec()),
+        _ => Err(problem(path, &"is not an Ed25519 public key")),
+    }
 }
 
 fn problem(path: &Path, error: &dyn std::fmt::Display) -> KeyError {
@@ -171,4 +211,41 @@ fn random() -> String {
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by `openssl genpkey -algorithm ed25519`.
+    const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIPDmL26nAEXwYlFUUJ6kT0sMCidCJBtvH8LTHtfVnD/i\n-----END PRIVATE KEY-----\n";
+    /// Its public half, by `openssl pkey -pubout`.
+    const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAYkscbQU4VJ7qE9H/MmvvtewepDAOXiDkpmv4txMAy2k=\n-----END PUBLIC KEY-----\n";
+
+    #[test]
+    fn the_public_half_is_written_and_read_as_openssl_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let (private, public) = (dir.path().join("audit.pem"), dir.path().join("audit.pub"));
+        fs::write(&private, PRIVATE).unwrap();
+        fs::write(&public, PUBLIC).unwrap();
+        let key = read_signing_key(&private).unwrap();
+        assert_eq!(public_key_pem(&key), PUBLIC);
+        assert_eq!(read_public_key(&public).unwrap(), public_key(&key));
+    }
+
+    #[test]
+    fn what_is_no_public_key_of_the_kind_is_said_not_to_be_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("audit.pub");
+        // An X25519 key differs in the last byte of its algorithm's number.
+        let other_kind = PUBLIC.replace("MCowBQYDK2Vw", "MCowBQYDK2Vu");
+        let cut = PUBLIC.replace("y2k=", "");
+        let refusals: [(&str, &str); 4] =
+            [(PRIVATE, "PUBLIC KEY"), ("", "PUBLIC KEY"), (&other_kind, "Ed25519"), (&cut, "Ed25519")];
+        for (text, part) in refusals {
+            fs::write(&file, text).unwrap();
+            let refused = read_public_key(&file).unwrap_err().to_string();
+            assert!(refused.contains("audit.pub") && refused.contains(part), "{refused}");
+        }
+    }
 }

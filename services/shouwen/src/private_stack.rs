@@ -76,9 +76,14 @@ pub(crate) fn state_file(data_dir: &Path) -> PathBuf {
     data_dir.join("up.toml")
 }
 
-/// The key folder of a data directory.
+/// Where the keys of a data directory are.
+pub(crate) fn keys_of(data_dir: &Path) -> PathBuf {
+    data_dir.join("keys")
+}
+
+/// The key folder of a data directory; made where it is not there.
 pub(crate) fn key_folder(data_dir: &Path) -> Result<KeyFolder, KeyError> {
-    KeyFolder::open(&data_dir.join("keys"))
+    KeyFolder::open(&keys_of(data_dir))
 }
 
 impl PrivateStack {

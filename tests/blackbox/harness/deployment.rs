@@ -100,6 +100,8 @@ impl Deployment {
         let pem = STANDARD.encode(signing.as_ref());
         let pem = format!("-----BEGIN PRIVATE KEY-----\n{pem}\n-----END PRIVATE KEY-----\n");
         fs::write(dir.path().join("audit.pem"), pem).unwrap();
+        // An export that holds nothing yet: whoever verifies needs a file that is there.
+        fs::write(dir.path().join("checkpoints.jsonl"), "").unwrap();
         let context_keys =
             PAIRS.iter().map(|(issuer, audience)| (format!("{issuer}-{audience}"), random())).collect();
         Self { dir, issuer, context_keys, page_token_key: STANDARD.encode(random()) }
