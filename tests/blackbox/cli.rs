@@ -2,13 +2,14 @@
 
 use std::{fs, path::Path, process::Output};
 
+use shouwen_access::token::Issuer;
 use shouwen_proto::ownership::v1::GetEmployeeRequest;
 use shouwen_testkit::until;
 
 use crate::harness::{
     Client, PATIENCE, Shape, Suite,
     client::channel,
-    deployment::Kind,
+    deployment::{Deployment, Kind},
     place::Place,
     ports,
     process::{self, run, text},
@@ -220,7 +221,7 @@ async fn nothing_is_served_before_every_setting_is_known_to_be_good() {
 
 #[tokio::test]
 async fn the_first_administrator_is_made_once_and_gets_a_token_that_works() {
-    // A deployment without an identity provider: it trusts the key that `shouwen token` signs with.
+    // A deployment without an identity provider: its gateways are set to trust the key that `shouwen token` signs with.
     let data = tempfile::tempdir().unwrap();
     let keys = data.path().join("data/keys/jwks.json");
     let own = vec![
@@ -252,6 +253,82 @@ async fn the_first_administrator_is_made_once_and_gets_a_token_that_works() {
     let output = run(["token", "--subject", "li"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output).contains("employees/{employee}"), "{}", text(&output));
+}
+
+#[tokio::test]
+async fn the_first_administrator_of_a_gateway_with_an_identity_provider_gets_no_token_of_ours() {
+    let place = Place::shared().await;
+    let dir = tempfile::tempdir().unwrap();
+    // A place where nothing can be written, whoever runs this.
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let data = file.join("data");
+    let key_set = data.join("keys/jwks.json").display().to_string();
+    // All settings are in the environment.
+    let bootstrap = |arguments: &[&str]| {
+        let mut command = process::command();
+        command.args(["token", "--bootstrap", "--data-dir"]).arg(&data).args(arguments);
+        command.envs(Deployment::environment(&place, Kind::Gateway));
+        command.env("SHOUWEN_EDGE__TOKENS__ISSUER", "https://login.example");
+        command.output().unwrap()
+    };
+
+    let account = bootstrap(&["--subject", "serviceAccounts/crm"]);
+    assert_eq!(account.status.code(), Some(2), "{}", text(&account));
+    assert!(text(&account).contains("no employee"), "{}", text(&account));
+    // Settings that trust keys which cannot be made: that shows before anybody is made.
+    let trusting = format!("edge.tokens.keys={key_set}");
+    let keyless = bootstrap(&["--set", "edge.tokens.issuer=shouwen-up", "--set", &trusting]);
+    assert_eq!(keyless.status.code(), Some(2), "{}", text(&keyless));
+    assert!(text(&keyless).contains("file/data/keys"), "{}", text(&keyless));
+
+    let made = bootstrap(&["--subject", "employees/zhao"]);
+    let said = text(&made);
+    assert_eq!(made.status.code(), Some(0), "{said}");
+    assert!(made.stdout.is_empty(), "{said}");
+    assert!(said.contains("employees/zhao is the first administrator"), "{said}");
+    assert!(said.contains("https://login.example"), "{said}");
+    let again = bootstrap(&["--subject", "employees/zhao"]);
+    assert_eq!(again.status.code(), Some(2), "{}", text(&again));
+    assert!(text(&again).contains("the roster is not empty"), "{}", text(&again));
+}
+
+#[test]
+fn a_token_is_signed_only_with_a_key_that_is_there_and_where_it_is_accepted() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let (key, key_set) = (data.join("keys/issuer.pem"), data.join("keys/jwks.json"));
+    let token = |environment: &[(&str, &str)], flags: &[&str]| {
+        let mut command = process::command();
+        command.args(["token", "--data-dir"]).arg(&data).args(flags);
+        command.envs(environment.iter().copied()).output().unwrap()
+    };
+    let none = token(&[], &[]);
+    assert_eq!(none.status.code(), Some(2), "{}", text(&none));
+    assert!(text(&none).contains("data/keys/issuer.pem: is not there"), "{}", text(&none));
+    assert!(!data.exists(), "a token's key was made");
+
+    fs::create_dir_all(data.join("keys")).unwrap();
+    Issuer::open_or_create(&key, &key_set).unwrap();
+    let in_use = format!("edge.tokens.keys={}", key_set.display());
+    let trusting = vec!["--set", "edge.tokens.issuer=shouwen-up", "--set", in_use.as_str()];
+    for flags in [Vec::new(), trusting] {
+        let signed = token(&[], &flags);
+        assert_eq!(signed.status.code(), Some(0), "{}", text(&signed));
+        assert_eq!(String::from_utf8_lossy(&signed.stdout).trim().split('.').count(), 3, "{}", text(&signed));
+    }
+    // The settings of a gateway that would refuse it, by flags and in the environment alone.
+    let production = [
+        ("SHOUWEN_DATABASE__URL", "postgres://shouwen_ownership@203.0.113.1/shouwen"),
+        ("SHOUWEN_EDGE__TOKENS__ISSUER", "https://login.example"),
+    ];
+    for refused in
+        [token(&production, &[]), token(&[], &["--set", "edge.tokens.issuer=https://login.example"])]
+    {
+        let said = text(&refused);
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+        assert!(refused.stdout.is_empty() && said.contains("https://login.example"), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ pub(crate) enum Command {
     Migrate(Migrate),
     /// Sign a token with the key of `up`, or make the first administrator.
     #[command(
-        after_help = "The key is made where there is none, and only the gateway of `up` with the same --data-dir accepts its tokens."
+        after_help = "The key is that which `up` has made in --data-dir, and only the gateway of that `up` accepts its tokens. --bootstrap takes the gateway's settings (--config, --set, SHOUWEN_DATABASE__URL), without any a running `up`; where tokens come from an identity provider it prints none."
     )]
     Token(Token),
     /// Verify the ledgers, or export signed checkpoints.
@@ -143,7 +143,7 @@ pub(crate) struct Token {
     /// How long it holds, in minutes.
     #[arg(long, default_value_t = 480)]
     pub(crate) minutes: u32,
-    /// Make the subject the first administrator of an empty roster; works once. Needs the gateway's settings (`--config`), or a running `up`.
+    /// Make the subject, an employee, the first administrator of an empty roster; works once.
     #[arg(long)]
     pub(crate) bootstrap: bool,
     #[command(flatten)]

@@ -176,6 +176,14 @@ pub(crate) struct MigrateConfig {
 }
 
 impl Settings {
+    /// Whether they say which service is meant: by a file, by a flag, or by a database in the environment.
+    pub(crate) fn given(&self) -> bool {
+        let in_environment = ["SHOUWEN_DATABASE__URL", "SHOUWEN_DATABASE__URL_FILE"];
+        self.config.is_some()
+            || !self.settings.is_empty()
+            || in_environment.iter().any(|name| std::env::var_os(name).is_some())
+    }
+
     /// All layers as one configuration.
     pub(crate) fn load<T: serde::de::DeserializeOwned>(
         &self,

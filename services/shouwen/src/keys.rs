@@ -35,8 +35,9 @@ pub(crate) const PAIRS: [(&str, &str); 12] = [
     ("complaints", "callbacks"),
 ];
 
-/// The file of the key that signs checkpoints, in a folder of keys.
+/// Files in a folder of keys: what signs checkpoints, what signs tokens.
 const AUDIT_KEY: &str = "audit.pem";
+const ISSUER_KEY: &str = "issuer.pem";
 
 /// What an Ed25519 public key in DER begins with (RFC 8410); its 32 bytes follow.
 const PUBLIC_KEY_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
@@ -111,12 +112,12 @@ impl KeyFolder {
     }
 
     fn issuer_key(&self) -> PathBuf {
-        self.folder.join("issuer.pem")
+        self.folder.join(ISSUER_KEY)
     }
 
     /// The public keys of the issuer.
     pub(crate) fn key_set(&self) -> PathBuf {
-        self.folder.join("jwks.json")
+        key_set_of(&self.folder)
     }
 
     /// The key ring of a service.
@@ -141,6 +142,17 @@ impl KeyFolder {
         }
         Ok(path)
     }
+}
+
+/// The public keys of the issuer in a folder of keys.
+pub(crate) fn key_set_of(folder: &Path) -> PathBuf {
+    folder.join("jwks.json")
+}
+
+/// The issuer of tokens, in a folder of keys that `up` has made. Makes none.
+pub(crate) fn made_issuer(folder: &Path) -> Result<Issuer, KeyError> {
+    let path = made(folder.join(ISSUER_KEY))?;
+    Issuer::open(&path).map_err(|error| problem(&path, &error))
 }
 
 /// The key that signs checkpoints, in a folder of keys that `up` has made. Makes none.

@@ -46,10 +46,7 @@ pub(crate) struct Materials {
 impl Materials {
     /// Reads keys and certificates, and begins to connect to the peers.
     pub(crate) async fn of(service: ServiceName, config: &ServeConfig) -> Result<Self, ServeError> {
-        if config.database.url.expose().is_empty() {
-            return Err("database.url: is not set; give postgres://role:password@host:port/database".into());
-        }
-        config.database.connect_options().map_err(|error| format!("database.url: {error}"))?;
+        check_database(config)?;
         if service == ServiceName::Gateway {
             check_edge(&config.edge)?;
             check_tokens(config).await?;
@@ -89,6 +86,15 @@ impl Materials {
             .cloned()
             .ok_or_else(|| format!("the feed of `{of}` is not among those followed").into())
     }
+}
+
+/// Whether the database's URL is one.
+pub(crate) fn check_database(config: &ServeConfig) -> Result<(), ServeError> {
+    if config.database.url.expose().is_empty() {
+        return Err("database.url: is not set; give postgres://role:password@host:port/database".into());
+    }
+    config.database.connect_options().map_err(|error| format!("database.url: {error}"))?;
+    Ok(())
 }
 
 /// Whose feeds a service follows.

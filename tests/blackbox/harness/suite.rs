@@ -29,7 +29,7 @@ pub(crate) struct Shape {
     pub(crate) gateway_set: Vec<(&'static str, String)>,
     /// Every listener with TLS, and every service with a certificate of its own.
     pub(crate) tls: Option<TlsFiles>,
-    /// Where `shouwen token` keeps its key; by default in the deployment's folder.
+    /// Where `shouwen token` looks for its key; by default in the deployment's folder.
     pub(crate) data_dir: Option<PathBuf>,
 }
 
@@ -101,6 +101,7 @@ pub(crate) struct Suite {
     pub(crate) deployment: Deployment,
     pub(crate) place: Place,
     data_dir: PathBuf,
+    gateway_set: Vec<(&'static str, String)>,
 }
 
 impl Suite {
@@ -170,7 +171,19 @@ impl Suite {
         ]);
         deployment.write_settings(&addresses, if shape.tls.is_some() { "https" } else { "http" });
         let data_dir = shape.data_dir.clone().unwrap_or_else(|| deployment.dir().join("data"));
-        Self { gateways, calls, callbacks, clients, complaints, ownership, deployment, place, data_dir }
+        let gateway_set = shape.gateway_set.clone();
+        Self {
+            gateways,
+            calls,
+            callbacks,
+            clients,
+            complaints,
+            ownership,
+            deployment,
+            place,
+            data_dir,
+            gateway_set,
+        }
     }
 
     /// Every process, in the order of the schemas.
@@ -221,11 +234,14 @@ impl Suite {
         }
     }
 
-    /// `shouwen token --bootstrap` against this deployment's database.
+    /// `shouwen token --bootstrap` with the settings of this deployment's gateways.
     pub(crate) fn bootstrap(&self) -> Output {
         let mut command = process::command();
         command.args(["token", "--bootstrap", "--subject", "employees/admin"]);
         command.arg("--config").arg(self.deployment.settings(Kind::Gateway));
+        for (key, value) in &self.gateway_set {
+            command.args(["--set", &format!("{key}={value}")]);
+        }
         command.arg("--data-dir").arg(&self.data_dir);
         command.envs(Deployment::environment(&self.place, Kind::Gateway));
         command.output().unwrap()
