@@ -38,7 +38,8 @@ impl ClientTls {
             (Some(certificate), Some(key)) => builder
                 .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
                 .map_err(|source| TlsError::Rejected { path: certificate.clone(), source })?,
-            _ => builder.with_no_client_auth(),
+            (None, None) => builder.with_no_client_auth(),
+            (Some(path), None) | (None, Some(path)) => return Err(TlsError::Half { path: path.clone() }),
         };
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         Ok(config)
@@ -54,4 +55,29 @@ fn machine_authorities() -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() { Err(TlsError::NoAuthorities) } else { Ok(roots) }
+}
+
+#[cfg(test)]
+mod tests {
+    use shouwen_testkit::TestCa;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_without_its_key_is_refused_and_so_is_a_key_without_its_certificate() {
+        let ca = TestCa::new();
+        let own = ca.client("client", "gateway");
+        let both = ClientTls {
+            ca: Some(ca.ca_file()),
+            certificate: Some(own.certificate),
+            key: Some(own.key),
+            server_name: None,
+        };
+        client_config(&both, &["h2"]).unwrap();
+        let refused = |tls: ClientTls| client_config(&tls, &["h2"]).unwrap_err().to_string();
+        let keyless = refused(ClientTls { key: None, ..both.clone() });
+        assert!(keyless.contains("client.pem: a certificate and its key"), "{keyless}");
+        let nameless = refused(ClientTls { certificate: None, ..both });
+        assert!(nameless.contains("client.key: a certificate and its key"), "{nameless}");
+    }
 }

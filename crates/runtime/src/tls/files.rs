@@ -35,6 +35,9 @@ pub enum TlsError {
     /// The parts do not fit together, for example a key that belongs to another certificate.
     #[error("{}: {source}", path.display())]
     Rejected { path: PathBuf, source: rustls::Error },
+    /// A certificate without its key, or a key without its certificate.
+    #[error("{}: a certificate and its key belong together: set both or neither", path.display())]
+    Half { path: PathBuf },
     /// The authorities for client certificates cannot be used.
     #[error("{}: {message}", path.display())]
     ClientCa { path: PathBuf, message: String },
