@@ -62,7 +62,7 @@ fn help_says_what_each_command_is_for_and_what_its_exit_codes_mean() {
             &["hash chain", "--checkpoints", "--public-key", "Exit codes: 0", "1 something was found"],
         ),
         (&["audit", "export"], &["signed checkpoint", "--key"]),
-        (&["healthcheck"], &["exit code 0", "--address", "--timeout"]),
+        (&["healthcheck"], &["exit code 0", "--address", "--ca", "--cert", "--key", "--timeout"]),
         (&["demo"], &["--input", "--expected", "--mutant"]),
         (&["help", "serve"], &["Run one service"]),
         (&["help", "audit", "verify"], &["Recompute"]),

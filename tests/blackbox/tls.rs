@@ -17,6 +17,7 @@ use crate::harness::{
     Client, PATIENCE, Refusal, Shape, Suite,
     client::claims,
     place::Place,
+    process::{run, text},
     refused,
     requests::{answer, register},
     suite::TlsFiles,
@@ -70,7 +71,7 @@ async fn started(ca: &TestCa, mutual: bool) -> Suite {
     suite.start_all();
     suite.ready().await;
     let made = suite.bootstrap();
-    assert!(made.status.success(), "{}", crate::harness::process::text(&made));
+    assert!(made.status.success(), "{}", text(&made));
     suite
 }
 
@@ -142,4 +143,38 @@ async fn with_mutual_tls_a_certificate_is_needed_beside_the_token() {
     // Backends demand certificates, too.
     let backend = Client::anonymous(channel(suite.calls[0].address, &ca, None));
     assert!(Refusal::of(&read(&backend).await.unwrap_err()).is_none());
+    probed_with_its_own_certificate(&suite, &ca, &crm);
+}
+
+/// `shouwen healthcheck` gets through like any other caller.
+fn probed_with_its_own_certificate(suite: &Suite, ca: &TestCa, own: &TestCertificate) {
+    let file = |path: &Path| path.display().to_string();
+    let (authority, certificate, key) = (file(&ca.ca_file()), file(&own.certificate), file(&own.key));
+    let (authority, certificate, key) = (authority.as_str(), certificate.as_str(), key.as_str());
+    let probe = |address: SocketAddr, arguments: &[&str]| {
+        let address = format!("https://{address}");
+        let mut all = vec!["healthcheck", "--address", address.as_str()];
+        all.extend_from_slice(arguments);
+        let output = run(all);
+        (output.status.code(), text(&output))
+    };
+    let gateway = suite.gateways[0].address;
+    let known = ["--ca", authority, "--cert", certificate, "--key", key];
+    for address in [gateway, suite.calls[0].address] {
+        let (code, said) = probe(address, &[&known[..], &["--timeout", "30"]].concat());
+        assert_eq!(code, Some(0), "{said}");
+    }
+    let (code, said) = probe(gateway, &[&known[..], &["--server-name", "localhost"]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    let elsewhere = [&known[..], &["--server-name", "elsewhere.example", "--timeout", "1"]].concat();
+    let (code, said) = probe(gateway, &elsewhere);
+    assert_eq!(code, Some(1), "{said}");
+    let (code, said) = probe(gateway, &["--ca", authority, "--timeout", "1"]);
+    assert_eq!(code, Some(1), "without a certificate: {said}");
+    let (code, said) = probe(gateway, &["--ca", authority, "--cert", certificate]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("--key"), "{said}");
+    let (code, said) = probe(gateway, &["--ca", "/nowhere/ca.pem"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("/nowhere/ca.pem"), "{said}");
 }

@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Verify the ledgers, or export signed checkpoints.
     Audit(Audit),
     /// Ask a service whether it is ready: exit code 0 if so, 1 if not.
+    #[command(
+        after_help = "With --ca, --cert or --server-name TLS is spoken whatever the address begins with. Where an address is none or a file cannot be used, the exit code is 2."
+    )]
     Healthcheck(Healthcheck),
     /// Play a branch's month of contacts, clients and complaints through the public API and compare the report with an independent computation.
     #[command(
@@ -206,9 +209,21 @@ pub(crate) struct AuditKey {
 
 #[derive(Debug, Args)]
 pub(crate) struct Healthcheck {
-    /// Address of the service; with `https://` the machine's authorities are trusted.
+    /// Address of the service, `https://…` where it has a certificate.
     #[arg(long, env = "SHOUWEN_ADDRESS", default_value = "http://127.0.0.1:50051")]
     pub(crate) address: String,
+    /// Authorities to trust (PEM), instead of the machine's.
+    #[arg(long)]
+    pub(crate) ca: Option<PathBuf>,
+    /// Certificate to show (PEM), where the service's `tls.client_ca` asks for one.
+    #[arg(long, requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Private key of that certificate (PEM).
+    #[arg(long, requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Name to expect in the service's certificate, instead of the host in the address.
+    #[arg(long)]
+    pub(crate) server_name: Option<String>,
     /// Seconds to wait for the answer.
     #[arg(long, default_value_t = 3)]
     pub(crate) timeout: u64,
