@@ -2,7 +2,6 @@
 //! most talkative level, exported traces, metrics, error texts, masked answers and feeds, and not in a dump of the database.
 
 mod bird;
-mod collector;
 mod life;
 mod provoked;
 
@@ -10,9 +9,8 @@ use std::process::Command;
 
 use shouwen_runtime::postgres_cluster::Binaries;
 
-use crate::harness::{PATIENCE, Shape, Suite, ledgers, place::SERVICES, policies};
+use crate::harness::{PATIENCE, Shape, Suite, collector::Collector, ledgers, place::SERVICES, policies};
 use bird::found;
-use collector::Collector;
 
 #[tokio::test]
 async fn l10_personal_data_stands_nowhere_in_clear() {

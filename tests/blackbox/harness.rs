@@ -1,6 +1,7 @@
 //! A deployment of the suite for one test: a database, files of keys and settings, and `shouwen serve` processes that can be killed and restarted.
 
 pub(crate) mod client;
+pub(crate) mod collector;
 pub(crate) mod complaints;
 pub(crate) mod deployment;
 pub(crate) mod files;

@@ -9,14 +9,16 @@ use shouwen_proto::{
     calls::v1::GetCallRequest,
     events::v1::{WatchRequest, watch_response::Item},
 };
-use shouwen_testkit::{TestDatabase, until};
+use shouwen_testkit::{TestDatabase, TestPostgres, until};
 use sqlx::{Connection as _, Executor as _};
 use tonic::Code;
 
 use crate::harness::{
     Client, PATIENCE, Refusal, Shape, Suite,
+    collector::Collector,
+    deployment::Kind,
     place::{self, OwnCluster, Place, SERVICES},
-    process, refused,
+    ports, process, refused,
     requests::{answer, record, register},
 };
 
@@ -43,6 +45,32 @@ async fn services_wait_for_a_database_that_is_away_at_start_and_say_so() {
     suite.fill_roster().await;
     suite.account("telephony").calls().register_call(register("late")).await.unwrap();
     cluster.stop().await;
+}
+
+#[tokio::test]
+async fn what_keeps_a_service_from_starting_is_exported_before_the_process_ends() {
+    let collector = Collector::start();
+    let suite = Suite::prepared(Place::shared().await, &Shape::default());
+    let nowhere = TestPostgres::shared().await.url_as("shouwen_calls", "nowhere");
+    let mut command = process::command();
+    command.args(["serve", "calls", "--config"]).arg(suite.deployment.settings(Kind::Calls));
+    for setting in [
+        format!("database.url={nowhere}"),
+        format!("listen={}", ports::free()),
+        format!("admin_listen={}", ports::free()),
+        format!("telemetry.otlp_endpoint={}", collector.endpoint()),
+        "telemetry.level=info".to_owned(),
+    ] {
+        command.args(["--set", &setting]);
+    }
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let output = tokio::time::timeout(PATIENCE, output).await.expect("it ends").unwrap();
+    let said = process::text(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("refuses the connection"), "{said}");
+    let received = collector.received();
+    let traces = String::from_utf8_lossy(&received);
+    assert!(traces.contains("start") && traces.contains("refuses the connection"), "{traces}");
 }
 
 #[tokio::test]

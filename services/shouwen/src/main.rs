@@ -14,6 +14,7 @@ mod materials;
 mod migrate;
 mod private_stack;
 mod serve;
+mod serve_command;
 mod token;
 mod up;
 
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match cli.command {
             Command::Up(options) => up::run(options).await,
-            Command::Serve(options) => serve::run(options).await,
+            Command::Serve(options) => serve_command::run(options).await,
             Command::Migrate(options) => migrate::run(options).await,
             Command::Token(options) => token::run(options).await,
             Command::Audit(options) => audit::run(options).await,

@@ -8,18 +8,22 @@ use crate::{
     CommandResult,
     cli::{self, ServiceName},
     config::MigrateConfig,
-    serve::schema,
+    serve::{ServeError, schema},
 };
 
 pub(crate) async fn run(options: cli::Migrate) -> CommandResult {
     let config: MigrateConfig = options.settings.load()?;
     let telemetry = Telemetry::start(&config.telemetry, "migrate")?;
+    let outcome = migrate(&config, options.service).await;
+    telemetry.flush().await;
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+async fn migrate(config: &MigrateConfig, only: Option<ServiceName>) -> Result<(), ServeError> {
     let admin = config.admin.connect_options()?;
     // Waits for Postgres, and says so.
     shouwen_runtime::postgres::connect(&config.admin).await?.close().await;
-    for service in
-        ServiceName::ALL.into_iter().filter(|service| options.service.is_none_or(|only| only == *service))
-    {
+    for service in ServiceName::ALL.into_iter().filter(|service| only.is_none_or(|only| only == *service)) {
         let schema = schema(service);
         let password = config.passwords.get(service.service()).map(|password| password.expose().as_str());
         schema.provision(&admin, password).await?;
@@ -29,6 +33,5 @@ pub(crate) async fn run(options: cli::Migrate) -> CommandResult {
             schema.runtime_role()
         );
     }
-    telemetry.flush().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

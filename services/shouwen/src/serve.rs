@@ -1,18 +1,18 @@
-//! Running one service: bind, wait for the database and its schema, serve, drain. Nothing binds before the configuration is known good.
+//! Running one service: bind, wait for the database and its schema, serve, drain. Who runs it has made its materials, and so knows its configuration to
+//! be good, before anything is bound.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use shouwen_access::{Contract, RequireContext, layer::MAX_MESSAGE_BYTES};
 use shouwen_engine::{Broken, FingerprintKey, Options, audit, provision::Schema};
 use shouwen_gateway::edge::{Edge, EdgeParts};
 use shouwen_proto::DESCRIPTORS;
 use shouwen_runtime::{
-    admin,
     clock::MachineClock,
     cores::Cores,
     health::{Component, Readiness},
-    postgres, server, shutdown,
-    telemetry::{Metrics, RpcMetrics, Telemetry},
+    postgres, server,
+    telemetry::{Metrics, RpcMetrics},
 };
 use shouwen_vault::{IndexKind, REWRAP_INTERVAL, Vault};
 use sqlx::PgPool;
@@ -22,45 +22,18 @@ use tonic::service::Routes;
 use tower::ServiceBuilder;
 
 use crate::{
-    CommandResult,
-    checkpoint_age::CheckpointAge,
-    cli::{self, ServiceName},
-    config::ServeConfig,
-    materials::Materials,
+    checkpoint_age::CheckpointAge, cli::ServiceName, config::ServeConfig, materials::Materials,
 };
 
 /// Why a service does not run.
 pub(crate) type ServeError = Box<dyn std::error::Error + Send + Sync>;
 
-/// `shouwen serve`.
-pub(crate) async fn run(options: cli::Serve) -> CommandResult {
-    let config: ServeConfig = options.settings.load()?;
-    if options.print_config {
-        print!("{}", shouwen_runtime::config::print_config(&config)?);
-        return Ok(ExitCode::SUCCESS);
-    }
-    let telemetry = Telemetry::start(&config.telemetry, options.service.service())?;
-    let stop = shutdown::on_signals()?;
-    let materials = Materials::of(options.service, &config).await?;
-    let listeners = Listeners::bind(options.service, &config).await?;
-    let metrics = Metrics::new(options.service.service())?;
-    let readiness = Readiness::new();
-    let admin = TcpListener::bind(config.admin_listen)
-        .await
-        .map_err(|error| cannot_bind(config.admin_listen, &error))?;
-    let admin_stop = CancellationToken::new();
-    let admin =
-        tokio::spawn(admin::serve_admin(admin, metrics.clone(), readiness.clone(), admin_stop.clone()));
-    let parts = Parts { metrics, readiness, stop, mutants: Mutants::default() };
-    serve(options.service, config, materials, listeners, parts).await?;
-    admin_stop.cancel();
-    admin.await??;
-    telemetry.flush().await;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn cannot_bind(address: SocketAddr, error: &std::io::Error) -> ServeError {
-    format!("cannot listen on {address}: {error}; choose another address or stop what listens there").into()
+/// Binds a socket.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|error| {
+        format!("cannot listen on {address}: {error}; choose another address or stop what listens there")
+            .into()
+    })
 }
 
 /// The bound sockets of a service.
@@ -72,14 +45,9 @@ pub(crate) struct Listeners {
 
 impl Listeners {
     pub(crate) async fn bind(service: ServiceName, config: &ServeConfig) -> Result<Self, ServeError> {
-        let main =
-            TcpListener::bind(config.listen).await.map_err(|error| cannot_bind(config.listen, &error))?;
+        let main = bind(config.listen).await?;
         let internal = match service {
-            ServiceName::Gateway => Some(
-                TcpListener::bind(config.internal_listen)
-                    .await
-                    .map_err(|error| cannot_bind(config.internal_listen, &error))?,
-            ),
+            ServiceName::Gateway => Some(bind(config.internal_listen).await?),
             _ => None,
         };
         Ok(Self { main, internal })
@@ -117,10 +85,32 @@ pub(crate) fn schema(service: ServiceName) -> Schema {
 pub(crate) async fn serve(
     service: ServiceName,
     config: ServeConfig,
-    mut materials: Materials,
+    materials: Materials,
     listeners: Listeners,
     parts: Parts,
 ) -> Result<(), ServeError> {
+    match Box::pin(start(service, config, materials, listeners, parts)).await? {
+        Some(running) => running.ended().await,
+        None => Ok(()),
+    }
+}
+
+/// A service that serves.
+pub(crate) struct Running {
+    name: &'static str,
+    tasks: JoinSet<Result<(), ServeError>>,
+    stopped: Stopped,
+    stop: CancellationToken,
+}
+
+/// Starts a service and returns when it serves; nothing where `stop` came before that.
+pub(crate) async fn start(
+    service: ServiceName,
+    config: ServeConfig,
+    mut materials: Materials,
+    listeners: Listeners,
+    parts: Parts,
+) -> Result<Option<Running>, ServeError> {
     let name = service.service();
     let database = parts.readiness.component(format!("database {name}"));
     let schema_ready = parts.readiness.component(format!("schema {name}"));
@@ -132,11 +122,11 @@ pub(crate) async fn serve(
         stop.cancelled().await;
         readiness.drain();
     });
-    let Some(pool) = until_stopped(&parts.stop, connect(&config, &database)).await else { return Ok(()) };
+    let Some(pool) = until_stopped(&parts.stop, connect(&config, &database)).await else { return Ok(None) };
     let pool = pool?;
     let needed = schema(service);
     if until_stopped(&parts.stop, wait_for_schema(&needed, &pool, &schema_ready)).await.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     let contract = Arc::new(Contract::load(DESCRIPTORS)?);
     let audit_key = materials.audit_key.take();
@@ -161,22 +151,30 @@ pub(crate) async fn serve(
         Ok(())
     });
     let stopped = prepared.start(service, contract, listeners, &mut tasks).await?;
-    serving.ready();
     tracing::info!(service = name, "serving");
-    let mut outcome = Ok(());
-    while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended.map_err(ServeError::from).and_then(|ended| ended) {
-            tracing::error!(service = name, %error, "a part of the service failed");
-            parts.stop.cancel();
-            outcome = Err(error);
+    serving.ready();
+    Ok(Some(Running { name, tasks, stopped, stop: parts.stop }))
+}
+
+impl Running {
+    /// Returns when the service has ended: it was asked to, or a part of it failed.
+    pub(crate) async fn ended(mut self) -> Result<(), ServeError> {
+        let name = self.name;
+        let mut outcome = Ok(());
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended.map_err(ServeError::from).and_then(|ended| ended) {
+                tracing::error!(service = name, %error, "a part of the service failed");
+                self.stop.cancel();
+                outcome = Err(error);
+            }
         }
+        if let Err(error) = self.stopped.await {
+            tracing::error!(service = name, %error, "the service failed");
+            outcome = Err(error.into());
+        }
+        tracing::info!(service = name, "stopped");
+        outcome
     }
-    if let Err(error) = stopped.await {
-        tracing::error!(service = name, %error, "the service failed");
-        outcome = Err(error.into());
-    }
-    tracing::info!(service = name, "stopped");
-    outcome
 }
 
 async fn until_stopped<T>(stop: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {

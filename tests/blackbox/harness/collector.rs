@@ -17,28 +17,28 @@ use tonic::{
 };
 use tower::{Service, service_fn};
 
-use crate::harness::raw::Raw;
+use super::raw::Raw;
 
 /// Collects until the test ends.
-pub(super) struct Collector {
+pub(crate) struct Collector {
     address: SocketAddr,
     traces: Traces,
 }
 
 impl Collector {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let incoming = TcpIncoming::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let (address, traces) = (incoming.local_addr().unwrap(), Traces::default());
         tokio::spawn(Server::builder().add_service(traces.clone()).serve_with_incoming(incoming));
         Self { address, traces }
     }
 
-    pub(super) fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Everything that was exported so far.
-    pub(super) fn received(&self) -> Vec<u8> {
+    pub(crate) fn received(&self) -> Vec<u8> {
         self.traces.0.lock().unwrap().clone()
     }
 }
