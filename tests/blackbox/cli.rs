@@ -1,6 +1,6 @@
 //! The command line as an operator meets it: help, settings and their layers, tokens, exit codes.
 
-use std::{fs, path::Path, process::Output};
+use std::{fs, io, net::TcpListener, path::Path, process::Output};
 
 use shouwen_access::token::Issuer;
 use shouwen_proto::ownership::v1::GetEmployeeRequest;
@@ -9,8 +9,8 @@ use shouwen_testkit::until;
 use crate::harness::{
     Client, PATIENCE, Shape, Suite,
     client::channel,
-    deployment::{Deployment, Kind},
-    place::Place,
+    deployment::{Addresses, Deployment, Kind},
+    place::{Place, SERVICES},
     ports,
     process::{self, run, text},
 };
@@ -51,6 +51,7 @@ fn help_says_what_each_command_is_for_and_what_its_exit_codes_mean() {
                 "complaints",
                 "--set",
                 "--print-config",
+                "--check",
                 "SHOUWEN_",
             ],
         ),
@@ -187,7 +188,7 @@ async fn nothing_is_served_before_every_setting_is_known_to_be_good() {
     let suite = Suite::prepared(Place::shared().await, &Shape::default());
     let keyring = suite.deployment.dir().join("nowhere");
     let keyring = format!("vault.keyring={}", keyring.display());
-    let wrong: [(Kind, &str, &str); 12] = [
+    let wrong: [(Kind, &str, &str); 18] = [
         (Kind::Calls, "page_token_key=c2hvcnQ=", "page_token_key"),
         (Kind::Calls, &keyring, "vault.keyring"),
         (Kind::Calls, "peers.ownership.key=c2hvcnQ=", "peers.ownership: "),
@@ -200,22 +201,58 @@ async fn nothing_is_served_before_every_setting_is_known_to_be_good() {
         (Kind::Calls, "audit.export=/nowhere/proof.jsonl", "audit.export: /nowhere/proof.jsonl: "),
         (Kind::Gateway, "edge.ownership_age=2s", "edge.ownership_age: 2s: "),
         (Kind::Gateway, "edge.limits.max_message_bytes=4194305", "edge.limits.max_message_bytes: 4194305: "),
+        (Kind::Calls, "tls.certificate=/nowhere/tls.crt", "tls: /nowhere/tls.crt: "),
+        (Kind::Calls, "channel.tls.ca=/nowhere/ca.crt", "channel.tls: /nowhere/ca.crt: "),
+        (Kind::Gateway, "edge.channel.tls.ca=/nowhere/ca.crt", "edge.channel.tls: /nowhere/ca.crt: "),
+        (Kind::Gateway, "edge.backends.ownership.key_id=own", "edge.backends.ownership: "),
+        (Kind::Calls, "telemetry.level=shouwen=loud", "telemetry: `shouwen=loud`"),
+        (Kind::Calls, "telemetry.otlp_endpoint=no address", "telemetry: "),
     ];
     for (kind, setting, part) in wrong {
-        let address = ports::free();
-        let mut command = process::command();
-        command.args(["serve", kind.argument(), "--config"]).arg(suite.deployment.settings(kind));
-        command.args(["--set", &format!("listen={address}"), "--set", setting]);
-        for unused in ["admin_listen", "internal_listen"] {
-            command.args(["--set", &format!("{unused}={}", ports::free())]);
+        // A check of the settings finds the same.
+        for more in [None, Some("--check")] {
+            let mut command = process::command();
+            command.args(["serve", kind.argument(), "--config"]).arg(suite.deployment.settings(kind));
+            command.args(["--set", setting]).args(more);
+            for unused in ["listen", "admin_listen", "internal_listen"] {
+                command.args(["--set", &format!("{unused}={}", ports::free())]);
+            }
+            // A database that is away: the settings are looked at before anything is waited for.
+            command.args(["--set", &format!("database.url=postgres://nobody@{}/firm", ports::free())]);
+            let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+            let output = tokio::time::timeout(PATIENCE, output).await.expect("it ends").unwrap();
+            let said = text(&output);
+            assert_eq!(output.status.code(), Some(2), "{setting}: {said}");
+            assert!(said.contains(part), "{setting}: {said}");
         }
-        // A database that is away: the settings are looked at before anything is waited for.
-        command.args(["--set", &format!("database.url=postgres://nobody@{}/firm", ports::free())]);
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap());
-        let output = tokio::time::timeout(PATIENCE, output).await.expect("it ends").unwrap();
+    }
+}
+
+#[test]
+fn a_check_says_that_settings_are_good_and_connects_to_nothing() {
+    // Wherever a service would connect to, and the address on which it would listen.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let there = listener.local_addr().unwrap();
+    let deployment = Deployment::new();
+    deployment.write_settings(&Addresses::from(SERVICES.map(|service| (service, vec![there]))), "http");
+    for kind in Kind::ALL {
+        let mut command = process::command();
+        command.args(["serve", kind.argument(), "--check", "--config"]).arg(deployment.settings(kind));
+        for setting in [
+            format!("listen={there}"),
+            format!("database.url=postgres://nobody@{there}/firm"),
+            format!("telemetry.otlp_endpoint=http://{there}"),
+            format!("edge.tokens.keys=http://{there}/jwks.json"),
+        ] {
+            command.args(["--set", &setting]);
+        }
+        let output = command.output().unwrap();
         let said = text(&output);
-        assert_eq!(output.status.code(), Some(2), "{setting}: {said}");
-        assert!(said.contains(part), "{setting}: {said}");
+        assert_eq!(output.status.code(), Some(0), "{kind:?}: {said}");
+        assert!(said.contains("the settings are good"), "{kind:?}: {said}");
+        let nobody = listener.accept().unwrap_err();
+        assert_eq!(nobody.kind(), io::ErrorKind::WouldBlock, "{kind:?} connects to something");
     }
 }
 

@@ -30,7 +30,10 @@ use target::Target;
 
 use crate::config::Period;
 use crate::cores::{self, Cores};
-use crate::tls::{ClientTls, ClientTlsReloader, TlsError};
+use crate::tls::{ClientTls, ClientTlsReloader, TlsError, client_config};
+
+/// What is spoken over TLS (ALPN).
+const PROTOCOLS: &[&str] = &["h2"];
 
 /// How often a request that no connection took is offered to another one.
 const OFFERS: usize = 4;
@@ -114,14 +117,8 @@ pub fn connect_on<T: AsRef<str>>(
     targets: &[T],
     options: &ChannelOptions,
 ) -> Result<Channel, ChannelConfigError> {
-    let texts = targets.iter().flat_map(|text| text.as_ref().split(',')).map(str::trim);
-    let targets = texts.filter(|text| !text.is_empty()).map(Target::parse).collect::<Result<Vec<_>, _>>()?;
-    if targets.is_empty() {
-        return Err(ChannelConfigError::NoTarget);
-    }
-    let by_target = || targets.iter().any(|target| target.tls).then(ClientTls::default);
-    let tls = options.tls.clone().or_else(by_target);
-    let tls = tls.map(|tls| ClientTlsReloader::start(tls, &["h2"])).transpose()?;
+    let (targets, tls) = parse(targets, options)?;
+    let tls = tls.map(|tls| ClientTlsReloader::start(tls, PROTOCOLS)).transpose()?;
     let stop = CancellationToken::new();
     let here = Handle::current();
     let links = std::iter::once(&here).chain(cores.handles()).map(|scheduler| {
@@ -138,6 +135,30 @@ pub fn connect_on<T: AsRef<str>>(
         connect_timeout: options.connect_timeout,
         _keep: Arc::new(stop.drop_guard()),
     })
+}
+
+/// Whether [`connect`] would take these targets and options: addresses and TLS files are read, nothing is connected to.
+pub fn check<T: AsRef<str>>(targets: &[T], options: &ChannelOptions) -> Result<(), ChannelConfigError> {
+    let (_, tls) = parse(targets, options)?;
+    if let Some(tls) = tls {
+        client_config(&tls, PROTOCOLS)?;
+    }
+    Ok(())
+}
+
+/// The targets, and the files of TLS where it is spoken.
+fn parse<T: AsRef<str>>(
+    targets: &[T],
+    options: &ChannelOptions,
+) -> Result<(Vec<Target>, Option<ClientTls>), ChannelConfigError> {
+    let texts = targets.iter().flat_map(|text| text.as_ref().split(',')).map(str::trim);
+    let targets = texts.filter(|text| !text.is_empty()).map(Target::parse).collect::<Result<Vec<_>, _>>()?;
+    if targets.is_empty() {
+        return Err(ChannelConfigError::NoTarget);
+    }
+    let by_target = || targets.iter().any(|target| target.tls).then(ClientTls::default);
+    let tls = options.tls.clone().or_else(by_target);
+    Ok((targets, tls))
 }
 
 impl Channel {

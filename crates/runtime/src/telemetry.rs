@@ -9,7 +9,7 @@ mod rpc;
 use std::io::IsTerminal;
 
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::WithExportConfig;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,22 @@ impl Default for TelemetryConfig {
     }
 }
 
+impl TelemetryConfig {
+    /// Whether telemetry could start with it, inside a tokio runtime. Nothing is started or sent.
+    pub fn check(&self) -> Result<(), TelemetryError> {
+        self.levels()?;
+        if let Some(endpoint) = &self.otlp_endpoint {
+            exporter(endpoint)?;
+        }
+        Ok(())
+    }
+
+    fn levels(&self) -> Result<EnvFilter, TelemetryError> {
+        EnvFilter::try_new(&self.level)
+            .map_err(|error| TelemetryError::Level { level: self.level.clone(), message: error.to_string() })
+    }
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -89,10 +105,7 @@ pub struct Telemetry {
 impl Telemetry {
     /// Starts logs (to standard error) and traces for the whole process; once per process, inside a tokio runtime.
     pub fn start(config: &TelemetryConfig, service: &str) -> Result<Self, TelemetryError> {
-        let levels = EnvFilter::try_new(&config.level).map_err(|error| TelemetryError::Level {
-            level: config.level.clone(),
-            message: error.to_string(),
-        })?;
+        let levels = config.levels()?;
         let json = match config.format {
             LogFormat::Auto => !std::io::stderr().is_terminal(),
             LogFormat::Human => false,
@@ -106,7 +119,7 @@ impl Telemetry {
         };
         let tracer_provider = match &config.otlp_endpoint {
             None => None,
-            Some(endpoint) => Some(exporter(endpoint, config.sample_ratio, service)?),
+            Some(endpoint) => Some(provider(exporter(endpoint)?, config.sample_ratio, service)),
         };
         let traces = tracer_provider
             .as_ref()
@@ -131,17 +144,19 @@ impl Telemetry {
     }
 }
 
-fn exporter(endpoint: &str, ratio: f64, service: &str) -> Result<SdkTracerProvider, TelemetryError> {
-    let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().with_endpoint(endpoint).build();
-    let exporter = exporter.map_err(|error| TelemetryError::Endpoint {
-        endpoint: endpoint.to_owned(),
-        message: error.to_string(),
-    })?;
-    Ok(SdkTracerProvider::builder()
+/// Connects when there is something to export.
+fn exporter(endpoint: &str) -> Result<SpanExporter, TelemetryError> {
+    SpanExporter::builder().with_tonic().with_endpoint(endpoint).build().map_err(|error| {
+        TelemetryError::Endpoint { endpoint: endpoint.to_owned(), message: error.to_string() }
+    })
+}
+
+fn provider(exporter: SpanExporter, ratio: f64, service: &str) -> SdkTracerProvider {
+    SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
         .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio))))
         .with_resource(resource(service))
-        .build())
+        .build()
 }
 
 fn resource(service: &str) -> Resource {

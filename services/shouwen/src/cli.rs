@@ -23,7 +23,7 @@ pub(crate) enum Command {
     Up(Up),
     /// Run one service.
     #[command(
-        after_help = "--print-config shows every setting that has a value. Secrets can be read from files: url_file = \"/path\" in place of url, or the value file:/path. SIGTERM drains and ends with exit code 0; a second signal ends at once."
+        after_help = "--print-config shows every setting that has a value, good or not; --check ends with exit code 0 if all are good and with 2 if not, naming the setting. Secrets can be read from files: url_file = \"/path\" in place of url, or the value file:/path. SIGTERM drains and ends with exit code 0; a second signal ends at once."
     )]
     Serve(Serve),
     /// Create or migrate the schemas and roles of the services. Safe to repeat.
@@ -125,6 +125,9 @@ pub(crate) struct Serve {
     /// Print the configuration as it results from all layers, without secrets, and exit.
     #[arg(long)]
     pub(crate) print_config: bool,
+    /// Check the configuration as starting would, with the files, keys and addresses in it, and exit. Nothing is connected to.
+    #[arg(long, conflicts_with = "print_config")]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]

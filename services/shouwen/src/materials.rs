@@ -1,7 +1,7 @@
 //! What a service is made of beside its database: keys, certificates, the ways to its peers. All of it is made, and so known to be good, before anything is
 //! bound or waited for; what is wrong is named by its setting.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs::OpenOptions, io, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::signature::Ed25519KeyPair;
@@ -12,9 +12,12 @@ use shouwen_access::{
     token::{KeySource, TokenSettings, TokenVerifier},
 };
 use shouwen_engine::FeedSource;
-use shouwen_gateway::{Directory, edge::EdgeConfig};
+use shouwen_gateway::{
+    Directory,
+    edge::{BackendConfig, EdgeConfig},
+};
 use shouwen_runtime::{
-    channel::{self, Channel},
+    channel::{self, Channel, ChannelConfigError},
     clock::MachineClock,
     config::Period,
     tls::TlsReloader,
@@ -47,13 +50,13 @@ impl Materials {
     /// Reads keys and certificates, and begins to connect to the peers.
     pub(crate) async fn of(service: ServiceName, config: &ServeConfig) -> Result<Self, ServeError> {
         check_database(config)?;
+        open_export(&config.audit)?;
         if service == ServiceName::Gateway {
             check_edge(&config.edge)?;
-            check_tokens(config).await?;
+            read_token_keys(config, token_keys(config)?).await?;
         }
         Ok(Self {
-            keyring: Keyring::load(&config.vault.keyring)
-                .map_err(|error| format!("vault.keyring: {error}"))?,
+            keyring: keyring(config)?,
             pages: pages(config)?,
             verifier: verifier(service, config)?,
             tls: match &config.tls {
@@ -86,6 +89,50 @@ impl Materials {
             .cloned()
             .ok_or_else(|| format!("the feed of `{of}` is not among those followed").into())
     }
+}
+
+/// Whether all that the configuration names is good, as starting would find it: texts, addresses, keys, files. Nothing is connected to, so only starting
+/// shows who answers, and what a key set behind a URL holds.
+pub(crate) async fn check(service: ServiceName, config: &ServeConfig) -> Result<(), ServeError> {
+    config.telemetry.check().map_err(|error| format!("telemetry: {error}"))?;
+    check_database(config)?;
+    keyring(config)?;
+    pages(config)?;
+    verifier(service, config)?;
+    audit_key(&config.audit)?;
+    check_export(&config.audit)?;
+    if let Some(files) = &config.tls {
+        files.load().map_err(|error| format!("tls: {error}"))?;
+    }
+    for of in followed(service) {
+        let (_, setting, peer) = configured(service, config, of)?;
+        channel::check(&peer.addresses, &config.channel)
+            .map_err(|error| in_setting(&error, &setting, "channel"))?;
+        context_key(&peer.key_id, peer.key.expose(), &setting)?;
+    }
+    if service == ServiceName::Gateway {
+        check_edge(&config.edge)?;
+        let keys = token_keys(config)?;
+        if keys.is_file() {
+            read_token_keys(config, keys).await?;
+        }
+        check_backends(config)?;
+    }
+    Ok(())
+}
+
+/// What the edge finds beyond what is followed.
+fn check_backends(config: &ServeConfig) -> Result<(), ServeError> {
+    for (service, backend) in &config.edge.backends {
+        let setting = format!("edge.backends.{service}");
+        if service == ServiceName::Gateway.service() {
+            return Err(format!("{setting}: the gateway serves it itself; take it out").into());
+        }
+        channel::check(&backend.addresses, &config.edge.channel)
+            .map_err(|error| in_setting(&error, &setting, "edge.channel"))?;
+        context_key(&backend.key_id, backend.key.expose(), &setting)?;
+    }
+    Ok(())
 }
 
 /// Whether the database's URL is one.
@@ -125,21 +172,81 @@ fn peer(
     config: &ServeConfig,
     of: &'static str,
 ) -> Result<(Channel, ContextSigner), ServeError> {
+    let (issuer, setting, peer) = configured(service, config, of)?;
+    let channel = channel::connect(&peer.addresses, &config.channel)
+        .map_err(|error| in_setting(&error, &setting, "channel"))?;
+    let key = context_key(&peer.key_id, peer.key.expose(), &setting)?;
+    Ok((channel, ContextSigner::new(issuer, of, key)))
+}
+
+/// As whom a service calls another one, and what is configured of that one, with the name of the setting.
+fn configured<'a>(
+    service: ServiceName,
+    config: &'a ServeConfig,
+    of: &str,
+) -> Result<(&'static str, String, &'a BackendConfig), ServeError> {
     // What the gateway follows are the backends that it serves.
     let (issuer, table, peers) = match service {
         ServiceName::Gateway => (GATEWAY, "edge.backends", &config.edge.backends),
         _ => (service.service(), "peers", &config.peers),
     };
     let setting = format!("{table}.{of}");
-    let peer = peers.get(of).ok_or_else(|| {
-        format!(
+    let Some(peer) = peers.get(of) else {
+        return Err(format!(
             "{setting}: addresses and key of service `{of}` are not configured, but its feed must be followed"
         )
-    })?;
-    let channel = channel::connect(&peer.addresses, &config.channel)
-        .map_err(|error| format!("{setting}.addresses: {error}"))?;
-    let key = context_key(&peer.key_id, peer.key.expose(), &setting)?;
-    Ok((channel, ContextSigner::new(issuer, of, key)))
+        .into());
+    };
+    Ok((issuer, setting, peer))
+}
+
+/// Names the setting that keeps a channel from being made: the peer's addresses, or the files of TLS.
+fn in_setting(error: &ChannelConfigError, peer: &str, channel: &str) -> String {
+    match error {
+        ChannelConfigError::NoTarget | ChannelConfigError::Target(_) => format!("{peer}.addresses: {error}"),
+        ChannelConfigError::Tls(_) => format!("{channel}.tls: {error}"),
+    }
+}
+
+fn keyring(config: &ServeConfig) -> Result<Keyring, ServeError> {
+    Ok(Keyring::load(&config.vault.keyring).map_err(|error| format!("vault.keyring: {error}"))?)
+}
+
+/// The key that signs checkpoints, where they are to be signed.
+fn audit_key(config: &AuditConfig) -> Result<Option<Ed25519KeyPair>, ServeError> {
+    let Some(path) = &config.key else {
+        return match &config.export {
+            Some(_) => Err("audit.export: needs audit.key, the key that signs; set both or neither".into()),
+            None => Ok(None),
+        };
+    };
+    Ok(Some(keys::read_signing_key(path).map_err(|error| format!("audit.key: {error}"))?))
+}
+
+/// Makes sure that checkpoints can be exported: a proof that cannot be written is missed only when it is needed.
+fn open_export(config: &AuditConfig) -> Result<(), ServeError> {
+    let Some(path) = &config.export else { return Ok(()) };
+    Ok(audit::append(path, &[]).map_err(|error| no_export(path, &error))?)
+}
+
+/// As [`open_export`], making nothing: whoever checks may be another user than the one who is to write.
+fn check_export(config: &AuditConfig) -> Result<(), ServeError> {
+    let Some(path) = &config.export else { return Ok(()) };
+    let looked = match OpenOptions::new().append(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .map_or(Ok(()), |folder| folder.metadata().map(drop)),
+        opened => opened.map(drop),
+    };
+    Ok(looked.map_err(|error| no_export(path, &error))?)
+}
+
+fn no_export(path: &Path, error: &io::Error) -> String {
+    format!(
+        "audit.export: {}: {error}; name a file in a directory that the service may write to",
+        path.display()
+    )
 }
 
 fn verifier(service: ServiceName, config: &ServeConfig) -> Result<ContextVerifier, ServeError> {
@@ -149,26 +256,6 @@ fn verifier(service: ServiceName, config: &ServeConfig) -> Result<ContextVerifie
         accepted.push((known.issuer.clone(), key));
     }
     Ok(ContextVerifier::new(service.service(), accepted).map_err(|error| format!("accept: {error}"))?)
-}
-
-/// The key that signs checkpoints. Where they are exported, the file is made, since a proof that cannot be written is missed only when it is needed.
-fn audit_key(config: &AuditConfig) -> Result<Option<Ed25519KeyPair>, ServeError> {
-    let Some(path) = &config.key else {
-        return match &config.export {
-            Some(_) => Err("audit.export: needs audit.key, the key that signs; set both or neither".into()),
-            None => Ok(None),
-        };
-    };
-    let key = keys::read_signing_key(path).map_err(|error| format!("audit.key: {error}"))?;
-    if let Some(path) = &config.export {
-        audit::append(path, &[]).map_err(|error| {
-            format!(
-                "audit.export: {}: {error}; name a file in a directory that the service may write to",
-                path.display()
-            )
-        })?;
-    }
-    Ok(Some(key))
 }
 
 /// What the backends would refuse whatever the edge lets through.
@@ -191,8 +278,8 @@ fn check_edge(edge: &EdgeConfig) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Reads the identity provider's keys once; the edge keeps them fresh.
-async fn check_tokens(config: &ServeConfig) -> Result<(), ServeError> {
+/// Where the identity provider's keys are.
+fn token_keys(config: &ServeConfig) -> Result<KeySource, ServeError> {
     let tokens = &config.edge.tokens;
     for (setting, value) in
         [("issuer", &tokens.issuer), ("audience", &tokens.audience), ("keys", &tokens.keys)]
@@ -201,10 +288,17 @@ async fn check_tokens(config: &ServeConfig) -> Result<(), ServeError> {
             return Err(format!("edge.tokens.{setting}: is not set").into());
         }
     }
-    let named = |error: &dyn std::fmt::Display| format!("edge.tokens.keys: {}: {error}", tokens.keys);
-    let source = KeySource::parse(&tokens.keys, tokens.keys_ca.as_deref()).map_err(|error| named(&error))?;
+    let source = KeySource::parse(&tokens.keys, tokens.keys_ca.as_deref());
+    Ok(source.map_err(|error| format!("edge.tokens.keys: {}: {error}", tokens.keys))?)
+}
+
+/// Reads them once; the edge keeps them fresh.
+async fn read_token_keys(config: &ServeConfig, source: KeySource) -> Result<(), ServeError> {
+    let tokens = &config.edge.tokens;
     let settings = TokenSettings::new(&tokens.issuer, &tokens.audience);
-    TokenVerifier::open(source, settings, MachineClock::system()).await.map_err(|error| named(&error))?;
+    TokenVerifier::open(source, settings, MachineClock::system())
+        .await
+        .map_err(|error| format!("edge.tokens.keys: {}: {error}", tokens.keys))?;
     Ok(())
 }
 

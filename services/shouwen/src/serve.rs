@@ -21,9 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::ServiceBuilder;
 
-use crate::{
-    checkpoint_age::CheckpointAge, cli::ServiceName, config::ServeConfig, materials::Materials,
-};
+use crate::{checkpoint_age::CheckpointAge, cli::ServiceName, config::ServeConfig, materials::Materials};
 
 /// Why a service does not run.
 pub(crate) type ServeError = Box<dyn std::error::Error + Send + Sync>;

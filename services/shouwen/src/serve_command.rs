@@ -1,4 +1,4 @@
-//! `shouwen serve`: one service as a process of its own. All configuration is read first; then the process starts, serves, drains, and exports
+//! `shouwen serve`: one service as a process of its own. All configuration is read and checked first; then the process starts, serves, drains, and exports
 //! what it has traced, however it ends.
 
 use std::{io, process::ExitCode};
@@ -17,7 +17,7 @@ use crate::{
     CommandResult,
     cli::{self, ServiceName},
     config::ServeConfig,
-    materials::Materials,
+    materials::{self, Materials},
     serve::{Listeners, Mutants, Parts, Running, ServeError, bind, start},
 };
 
@@ -25,6 +25,11 @@ pub(crate) async fn run(options: cli::Serve) -> CommandResult {
     let config: ServeConfig = options.settings.load()?;
     if options.print_config {
         print!("{}", shouwen_runtime::config::print_config(&config)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    materials::check(options.service, &config).await?;
+    if options.check {
+        println!("the settings are good");
         return Ok(ExitCode::SUCCESS);
     }
     let telemetry = Telemetry::start(&config.telemetry, options.service.service())?;

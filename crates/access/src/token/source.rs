@@ -104,7 +104,8 @@ impl KeySource {
         Self(Kind::File(path.into()))
     }
 
-    pub(super) const fn is_file(&self) -> bool {
+    /// Whether the keys are read without asking anybody.
+    pub const fn is_file(&self) -> bool {
         matches!(self.0, Kind::File(_))
     }
 

@@ -218,7 +218,8 @@ impl<D: Domain> Engine<D> {
         let mut readings =
             self.await_answer("readings", self.domain().readings(&mut connection)).await.transpose()?;
         let now = store::business_time(&mut *connection).await?;
-        if let Some(days) = self.ask("calendar_days_left", |domain| domain.calendar_days_left(now)).flatten() {
+        if let Some(days) = self.ask("calendar_days_left", |domain| domain.calendar_days_left(now)).flatten()
+        {
             readings.iter_mut().for_each(|readings| readings.push(CALENDAR.reads(days)));
             notice.tell(D::SERVICE, days);
         }
