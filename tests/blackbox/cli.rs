@@ -7,7 +7,7 @@ use shouwen_proto::ownership::v1::GetEmployeeRequest;
 use shouwen_testkit::until;
 
 use crate::harness::{
-    Client, PATIENCE, Shape, Suite,
+    Client, PATIENCE, Shape, Shared, Suite,
     client::channel,
     deployment::{Addresses, Deployment, Kind},
     place::{Place, SERVICES},
@@ -253,6 +253,25 @@ fn a_check_says_that_settings_are_good_and_connects_to_nothing() {
         assert!(said.contains("the settings are good"), "{kind:?}: {said}");
         let nobody = listener.accept().unwrap_err();
         assert_eq!(nobody.kind(), io::ErrorKind::WouldBlock, "{kind:?} connects to something");
+    }
+}
+
+#[tokio::test]
+async fn log_and_metrics_say_which_release_serves_and_the_log_where() {
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+    let suite = Shared::suite().await;
+    for process in suite.processes() {
+        let log = process.log();
+        let serving = log.lines().find(|line| line.contains("\"message\":\"serving\"")).unwrap_or_default();
+        let (version, listen) = (format!("\"version\":\"{VERSION}\""), process.address.to_string());
+        for part in [version, listen, process.admin.to_string()] {
+            assert!(serving.contains(&part), "{}: `{part}` is not in: {serving}", process.name);
+        }
+        let (status, metrics) = process.page("/metrics").await.unwrap();
+        assert_eq!(status, 200, "{}", process.name);
+        let release =
+            metrics.lines().find(|line| line.starts_with("shouwen_build_info{")).unwrap_or_default();
+        assert!(release.contains(&format!("shouwen_version=\"{VERSION}\"")), "{}: {release}", process.name);
     }
 }
 

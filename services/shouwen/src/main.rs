@@ -17,6 +17,7 @@ mod serve;
 mod serve_command;
 mod token;
 mod up;
+mod version;
 
 use std::process::ExitCode;
 

@@ -32,6 +32,7 @@ use crate::{
     keys::{KeyError, KeyFolder, PAIRS, write_private},
     materials::Materials,
     serve::{Listeners, Mutants, Parts, ServeError, schema, serve},
+    version,
 };
 
 /// Issuer and audience of the tokens of a private stack.
@@ -127,12 +128,14 @@ impl PrivateStack {
         // Before the gateway reads the roster.
         crate::token::make_administrator(&admin_url, &options.administrator).await?;
         let metrics = Metrics::new("shouwen")?;
+        version::show(&metrics);
         let readiness = Readiness::new();
         let mut services = JoinSet::new();
         for ((service, config), bound) in configs.into_iter().zip(listeners) {
             let parts = Parts {
                 metrics: metrics.clone(),
                 readiness: readiness.clone(),
+                admin_listen: None,
                 stop: stop.clone(),
                 mutants: options.mutants,
             };

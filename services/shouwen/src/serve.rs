@@ -20,8 +20,12 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::ServiceBuilder;
+use tracing::field::display;
 
-use crate::{checkpoint_age::CheckpointAge, cli::ServiceName, config::ServeConfig, materials::Materials};
+use crate::{
+    checkpoint_age::CheckpointAge, cli::ServiceName, config::ServeConfig, materials::Materials,
+    version::VERSION,
+};
 
 /// Why a service does not run.
 pub(crate) type ServeError = Box<dyn std::error::Error + Send + Sync>;
@@ -57,6 +61,8 @@ impl Listeners {
 pub(crate) struct Parts {
     pub(crate) metrics: Metrics,
     pub(crate) readiness: Readiness,
+    /// Where its pages for operators are, for the log.
+    pub(crate) admin_listen: Option<SocketAddr>,
     pub(crate) stop: CancellationToken,
     pub(crate) mutants: Mutants,
 }
@@ -148,8 +154,17 @@ pub(crate) async fn start(
         vault.keep_wrapped(REWRAP_INTERVAL, stop).await;
         Ok(())
     });
+    let listen = listeners.main.local_addr()?;
+    let internal_listen = listeners.internal.as_ref().map(TcpListener::local_addr).transpose()?;
     let stopped = prepared.start(service, contract, listeners, &mut tasks).await?;
-    tracing::info!(service = name, "serving");
+    tracing::info!(
+        service = name,
+        version = VERSION,
+        %listen,
+        internal_listen = internal_listen.map(display),
+        admin_listen = parts.admin_listen.map(display),
+        "serving"
+    );
     serving.ready();
     Ok(Some(Running { name, tasks, stopped, stop: parts.stop }))
 }

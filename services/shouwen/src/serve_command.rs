@@ -19,6 +19,7 @@ use crate::{
     config::ServeConfig,
     materials::{self, Materials},
     serve::{Listeners, Mutants, Parts, Running, ServeError, bind, start},
+    version,
 };
 
 pub(crate) async fn run(options: cli::Serve) -> CommandResult {
@@ -69,9 +70,11 @@ async fn begin(
     let listeners = Listeners::bind(service, &config).await?;
     let admin = bind(config.admin_listen).await?;
     let metrics = Metrics::new(service.service())?;
+    version::show(&metrics);
     let readiness = Readiness::new();
+    let admin_listen = Some(admin.local_addr()?);
     let admin = tokio::spawn(admin::serve_admin(admin, metrics.clone(), readiness.clone(), admin_stop));
-    let parts = Parts { metrics, readiness, stop, mutants: Mutants::default() };
+    let parts = Parts { metrics, readiness, admin_listen, stop, mutants: Mutants::default() };
     let running = Box::pin(start(service, config, materials, listeners, parts)).await?;
     Ok((running, admin))
 }
