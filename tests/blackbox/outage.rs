@@ -74,6 +74,34 @@ async fn what_keeps_a_service_from_starting_is_exported_before_the_process_ends(
 }
 
 #[tokio::test]
+async fn a_ledger_that_runs_out_of_ranges_shows_in_readiness() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut cluster = OwnCluster::start_migrated(dir.path()).await;
+    let suite = Suite::prepared(cluster.migrated(), &Shape::default());
+    suite.start_all();
+    suite.ready().await;
+    let mut admin = suite.place.connect("calls").await;
+    // As where the owner's function cannot make any.
+    let last = "create or replace function ensure_ledger_ranges() returns integer language sql as 'select 0';
+        alter table ledger detach partition ledger_1;
+        alter table ledger detach partition ledger_2";
+    admin.execute(last).await.unwrap();
+    let calls = &suite.calls[0];
+    let page = calls.unready("no range follows", PATIENCE).await;
+    assert!(page.contains("ledger calls"), "{page}");
+    assert!(calls.alive().await);
+    // There is room in the range that is begun.
+    suite.fill_roster().await;
+    suite.account("telephony").calls().register_call(register("in-time")).await.unwrap();
+
+    let next = "alter table ledger attach partition ledger_1 for values from (20000000) to (40000000)";
+    admin.execute(next).await.unwrap();
+    suite.ready().await;
+    admin.close().await.unwrap();
+    cluster.stop().await;
+}
+
+#[tokio::test]
 async fn while_the_database_is_away_calls_are_refused_with_a_time_to_retry_and_afterwards_answered() {
     let dir = tempfile::tempdir().unwrap();
     let mut cluster = OwnCluster::start_migrated(dir.path()).await;

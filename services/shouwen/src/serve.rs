@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use shouwen_access::{Contract, RequireContext, layer::MAX_MESSAGE_BYTES};
-use shouwen_engine::{Broken, FingerprintKey, Options, audit, provision::Schema};
+use shouwen_engine::{Broken, FingerprintKey, Options, audit, operations::ranges_ready, provision::Schema};
 use shouwen_gateway::edge::{Edge, EdgeParts};
 use shouwen_proto::DESCRIPTORS;
 use shouwen_runtime::{
@@ -118,6 +118,7 @@ pub(crate) async fn start(
     let name = service.service();
     let database = parts.readiness.component(format!("database {name}"));
     let schema_ready = parts.readiness.component(format!("schema {name}"));
+    let ledger = parts.readiness.component(format!("ledger {name}"));
     let serving = parts.readiness.component(format!("service {name}"));
     database.not_ready("connecting");
     schema_ready.not_ready("not looked at yet");
@@ -143,7 +144,7 @@ pub(crate) async fn start(
         parts: &parts,
     };
     let mut tasks: JoinSet<Result<(), ServeError>> = JoinSet::new();
-    tasks.spawn(watch_database(pool.clone(), database, parts.stop.clone()));
+    tasks.spawn(watch_database(name, pool.clone(), database, ledger, parts.stop.clone()));
     if let Some(key) = audit_key {
         let age = CheckpointAge::shown(&parts.metrics.meter("shouwen"), name, prepared.clock.clone());
         let (audit, stop) = (config.audit.clone(), parts.stop.clone());
@@ -228,23 +229,35 @@ async fn wait_for_schema(schema: &Schema, pool: &PgPool, component: &Component) 
     component.ready();
 }
 
-/// Readiness follows the database; liveness does not.
+/// Readiness follows the database and the room in the ledger; liveness does not.
 async fn watch_database(
+    service: &'static str,
     pool: PgPool,
-    component: Component,
+    database: Component,
+    ledger: Component,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     loop {
+        match ranges_ready(&pool).await {
+            Ok(ready) => {
+                database.ready();
+                if ready {
+                    ledger.ready();
+                } else {
+                    tracing::error!(service, "the ledger runs out of ranges");
+                    ledger.not_ready(
+                        "no range follows the ledger's last one; the log says why none could be made",
+                    );
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the database is away");
+                database.not_ready("the database does not answer");
+            }
+        }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(LOOK_AGAIN) => {}
-        }
-        match sqlx::query("select 1").execute(&pool).await {
-            Ok(_) => component.ready(),
-            Err(error) => {
-                tracing::warn!(%error, "the database is away");
-                component.not_ready("the database does not answer");
-            }
         }
     }
 }

@@ -24,7 +24,7 @@ use shouwen_vault::Subject;
 use tonic::{Request, Response, Status};
 
 use super::{
-    absence_id, case_id, cut, employee, messages, page_size, parent, reach, required, time, within_reach,
+    absence_id, case_id, cut, employee, messages, own, page_size, parent, reach, required, time, within_reach,
 };
 use crate::{
     domain::{
@@ -235,7 +235,7 @@ impl absence_service_server::AbsenceService for AbsenceServer {
 /// Who calls, as the one who arranges.
 fn arranger(call: &Call) -> Result<Arranger, Failure> {
     let employee = call.caller.require_employee()?.to_string();
-    Ok(Arranger { employee, leads: leads(&call.caller), branches: reach(&call.caller) })
+    Ok(Arranger { employee, leads: leads(&call.caller), branches: own(&call.caller) })
 }
 
 fn leads(caller: &Caller) -> bool {

@@ -6,19 +6,16 @@ use shouwen_access::{
 };
 use shouwen_engine::{AggregateId, Outcome};
 use shouwen_policy::{Kind, Propose, Scope};
-use shouwen_proto::{
-    access::v1::Role,
-    policy::v1::{
-        ApprovePolicyRequest, EffectivePolicy, GetEffectivePolicyRequest, GetPolicyRequest,
-        ListPoliciesRequest, ListPoliciesResponse, Policy, ProposePolicyRequest, Provenance,
-        RejectPolicyRequest, policy_service_server,
-    },
+use shouwen_proto::policy::v1::{
+    ApprovePolicyRequest, EffectivePolicy, GetEffectivePolicyRequest, GetPolicyRequest, ListPoliciesRequest,
+    ListPoliciesResponse, Policy, ProposePolicyRequest, Provenance, RejectPolicyRequest,
+    policy_service_server,
 };
 use shouwen_runtime::ids;
 use shouwen_serving::{Call, call::etag_version, refusal};
 use tonic::{Code, Request, Response, Status};
 
-use super::{branch, cut, messages, page_size, reach, required, time};
+use super::{branch, cut, messages, own, page_size, required, time};
 use crate::{
     domain::{Command, State, command::PolicyCommand},
     ownership::Ownership,
@@ -172,15 +169,6 @@ impl policy_service_server::PolicyService for PolicyServer {
             provenance,
         }))
     }
-}
-
-/// For which branches the caller speaks; `None` for the firm and all of them. Only HQ speaks for more than the own branch, whoever else may read or
-/// keep the roster of them all (P2).
-fn own(caller: &Caller) -> Option<Vec<String>> {
-    if caller.roles.contains(Role::Hq) {
-        return reach(caller);
-    }
-    Some(caller.branch.iter().map(ToString::to_string).collect())
 }
 
 fn kind(text: &str) -> Result<Kind, Failure> {

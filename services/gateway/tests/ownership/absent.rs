@@ -1,7 +1,9 @@
 //! O9: an absence from its entry to its end, and who may arrange it.
 
 use chrono::TimeDelta;
+use shouwen_access::{Reach, Roles};
 use shouwen_proto::{
+    access::v1::Role,
     events::v1::AbsenceKind,
     ownership::v1::{
         Absence, ChangeDeputyRequest, CreateAbsenceRequest, EndAbsenceRequest, ListAbsencesRequest,
@@ -214,6 +216,10 @@ async fn o9_what_an_absence_must_be() {
     assert_eq!(reason(office.desk("zhao").be_absent(sudden("nobody", "li")).await), "EMPLOYEE_NOT_FOUND");
     assert_eq!(reason(office.desk("li").be_absent(sudden("zhang", "li")).await), "NOT_THEIR_LEAD");
     assert_eq!(reason(office.desk("zhou").be_absent(sudden("zhang", "li")).await), "NOT_THEIR_LEAD");
+    // Who keeps the roster of all branches is the lead of one all the same.
+    let mut zhou = office.desk("zhou");
+    (zhou.caller.roles, zhou.caller.reach) = (Roles::from_iter([Role::Lead, Role::Admin]), Reach::All);
+    assert_eq!(reason(zhou.be_absent(sudden("zhang", "li")).await), "NOT_THEIR_LEAD");
     let absence = office.desk("chen").be_absent(sudden("zhang", "sun")).await.unwrap();
     assert_eq!(absence.branch, "branches/b1");
     // It took a moment that has passed as its begin.
