@@ -20,7 +20,6 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::ServiceBuilder;
-use tracing::field::display;
 
 use crate::{
     checkpoint_age::CheckpointAge, cli::ServiceName, config::ServeConfig, materials::Materials,
@@ -162,8 +161,8 @@ pub(crate) async fn start(
         service = name,
         version = VERSION,
         %listen,
-        internal_listen = internal_listen.map(display),
-        admin_listen = parts.admin_listen.map(display),
+        internal_listen = internal_listen.map(tracing::field::display),
+        admin_listen = parts.admin_listen.map(tracing::field::display),
         "serving"
     );
     serving.ready();
