@@ -170,10 +170,14 @@ async fn export(options: &AuditOptions) -> CommandResult {
 
 /// Appends checkpoints to an export file, and makes sure that they are on the disk.
 pub(crate) fn append(path: &Path, checkpoints: &[Checkpoint]) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
+    let mut lines = Vec::new();
     for checkpoint in checkpoints {
-        writeln!(file, "{}", serde_json::to_string(checkpoint)?)?;
+        serde_json::to_writer(&mut lines, checkpoint)?;
+        lines.push(b'\n');
     }
+    let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
+    // In one piece: services that export to one file do so at the same time, and a line within another could not be read.
+    file.write_all(&lines)?;
     file.sync_all()
 }
 
