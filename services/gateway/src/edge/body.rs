@@ -206,8 +206,9 @@ impl Body for Bounded {
             return Poll::Ready(None);
         }
         let last = match ready!(this.poll_next(context)) {
-            Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
-            Ok(None) => None,
+            Ok(Some(frame)) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
+            // Nothing follows trailers. What is held goes before they do: a caller who has read to the end may come again at once.
+            Ok(last) => last.map(Ok),
             Err(failure) => Some(Ok(Frame::trailers(trailers(&failure, this.bounds.language)))),
         };
         this.ended = true;
