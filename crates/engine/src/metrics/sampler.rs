@@ -220,7 +220,9 @@ impl<D: Domain> Engine<D> {
         let now = store::business_time(&mut *connection).await?;
         if let Some(days) = self.ask("calendar_days_left", |domain| domain.calendar_days_left(now)).flatten()
         {
-            readings.iter_mut().for_each(|readings| readings.push(CALENDAR.reads(days)));
+            if let Some(readings) = &mut readings {
+                readings.push(CALENDAR.reads(days));
+            }
             notice.tell(D::SERVICE, days);
         }
         let fresh = Fresh {
