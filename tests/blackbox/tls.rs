@@ -160,11 +160,12 @@ fn probed_with_its_own_certificate(suite: &Suite, ca: &TestCa, own: &TestCertifi
     };
     let gateway = suite.gateways[0].address;
     let known = ["--ca", authority, "--cert", certificate, "--key", key];
+    let patient = [&known[..], &["--timeout", "30"]].concat();
     for address in [gateway, suite.calls[0].address] {
-        let (code, said) = probe(address, &[&known[..], &["--timeout", "30"]].concat());
+        let (code, said) = probe(address, &patient);
         assert_eq!(code, Some(0), "{said}");
     }
-    let (code, said) = probe(gateway, &[&known[..], &["--server-name", "localhost"]].concat());
+    let (code, said) = probe(gateway, &[&patient[..], &["--server-name", "localhost"]].concat());
     assert_eq!(code, Some(0), "{said}");
     let elsewhere = [&known[..], &["--server-name", "elsewhere.example", "--timeout", "1"]].concat();
     let (code, said) = probe(gateway, &elsewhere);

@@ -33,6 +33,9 @@ use crate::contract::contract;
 pub(crate) const KEY: [u8; 32] = [7; 32];
 pub(crate) const KEY_ID: &str = "gateway-echo-1";
 
+/// Bytes of a message of which a caller who does not read gets only a part.
+pub(crate) const MORE_THAN_A_WINDOW: usize = 2 * 1024 * 1024;
+
 /// What one call of a backend looked like.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {

@@ -10,12 +10,9 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, Status};
 
-use crate::backend::Act;
+use crate::backend::{Act, MORE_THAN_A_WINDOW};
 use crate::contract::Ping;
 use crate::world::{Ask, Refusal, World, framed};
-
-/// More than a caller gets who does not read.
-const MORE_THAN_A_WINDOW: usize = 2 * 1024 * 1024;
 
 /// Calls until a call comes in.
 async fn comes_in(ask: &Ask) {
@@ -112,7 +109,7 @@ async fn an_answer_that_is_not_read_keeps_its_place_until_its_time_is_over() {
     comes_in(&ask).await;
 
     world.script([Act::Say(MORE_THAN_A_WINDOW)]);
-    let unread = ask.clone().with("grpc-timeout", "500m").raw(message).await;
+    let unread = ask.clone().with("grpc-timeout", "2S").raw(message).await;
     comes_in(&ask).await;
     // Who reads at last is told.
     let read = timeout(Duration::from_secs(10), unread.into_body().collect()).await.unwrap().unwrap();

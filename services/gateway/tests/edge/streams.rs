@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
 
-use crate::backend::Act;
+use crate::backend::{Act, MORE_THAN_A_WINDOW};
 use crate::contract::Ping;
 use crate::owners::view;
 use crate::world::{Ask, NOW, Refusal, World};
@@ -161,9 +161,8 @@ async fn a_deadline_that_the_caller_sets_ends_a_stream() {
 async fn a_stream_that_is_not_read_keeps_its_place_until_its_deadline() {
     let world = World::with(|config| config.limits.max_streams = 1).await;
     let ask = world.ask("Watch", "zhang");
-    // More than the caller gets without reading.
-    world.script([Act::Say(2 * 1024 * 1024)]);
-    let unread = ask.clone().with("grpc-timeout", "500m").watch(&Ping::default()).await.unwrap();
+    world.script([Act::Say(MORE_THAN_A_WINDOW)]);
+    let unread = ask.clone().with("grpc-timeout", "2S").watch(&Ping::default()).await.unwrap();
     comes_in(&ask).await;
     end_of(unread).await.is(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
 }
