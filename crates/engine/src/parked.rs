@@ -86,7 +86,8 @@ impl<D: Domain> Engine<D> {
         .await
     }
 
-    /// Applies a parked event and those waiting behind it, until one is rejected again; of each applied one is kept who had it retried.
+    /// Applies a parked event and those waiting behind it, until one is rejected again; of each applied one is kept who had it retried. Answers how many
+    /// were applied; a rejection only where the event itself stays parked.
     pub async fn retry_parked<F: Follow<D>>(
         &self,
         follow: &Arc<F>,
@@ -96,8 +97,17 @@ impl<D: Domain> Engine<D> {
     ) -> Result<i32, ParkedError> {
         let aggregate = self.parked_aggregate(F::FEED, position).await?;
         let mut applied = 0;
-        self.drain((&**follow, source), &aggregate, actor, &mut applied).await?;
-        Ok(applied)
+        match self.drain((&**follow, source), &aggregate, actor, &mut applied).await {
+            Ok(()) => Ok(applied),
+            Err(error @ (ParkedError::StillRejected(_) | ParkedError::Failed(_))) => {
+                match self.parked_aggregate(F::FEED, position).await {
+                    // It is one behind that is rejected, and stays parked with its own reason.
+                    Err(ParkedError::NotFound) => Ok(applied),
+                    _ => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Gives a parked event up for good, and applies those waiting behind it.

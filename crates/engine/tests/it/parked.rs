@@ -121,6 +121,25 @@ async fn a_malformed_event_is_parked() {
     ground.consistent().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_retry_tells_what_was_applied_though_one_behind_is_rejected_again() {
+    let ground = Ground::new().await;
+    let events = [event(1, "a", "13"), event(2, "a", "many"), event(3, "a", "2")];
+    let canned = Canned::serve(events.to_vec(), None).await;
+    let engine = ground.engine(calm()).await;
+    engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
+    followed(&engine, 3).await;
+    engine.run(soften("accounts/a")).await.unwrap();
+    let follow = Arc::new(Credit);
+    assert_eq!(engine.retry_parked(&follow, &canned.source, 1, "employees/ops").await.unwrap(), 1);
+    assert_eq!(parked(&engine).await, expected(&[(2, "MALFORMED: the amount is no number"), (3, "WAITING")]));
+    // What waits behind it is not applied, whoever asks for that.
+    let retried = engine.retry_parked(&follow, &canned.source, 3, "employees/ops").await;
+    assert!(matches!(retried, Err(ParkedError::StillRejected(_))), "{retried:?}");
+    assert_eq!(ground.balance("accounts/a").await, 13);
+    ground.consistent().await.unwrap();
+}
+
 /// The second of four events says this and fails; the third, of the same aggregate, waits behind it.
 async fn failed_beside_others(text: &str) -> (Ground, Running, Canned) {
     let ground = Ground::new().await;
