@@ -315,9 +315,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Whether an offer of a case that is absorbed can wait here.
+    /// Whether the message of a case that is absorbed can wait here. In the place of one that is back it would make that one neither told nor read any more.
     fn takes(&self, offer: &OfferMade) -> bool {
-        self.offer.is_none() && !self.is_recused(&offer.from) && !self.is_recused(&offer.to)
+        self.offer.is_none()
+            && message::own_back(self).is_none()
+            && !self.is_recused(&offer.from)
+            && !self.is_recused(&offer.to)
     }
 
     fn needs_no_help_of(&self, employee: &str) -> bool {

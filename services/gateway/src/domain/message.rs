@@ -11,7 +11,7 @@ use shouwen_vault::Sealed;
 use super::{
     Snapshot,
     action::{fit, live},
-    case::CaseState,
+    case::{CaseState, Returned},
     draft::Draft,
     rejection::Rejection,
 };
@@ -82,13 +82,17 @@ pub(super) fn waiting(case: &CaseState) -> Option<OfferMade> {
 /// The messages that are back with who is to pass them on: those of cases that were merged into this one, and its own if that came to nothing.
 pub(super) fn back(id: &AggregateId, case: &CaseState) -> Vec<MessageReturned> {
     let merged = case.unpassed.iter().map(|back| (&back.case, &back.offer, &back.to));
-    let is_message = |offer: &str| case.message.as_ref().is_some_and(|message| message.offer == offer);
-    let own = case.returned.iter().filter(|back| is_message(&back.offer));
-    let own = own.map(|back| (&id.0, &back.offer, &back.to));
+    let own = own_back(case).map(|back| (&id.0, &back.offer, &back.to));
     merged
         .chain(own)
         .map(|(case, offer, to)| MessageReturned { case: case.clone(), offer: offer.clone(), to: to.clone() })
         .collect()
+}
+
+/// The case's own message, if that came to nothing and nothing was done about the case since.
+pub(super) fn own_back(case: &CaseState) -> Option<&Returned> {
+    let message = case.message.as_ref()?;
+    case.returned.as_ref().filter(|back| back.offer == message.offer)
 }
 
 /// For its receiver, who took it, and who is responsible now, for the survivor where the case was merged, unless a complaint is about them (O12).

@@ -244,6 +244,22 @@ async fn k13_a_message_that_cannot_wait_in_the_survivor_is_back_with_who_took_it
 }
 
 #[tokio::test]
+async fn k13_a_message_takes_the_place_of_none_that_is_back_in_the_survivor() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li, qian) = (office.desk("zhang"), office.desk("li"), office.desk("qian"));
+    let survivor = zhang.open("earlier", "C-1").await;
+    let own = zhang.pass(message(&survivor, "qian")).await.unwrap().offer.unwrap().offer;
+    qian.decline(&survivor, &own).await.unwrap();
+    let (merged, subject) = merged(&office, "c-1", "C-1", "wang").await;
+    assert_eq!(waiting(&office, "zhang").await, [(Kind::Returned, format!("{survivor}/offers/{own}"))]);
+    assert_eq!(waiting(&office, "li").await, [(Kind::Returned, subject)]);
+    assert_eq!(waiting(&office, "wang").await, []);
+    assert_eq!(zhang.read(&survivor).await.unwrap().offer, own);
+    assert_eq!(li.read(&merged).await.unwrap().to, employee("wang"));
+    assert_eq!(desks::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn k13_a_message_that_is_back_is_told_until_the_client_is_answered() {
     let (_ground, office) = Ground::at(tuesday()).await;
     let zhang = office.desk("zhang");
