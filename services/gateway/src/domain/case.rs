@@ -266,6 +266,11 @@ impl CaseState {
         self.help.iter().any(|help| help.employee == employee && help.contact == contact)
     }
 
+    /// Whether what came back to somebody is for whoever handles the case: to nobody by name, or to somebody a complaint is about (O12).
+    pub fn is_nobodys(&self, giver: &str) -> bool {
+        giver.is_empty() || self.is_recused(giver)
+    }
+
     /// Whether something is still promised to the client.
     pub fn owes_promise(&self) -> bool {
         self.promises.iter().any(|promise| !promise.settled)

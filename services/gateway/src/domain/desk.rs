@@ -249,12 +249,12 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
     }
     if let Some(back) = &case.returned {
         let subject = format!("{id}/offers/{}", back.offer);
-        let back = at_work(case, &back.to).map(|recipient| item(recipient, Kind::Returned, &subject, None));
-        items.extend(back);
+        let to = passing_on(case, &back.to);
+        items.extend(at_work(case, to).map(|recipient| item(recipient, Kind::Returned, &subject, None)));
     }
     for back in &case.unpassed {
         let subject = format!("{}/offers/{}", back.case, back.offer);
-        let to = if back.to.is_empty() { &case.handler } else { &back.to };
+        let to = passing_on(case, &back.to);
         items.extend(at_work(case, to).map(|recipient| item(recipient, Kind::Returned, &subject, None)));
     }
     if case.phase == Phase::AwaitingSatisfaction {
@@ -313,6 +313,11 @@ fn escalations(highest: i32, branch: &str, responsible: &[Recipient]) -> Vec<(Re
 /// Who works on the case: the handler, and who stands in while they are absent (O9).
 fn working(case: &CaseState) -> impl Iterator<Item = Recipient> {
     at_work(case, &case.handler)
+}
+
+/// Who is to do something about what came back to somebody.
+fn passing_on<'a>(case: &'a CaseState, giver: &'a String) -> &'a String {
+    if case.is_nobodys(giver) { &case.handler } else { giver }
 }
 
 /// An employee, and who stands in for them in the case while they are absent (O9).

@@ -56,7 +56,9 @@ fn made(case: &mut CaseState, offer: &OfferMade, at: DateTime<Utc>) {
     let Some(message) = &offer.message else { return };
     // One that only goes on waiting here was not passed on anew.
     if message.take_time.is_none() {
-        case.unpassed.retain(|back| !back.to.is_empty() && back.to != offer.from);
+        let mut unpassed = std::mem::take(&mut case.unpassed);
+        unpassed.retain(|back| back.to != offer.from && !case.is_nobodys(&back.to));
+        case.unpassed = unpassed;
     }
     case.message = Some(Message {
         offer: offer.offer.clone(),
@@ -73,8 +75,8 @@ fn made(case: &mut CaseState, offer: &OfferMade, at: DateTime<Utc>) {
 mod tests {
     use shouwen_proto::events::v1::{
         AccountabilityMoved, AssistantAdded, CaseClosed, CaseOpened, CaseReassigned, CaseResolved,
-        CaseVoided, MessageReturned, OfferAccepted, OfferDeclined, OfferExpired, OfferMessage,
-        OfferWithdrawn,
+        CaseVoided, ComplaintOpened, MessageReturned, OfferAccepted, OfferDeclined, OfferExpired,
+        OfferMessage, OfferWithdrawn,
     };
 
     use super::*;
@@ -155,5 +157,11 @@ mod tests {
         assert_eq!(told(&[Event::CaseClosed(CaseClosed::default())]), 0);
         // What is nobody's by name is whoever's who passes one on.
         assert!(case(&[back(""), offer("wang", taken_here())]).unpassed.is_empty());
+        // And so is what a complaint is about whose it is.
+        let about = ComplaintOpened { recused: vec!["li".to_owned()], ..ComplaintOpened::default() };
+        let mut complained = case(&[back("li")]);
+        evolve::case_after(&mut complained, &Event::ComplaintOpened(about), AT);
+        after(&mut complained, &offer("wang", taken_here()), AT);
+        assert!(complained.unpassed.is_empty());
     }
 }

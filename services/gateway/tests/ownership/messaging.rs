@@ -297,6 +297,38 @@ async fn o12_a_message_of_whom_a_complaint_is_about_is_told_to_who_handles_the_c
 }
 
 #[tokio::test]
+async fn o12_what_is_back_goes_to_who_handles_the_case_once_a_complaint_is_about_who_has_it() {
+    let (_ground, office) = Ground::at(tuesday()).await;
+    let (zhang, li) = (office.desk("zhang"), office.desk("li"));
+    // Of a case that was merged, and of the case itself: li only assists, so that nothing of the case moves from them.
+    for (client, merges) in [("C-1", true), ("C-2", false)] {
+        let survivor = zhang.open(&format!("{client}-earlier"), client).await;
+        let contact = format!("{client}-later");
+        let back = if merges {
+            zhang.offer(&survivor, "wang").await.unwrap();
+            merged(&office, &contact, client, "wang").await.1
+        } else {
+            li.open(&contact, client).await;
+            let offer = li.pass(message(&survivor, "zhang")).await.unwrap().offer.unwrap().offer;
+            zhang.decline(&survivor, &offer).await.unwrap();
+            format!("{survivor}/offers/{offer}")
+        };
+        let returned = (Kind::Returned, back);
+        assert!(waiting(&office, "li").await.contains(&returned), "{client}");
+        let complaint = format!("{survivor}/complaints/{client}");
+        office.complaints().filed(office.here().await, &complaint, &["li"]);
+        office.followed().await;
+        assert!(!waiting(&office, "li").await.contains(&returned), "{client}");
+        assert!(waiting(&office, "zhang").await.contains(&returned), "{client}");
+        // Once they are cleared it is theirs again.
+        office.complaints().declined(office.here().await, &complaint);
+        office.followed().await;
+        assert!(waiting(&office, "li").await.contains(&returned), "{client}");
+    }
+    assert_eq!(desks::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn k13_a_message_that_was_back_before_a_merge_is_so_after_every_merge() {
     let (_ground, office) = Ground::at(tuesday()).await;
     let (zhang, li, wang) = (office.desk("zhang"), office.desk("li"), office.desk("wang"));
