@@ -95,6 +95,15 @@ mod tests {
         assert_eq!(case.assistants, ["li", "sun"]);
     }
 
+    #[test]
+    fn o6_what_an_earlier_release_gave_goes_along_into_another_case() {
+        let mut case = CaseState { assistants: vec!["li".to_owned()], ..case() };
+        assert_eq!(case.helps_by("li"), ["contacts/0"]);
+        after(&mut case, &joined("li", "contacts/1"));
+        assert_eq!(case.helps_by("li"), ["contacts/0", "contacts/1"]);
+        assert_eq!(case.helps_by("wang"), ["contacts/0"], "who handles it by no contact of their own");
+    }
+
     proptest! {
         #[test]
         fn o6_somebody_assists_just_as_long_as_a_contact_is_left_by_which_they_do(

@@ -254,10 +254,12 @@ impl CaseState {
         self.assistants.iter().chain(&self.answered).any(|known| known == employee)
     }
 
-    /// By which contacts the employee assists; where none is known, the one that opened the case stands for it.
+    /// By which contacts the employee assists; for those that are not known the one that opened the case stands.
     pub fn helps_by(&self, employee: &str) -> Vec<String> {
-        let known = self.help.iter().filter(|help| help.employee == employee && !help.contact.is_empty());
-        let known: Vec<String> = known.map(|help| help.contact.clone()).collect();
+        let known = self.help.iter().filter(|help| help.employee == employee);
+        let contact =
+            |help: &Help| if help.contact.is_empty() { &self.contact } else { &help.contact }.clone();
+        let known: Vec<String> = known.map(contact).collect();
         if known.is_empty() { vec![self.contact.clone()] } else { known }
     }
 
