@@ -5,6 +5,9 @@ use shouwen_proto::events::v1::ownership_event::Event;
 
 use super::case::{CaseState, Help};
 
+/// By how many contacts somebody is known to assist. A backend has long taken or refused an answer that so many others of theirs have followed.
+const KNOWN: usize = 32;
+
 /// What an event makes of it.
 pub(super) fn after(case: &mut CaseState, event: &Event) {
     match event {
@@ -33,8 +36,18 @@ fn keep(case: &mut CaseState, employee: &str, contact: &str) {
     if case.assists(employee) && !case.help.iter().any(|known| known.employee == employee) {
         case.help.push(help(""));
     }
-    if !case.is_helped(employee, contact) {
-        case.help.push(help(contact));
+    if case.is_helped(employee, contact) {
+        return;
+    }
+    case.help.push(help(contact));
+    let named = |known: &Help| known.employee == employee && !known.contact.is_empty();
+    if case.help.iter().filter(|known| named(known)).count() > KNOWN {
+        if let Some(oldest) = case.help.iter().position(named) {
+            case.help.remove(oldest);
+        }
+        if !case.is_helped(employee, "") {
+            case.help.push(help(""));
+        }
     }
 }
 
@@ -102,6 +115,19 @@ mod tests {
         after(&mut case, &joined("li", "contacts/1"));
         assert_eq!(case.helps_by("li"), ["contacts/0", "contacts/1"]);
         assert_eq!(case.helps_by("wang"), ["contacts/0"], "who handles it by no contact of their own");
+    }
+
+    #[test]
+    fn o6_who_answers_again_and_again_is_kept_with_the_last_contacts() {
+        let mut case = case();
+        for number in 0..10 * KNOWN {
+            after(&mut case, &joined("li", &format!("contacts/{number}")));
+        }
+        assert_eq!(case.help.len(), KNOWN + 1);
+        for number in 0..10 * KNOWN {
+            after(&mut case, &left("li", &format!("contacts/{number}")));
+        }
+        assert_eq!(case.answered, ["li"], "by those that are not kept by name");
     }
 
     proptest! {

@@ -81,7 +81,7 @@ pub struct CaseState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Help {
     pub employee: String,
-    /// Empty for what made them assist before a release that keeps this.
+    /// Empty for what is not known by its contact: of releases before this was kept, and of so many contacts that the first are not kept by name.
     pub contact: String,
 }
 
