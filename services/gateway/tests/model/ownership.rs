@@ -132,7 +132,9 @@ impl Ownership {
             Step::Reopen => {
                 [self.handler, self.accountable].iter().any(|who| self.staff[*who] == Presence::Gone)
             }
-            Step::Offer { .. } | Step::EndOffer | Step::Depart { .. } | Step::Close => false,
+            // An override ends with its holder's right to it.
+            Step::Depart { employee } => self.overriding == Some(employee),
+            Step::Offer { .. } | Step::EndOffer | Step::Close => false,
         }
     }
 
@@ -189,11 +191,9 @@ impl Ownership {
             }
             Step::Depart { employee } => {
                 next.staff[employee] = Presence::Gone;
+                next.overriding = self.overriding.filter(|overriding| *overriding != employee);
                 let owes = self.live && self.is_responsible(employee);
-                self.at_work(employee)
-                    && !owes
-                    && !self.is_deputy(employee)
-                    && self.overriding != Some(employee)
+                self.at_work(employee) && !owes && !self.is_deputy(employee)
             }
             Step::Close => {
                 next.live = false;

@@ -49,7 +49,7 @@ enum Happening {
     Reopen { who: usize, case: usize },
     Ended { who: usize, contact: usize, clear: bool },
     Promised { case: usize, callback: usize },
-    Completed { case: usize, callback: usize, satisfied: bool },
+    Completed { case: usize, callback: usize, satisfied: bool, minutes_ago: i64 },
     Complained { case: usize, complaint: usize, about: Option<usize> },
     Settled { case: usize, complaint: usize, satisfied: bool },
     Anew { case: usize, complaint: usize },
@@ -77,8 +77,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => (who.clone(), case.clone()).prop_map(|(who, case)| Reopen { who, case }),
         2 => (who.clone(), contact, any::<bool>()).prop_map(|(who, contact, clear)| Ended { who, contact, clear }),
         2 => (case.clone(), 0..3_usize).prop_map(|(case, callback)| Promised { case, callback }),
-        3 => (case.clone(), 0..3_usize, any::<bool>())
-            .prop_map(|(case, callback, satisfied)| Completed { case, callback, satisfied }),
+        3 => (case.clone(), 0..3_usize, any::<bool>(), prop_oneof![Just(0), 1..3000_i64])
+            .prop_map(|(case, callback, satisfied, minutes_ago)| Completed { case, callback, satisfied, minutes_ago }),
         3 => (case.clone(), 0..2_usize, prop::option::of(who))
             .prop_map(|(case, complaint, about)| Complained { case, complaint, about }),
         4 => (case.clone(), 0..2_usize, any::<bool>())
@@ -194,10 +194,10 @@ impl Play<'_> {
                 })
                 .await
             }
-            Happening::Completed { case, callback, satisfied } => {
+            Happening::Completed { case, callback, satisfied, minutes_ago } => {
                 let case = self.case(case);
                 let callback = callback.to_string();
-                let said = None;
+                let said = Some(office.here().await - TimeDelta::minutes(minutes_ago));
                 self.follow(FollowUp::CallbackCompleted { case: case.into(), callback, satisfied, said })
                     .await
             }
@@ -314,6 +314,7 @@ fn follows(before: &CaseState, after: &CaseState) -> Result<(), TestCaseError> {
         "with who may act, and only then"
     );
     prop_assert!(before.client.is_none() || before.client == after.client, "a client once known stays");
+    prop_assert!(after.heard >= before.heard, "B5: what the client said last is not forgotten");
     prop_assert!(after.clocks.len() >= before.clocks.len() && after.reopenings >= before.reopenings);
     for (old, new) in before.clocks.iter().zip(&after.clocks) {
         prop_assert_eq!((old.started, old.due), (new.started, new.due), "O8: the original clock is kept");
