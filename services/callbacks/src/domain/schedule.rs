@@ -76,9 +76,12 @@ fn joined_by<'a>(
         let Some(holder) = world.key_holder(&missed_caller(&schedule.branch, &hex::encode(key))) else {
             continue;
         };
-        let open = world.state(holder).and_then(State::callback).ok_or(Refusal::Moved)?;
-        if open.client.is_empty() || schedule.client.is_empty() || open.client == schedule.client {
-            return Ok(Some(open));
+        let callback = world.state(holder).and_then(State::callback).ok_or(Refusal::Moved)?;
+        let differ = callback.client != schedule.client;
+        let strangers = differ && !callback.client.is_empty() && !schedule.client.is_empty();
+        // A release that knows of no numbers, at work while this one is rolled out, ends a callback and leaves the number's key with it.
+        if callback.is_open() && !strangers {
+            return Ok(Some(callback));
         }
     }
     Ok(None)

@@ -201,6 +201,28 @@ async fn k14_a_callback_for_a_number_that_an_earlier_release_made_is_joined_like
 }
 
 #[tokio::test]
+async fn k14_a_callback_that_an_earlier_release_ended_takes_in_no_later_call() {
+    let mut bed = Bed::at("2026-05-06T10:00").await;
+    assert_eq!(missed_in_turn(&mut bed, &[missed_from(1, Some(7))]).await, ["callback_scheduled"]);
+    // It knows of no numbers: what it saves names none, and so it gives back the client's key alone.
+    sqlx::query("update callback set state = state - 'number_key'").execute(&bed.pool).await.unwrap();
+    let cancel = CancelCallbackRequest {
+        name: "branches/b1/callbacks/m1".into(),
+        reason: "called by itself".into(),
+        request_id: request_id(),
+    };
+    bed.client().cancel_callback(request_of(&colleague("lead"), cancel)).await.unwrap();
+    for (call, client) in [("calls/m8", None), ("calls/m9", Some(7))] {
+        bed.call_event(call, calls_event::Event::CallMissed(missed_from(1, client))).await;
+    }
+    assert_eq!(bed.next_types(3).await, ["callback_cancelled", "callback_scheduled", "callback_scheduled"]);
+    for id in ["m8", "m9"] {
+        let shown = bed.get(&colleague("li"), &format!("{BRANCH}/callbacks/{id}")).await.unwrap();
+        assert_eq!(shown.calls, [format!("calls/{id}")]);
+    }
+}
+
+#[tokio::test]
 async fn k14_a_missed_call_after_an_attempt_sets_another_limit() {
     let mut bed = Bed::at("2026-05-06T10:00").await;
     let (li, name) = (colleague("li"), "branches/b1/callbacks/m1");
