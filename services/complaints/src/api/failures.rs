@@ -210,11 +210,11 @@ pub(super) fn employee_unknown(named: &Named) -> Failure {
         format!(
             "Field `{field}` names `{employee}`, who is not in the roster; check the name, or have the employee entered first and call again."
         ),
-        format!("字段 `{field}` 所填的 `{employee}` 不在人员目录中；请核对名称，或先登记该员工后重试。"),
+        format!("字段 `{field}` 所填的 `{employee}` 不在名册中；请核对名称，或先登记该员工后重试。"),
     )
     .with("field", field)
     .with("employee", employee)
-    .field(field, "an employee of the roster, `employees/{employee}`", "人员目录中的员工，`employees/{employee}`")
+    .field(field, "an employee of the roster, `employees/{employee}`", "名册中的员工，`employees/{employee}`")
 }
 
 /// `ROSTER_NOT_KNOWN_YET`: whether there is such an employee will be known when ownership's feed was read.
@@ -226,7 +226,7 @@ pub(super) fn roster_not_known_yet(named: &Named) -> Failure {
         format!(
             "Whether `{employee}` of field `{field}` exists is not known yet: the roster is still being read; nothing was done, try again."
         ),
-        format!("字段 `{field}` 所填的 `{employee}` 是否存在尚不清楚：人员目录仍在读取；本次未作任何更改，请稍后重试。"),
+        format!("字段 `{field}` 所填的 `{employee}` 是否存在尚不清楚：名册仍在读取；本次未作任何更改，请稍后重试。"),
     )
     .with("field", field)
     .with("employee", employee)
