@@ -121,7 +121,8 @@ impl Api {
             return true;
         }
         // A gateway may learn a moment later what another one wrote into the roster.
-        let unknown_yet = refused.reason == "EMPLOYEE_UNKNOWN" || refused.reason == "SERVICE_ACCOUNT_UNKNOWN";
+        let unknown_yet = refused.code == Code::PermissionDenied
+            && matches!(&*refused.reason, "ACCOUNT_UNKNOWN" | "EMPLOYEE_UNKNOWN");
         unknown_yet
             || refused.code == Code::Unavailable
             || refused.code == Code::ResourceExhausted && refused.retry_after.is_some()
