@@ -253,7 +253,11 @@ pub(super) fn page_size(size: i32) -> Result<i32, Failure> {
     match size {
         0 => Ok(DEFAULT_PAGE),
         1.. => Ok(size.min(LARGEST_PAGE)),
-        _ => Err(Failure::field_invalid("page_size", "0 or more", "不得小于 0")),
+        _ => Err(Failure::field_invalid(
+            "page_size",
+            "give 0 for the default, or how many at most",
+            "请填写 0（默认）或每页最多条数",
+        )),
     }
 }
 

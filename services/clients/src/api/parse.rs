@@ -124,7 +124,10 @@ pub(super) fn page_size(size: i32, default: i32, largest: i32) -> Result<usize, 
     let size = match size {
         0 => default,
         1.. => size.min(largest),
-        _ => return Err(Failure::field_invalid("page_size", "0 or more", "不得小于 0")),
+        _ => {
+            let english = "give 0 for the default, or how many at most";
+            return Err(Failure::field_invalid("page_size", english, "请填写 0（默认）或每页最多条数"));
+        }
     };
     usize::try_from(size).map_err(|_| Failure::internal())
 }
