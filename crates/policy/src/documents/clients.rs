@@ -89,7 +89,7 @@ impl Default for ClientsPolicy {
             verification_failures: 3,
             verification_lock_minutes: 30,
             verification_minutes: 15,
-            lookups: 60,
+            lookups: 120,
             lookup_minutes: 60,
         }
     }

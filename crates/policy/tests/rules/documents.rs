@@ -63,7 +63,7 @@ fn p1_the_built_in_standard_never_changes() {
             "verification_failures": 3,
             "verification_lock_minutes": 30,
             "verification_minutes": 15,
-            "lookups": 60,
+            "lookups": 120,
             "lookup_minutes": 60,
         })
     );

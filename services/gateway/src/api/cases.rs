@@ -167,7 +167,7 @@ impl case_service_server::CaseService for CaseServer {
                 if let Some(former) = former(&call, &self.ownership).await? {
                     return Ok(Response::new(self.answer(former).await?));
                 }
-                self.directory.resolve(sought).await?
+                self.directory.resolve(&call.caller, sought).await?
             }
         };
         let command = Command::Contact(ContactCommand::Identify { contact, client, topic, by });

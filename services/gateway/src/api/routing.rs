@@ -69,7 +69,7 @@ impl RoutingServer {
     }
 
     /// The client, if one is known by what was given. A client who cannot be found is no reason to let a contact wait.
-    async fn client(&self, message: &RouteContactRequest) -> Result<Option<String>, Status> {
+    async fn client(&self, caller: &Caller, message: &RouteContactRequest) -> Result<Option<String>, Status> {
         let sought = match (&*message.client, &*message.phone, &*message.capital_account) {
             ("", "", "") => return Ok(None),
             (client, "", "") => return Ok(ownership::client(client)?),
@@ -86,7 +86,7 @@ impl RoutingServer {
                 .into());
             }
         };
-        match self.directory.resolve(sought).await {
+        match self.directory.resolve(caller, sought).await {
             Ok(client) => Ok(Some(client)),
             Err(status) if status.code() == Code::InvalidArgument => Err(status),
             Err(_) => Ok(None),
@@ -251,7 +251,7 @@ impl routing_service_server::RoutingService for RoutingServer {
         // What is routed stays so, whatever is known of the client by now.
         let known =
             store::routing::routing(pool, &name.0).await.map_err(|error| refusal::database(&error))?;
-        let client = if known.is_some() { None } else { self.client(&message).await? };
+        let client = if known.is_some() { None } else { self.client(&call.caller, &message).await? };
         let file = match &client {
             Some(client) => store::routing::client(pool, client, &topic)
                 .await

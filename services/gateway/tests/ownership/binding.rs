@@ -10,13 +10,15 @@ use shouwen_proto::{
         clients_event::Event,
     },
     ownership::v1::{Case, IdentifyClientRequest, ListCasesRequest, case::State},
+    routing::v1::RouteContactRequest,
 };
 use tonic::Code;
 
 use crate::{
     desk::{Answer, Desk, id, reason},
-    directory::{Script, listening},
+    directory::{Clients, Script, listening},
     ground::{Ground, Office, tuesday},
+    telephone::call,
 };
 
 fn saved(branch: &str) -> Event {
@@ -131,8 +133,13 @@ async fn o1_a_client_is_found_by_phone_identity_number_or_capital_account() {
     let seen = clients.seen();
     assert_eq!(seen.iter().map(|(_, asked)| asked.clone()).collect::<Vec<_>>(), ways);
     for (caller, _) in &seen {
-        assert_eq!((&*caller.principal.to_string(), caller.capacity), ("services/gateway", Capacity::System));
-        assert_eq!(caller.employee, None);
+        // L10: it is the employee who looks.
+        assert_eq!(
+            (&*caller.principal.to_string(), caller.capacity),
+            ("employees/zhang", Capacity::Unspecified)
+        );
+        assert_eq!((&caller.employee, &caller.branch), (&zhang.caller.employee, &zhang.caller.branch));
+        assert_eq!((caller.roles, &caller.reach), (zhang.caller.roles, &zhang.caller.reach));
     }
     // An id needs no asking.
     zhang.claim("call-9").await.unwrap();
@@ -190,6 +197,34 @@ async fn l10_whom_nobody_several_or_a_wrong_number_stands_for_is_told_apart_with
     clients.play(Script::Finds(&["C-1"]));
     assert_eq!(reason(identify(&zhang, by_phone("nowhere", phone)).await), "CONTACT_NOT_FOUND");
     assert_eq!(reason(identify(&office.desk("li"), by_phone("call-1", phone)).await), "NOT_RESPONSIBLE");
+}
+
+#[tokio::test]
+async fn l10_who_guesses_numbers_by_a_contact_is_bounded_as_who_looks_for_them() {
+    let used_up = Failure::new(Code::ResourceExhausted, "LOOKUPS_USED_UP", "look again later", "请稍后再查")
+        .with("until", "2025-09-09T11:00:00+08:00");
+    let (clients, directory, _end) = listening(Script::Refuses(used_up.into())).await;
+    let (ground, office) = Ground::asking(tuesday(), directory).await;
+    let zhang = office.desk("zhang");
+    zhang.claim("call-1").await.unwrap();
+    let refused = identify(&zhang, by_phone("call-1", "13800138000")).await.unwrap_err();
+    assert_eq!((refused.code, &*refused.reason), (Code::ResourceExhausted, "LOOKUPS_USED_UP"));
+    assert_eq!(refused.metadata["until"], "2025-09-09T11:00:00+08:00");
+    assert_eq!(ground.count("client_identified").await, 0);
+    // Who is named needs no looking.
+    assert_eq!(zhang.identify("call-1", "C-1").await.unwrap().client, "C-1");
+    // No contact waits for it, and its routing tells nothing of the number.
+    let by_number = |contact| RouteContactRequest { phone: "13800138000".to_owned(), ..call(contact) };
+    assert_eq!(zhang.route(by_number("call-2")).await.unwrap().client, "");
+    let lookers = |clients: &Clients| -> Vec<String> {
+        clients.seen().iter().map(|(caller, _)| caller.principal.to_string()).collect()
+    };
+    assert_eq!(lookers(&clients), ["employees/zhang"; 2]);
+    // What a connected system looks for in its own name is nobody's lookup.
+    clients.play(Script::Finds(&["C-1"]));
+    assert_eq!(office.telephony().route(by_number("call-3")).await.unwrap().client, "C-1");
+    assert_eq!(lookers(&clients)[2], "services/gateway");
+    assert_eq!(clients.seen()[2].0.employee, None);
 }
 
 #[tokio::test]
