@@ -272,6 +272,10 @@ fn of_case(id: &str, case: &CaseState) -> Vec<Item> {
     for promise in case.promises.iter().filter(|promise| !promise.settled) {
         let recipients = match unit(&promise.callback) {
             Some(unit) => vec![Recipient::Staff(unit)],
+            // Who stands in for people of a closed case is asked for and not kept: the leads see to it that the promise is kept.
+            None if matches!(case.phase, Phase::Closed { .. }) => {
+                working(case).chain([Recipient::Leads(case.branch.clone())]).collect()
+            }
             None => working(case).collect(),
         };
         let callback = |recipient| item(recipient, Kind::Callback, &promise.callback, Some(promise.due));

@@ -148,14 +148,26 @@ async fn o8_an_answered_case_waits_for_the_clients_word() {
 }
 
 #[tokio::test]
-async fn o10_what_was_promised_waits_for_the_handler_though_the_case_is_closed() {
-    let (_ground, office) = staffed().await;
+async fn o10_what_was_promised_waits_for_the_handler_though_the_case_is_closed_and_for_the_leads() {
+    let (ground, office) = staffed().await;
     let zhang = office.desk("zhang");
     let name = zhang.open("call-1", "C-1").await;
     office.callbacks().scheduled(tuesday(), "cb-1", &name, tuesday() + TimeDelta::days(1));
     office.followed().await;
-    zhang.confirm(&name, true).await.unwrap();
     assert_eq!(who(&office, Kind::Callback, &EVERYBODY).await, ["zhang"]);
+    zhang.confirm(&name, true).await.unwrap();
+    assert_eq!(who(&office, Kind::Callback, &EVERYBODY).await, ["zhang", "zhao", "qian"]);
+    // O9: whoever stands in, and whenever they do so, the leads have it before them.
+    zhang.be_absent(sudden("zhang", "li")).await.unwrap();
+    let another = ground.another().await;
+    assert_eq!(who(&another, Kind::Callback, &EVERYBODY).await, ["zhang", "zhao", "qian"]);
+    assert_eq!(shouwen_gateway::desk::mend(&another.engine).await.unwrap(), 0);
+    // Taken up again, it is the handler's and the deputy's.
+    zhang.reopen(&name).await.unwrap();
+    assert_eq!(who(&office, Kind::Callback, &EVERYBODY).await, ["zhang", "li"]);
+    office.callbacks().cancelled(office.here().await, "cb-1", &name);
+    office.followed().await;
+    assert_eq!(who(&office, Kind::Callback, &EVERYBODY).await, [""; 0]);
 }
 
 #[tokio::test]
