@@ -3,11 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use shouwen_proto::{
     events::v1::{
-        ApprovalLevel, ComplaintAccepted, ComplaintClosed, ComplaintEnd, ComplaintEscalated, ComplaintFiled,
-        ComplaintLimit, ComplaintLimitMoved, ComplaintReopened, HandlingCompleted, HandlingProposed,
-        LimitSet, Measure, MeasureRecorded, ProposalApproved, ProposalReturned, ReplyKind, ReplyRecorded,
-        complaints_event::Event as Complaint,
+        ApprovalLevel, CallOutcome, ComplaintAccepted, ComplaintClosed, ComplaintEnd, ComplaintEscalated,
+        ComplaintFiled, ComplaintLimit, ComplaintLimitMoved, ComplaintReopened, HandlingCompleted,
+        HandlingProposed, LimitSet, Measure, MeasureRecorded, ProposalApproved, ProposalReturned, ReplyKind,
+        ReplyRecorded, complaints_event::Event as Complaint,
     },
+    ownership::v1::case::State,
     routing::v1::{DeskItemKind as Kind, desk_change::Kind as ChangeKind},
     r#type::v1::EscalationLevel,
 };
@@ -242,6 +243,36 @@ async fn o9_o12_a_complaint_that_is_handled_waits_for_whoever_works_on_its_case_
     let handler = zhang.get(&survivor).await.unwrap().handler;
     assert_eq!(handler, employee("zhang"));
     assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, ["zhang"]);
+    assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn c5_a_complaint_that_is_handled_in_a_void_case_waits_for_the_leads_of_its_unit() {
+    let (_ground, office) = staffed().await;
+    let name = office.desk("zhang").claim("call-1").await.unwrap().case.unwrap().name;
+    office.calls().ended(tuesday(), "call-1", "zhang", CallOutcome::WrongNumber);
+    office.followed().await;
+    assert_eq!(office.desk("zhang").get(&name).await.unwrap().state(), State::Void);
+    let complaint = format!("{name}/complaints/cp-1");
+    let filed = ComplaintFiled {
+        complaint: complaint.clone(),
+        case: name.clone(),
+        receiving_unit: "branches/b1".to_owned(),
+        complained_about: vec![employee("qian")],
+        ..ComplaintFiled::default()
+    };
+    let accepted = Complaint::ComplaintAccepted(ComplaintAccepted::default());
+    let completed = Complaint::HandlingCompleted(HandlingCompleted::default());
+    let steps = [
+        ("complaint_filed", Complaint::ComplaintFiled(filed), vec![]),
+        ("complaint_accepted", accepted, vec!["zhao"]),
+        ("handling_completed", completed, vec![]),
+    ];
+    for (r#type, event, told) in steps {
+        office.complaints().complaint(tuesday(), r#type, &complaint, event);
+        office.followed().await;
+        assert_eq!(who(&office, Kind::Complaint, &EVERYBODY).await, told, "{type}");
+    }
     assert_eq!(shouwen_gateway::desk::mend(&office.engine).await.unwrap(), 0);
 }
 

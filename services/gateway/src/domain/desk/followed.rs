@@ -321,7 +321,11 @@ fn of_complaint(complaint: &Complaint, people: &People) -> Vec<Item> {
         items.push(item(Recipient::ComplaintOfficers(unit()), Kind::Complaint, Some(due)));
     }
     if complaint.is_with_handler() {
-        let (handlers, due) = (unbarred(&people.working, &complaint.barred), complaint.next_limit());
+        let (mut handlers, due) = (unbarred(&people.working, &complaint.barred), complaint.next_limit());
+        // Of a case that is void, or whose people it is about, nobody has the next step by name.
+        if handlers.is_empty() {
+            handlers.push(Recipient::Leads(unit()));
+        }
         items.extend(handlers.into_iter().map(|recipient| item(recipient, Kind::Complaint, due)));
     }
     if let Some(level) = complaint.approvals.first() {
