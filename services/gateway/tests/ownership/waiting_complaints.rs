@@ -277,6 +277,45 @@ async fn c5_a_complaint_that_is_handled_in_a_void_case_waits_for_the_leads_of_it
 }
 
 #[tokio::test]
+async fn c6_a_complaint_accepted_before_desks_knew_of_handling_waits_for_the_handler_from_its_proposal_on() {
+    let (ground, office) = staffed().await;
+    let name = office.desk("zhang").open("call-1", "C-1").await;
+    let proposed = || {
+        let levels = vec![ApprovalLevel::BranchHead.into()];
+        Complaint::HandlingProposed(HandlingProposed { levels, ..HandlingProposed::default() })
+    };
+    let approved = || {
+        let level = ApprovalLevel::BranchHead.into();
+        Complaint::ProposalApproved(ProposalApproved { level, r#final: true, ..ProposalApproved::default() })
+    };
+    let accepted = || Complaint::ComplaintAccepted(ComplaintAccepted::default());
+    let returned = || Complaint::ProposalReturned(ProposalReturned::default());
+    // What the earlier release still saw, and what comes after it.
+    let stories = [
+        (vec![("complaint_accepted", accepted())], ("handling_proposed", proposed())),
+        (
+            vec![("complaint_accepted", accepted()), ("handling_proposed", proposed())],
+            ("proposal_returned", returned()),
+        ),
+    ];
+    for (number, (before, (r#type, event))) in stories.into_iter().enumerate() {
+        let complaint = format!("{name}/complaints/cp-{number}");
+        office.complaints().filed(tuesday(), &complaint, &[]);
+        for (r#type, event) in before {
+            office.complaints().complaint(tuesday(), r#type, &complaint, event);
+        }
+        office.followed().await;
+        ground.run("update desk_followed set state = state - 'handling' - 'owed'").await;
+        office.complaints().complaint(tuesday(), r#type, &complaint, event);
+        if r#type == "handling_proposed" {
+            office.complaints().complaint(tuesday(), "proposal_approved", &complaint, approved());
+        }
+        office.followed().await;
+        assert!(waiting(&office, "zhang").await.contains(&(Kind::Complaint, complaint)), "{type}");
+    }
+}
+
+#[tokio::test]
 async fn s3_a_complaint_waits_to_be_accepted_and_handled_until_when_the_calendar_says_by_now() {
     let (_ground, office) = staffed().await;
     let name = office.desk("zhang").open("call-1", "C-1").await;

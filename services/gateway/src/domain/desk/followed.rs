@@ -139,6 +139,8 @@ fn complaint(known: Option<Followed>, body: &complaints_event::Event) -> Option<
         }
         Told::ReplyRecorded(replied) => complaint.meet(met_by(replied.kind())),
         Told::HandlingProposed(proposed) => {
+            // Whatever a release that did not know of handling made of the acceptance.
+            complaint.handling = true;
             complaint.meet(&[ComplaintLimit::Proposal]);
             complaint.approvals.clone_from(&proposed.levels);
             complaint.approved = proposed.levels.is_empty();
@@ -150,7 +152,10 @@ fn complaint(known: Option<Followed>, body: &complaints_event::Event) -> Option<
             complaint.approvals.retain(|level| *level > approved.level);
             complaint.approved |= approved.r#final;
         }
-        Told::ProposalReturned(_) => (complaint.approvals, complaint.measures) = (Vec::new(), Vec::new()),
+        Told::ProposalReturned(_) => {
+            complaint.handling = true;
+            (complaint.approvals, complaint.measures) = (Vec::new(), Vec::new());
+        }
         Told::MeasureRecorded(recorded) => {
             complaint.measures.retain(|(number, _)| *number != recorded.measure || !recorded.done);
         }
