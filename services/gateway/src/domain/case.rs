@@ -69,7 +69,8 @@ pub struct CaseState {
     /// The message that was passed on last (K13).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
-    /// When the client's word was spoken that closed or reopened it last; what they said before that says nothing about it any more (B5).
+    /// When the client said last how they find it, whether that closed or reopened it or left it as it was; what they said before that says nothing about it
+    /// any more (B5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<DateTime<Utc>>,
     /// When it was answered last, also while the client's word about that is not awaited any more.

@@ -55,7 +55,7 @@ pub(super) fn reopened(
     Ok(case.decided())
 }
 
-/// A complaint has ended; with the last one the case ends, or goes on, as that says.
+/// A complaint has ended; with the last one the case ends, or goes on, as that says, unless the client has said something else since.
 pub(super) fn ended(
     mut case: Draft<'_>,
     complaint: &str,
@@ -76,7 +76,7 @@ pub(super) fn ended(
         ComplaintEnd::Declined | ComplaintEnd::Answered | ComplaintEnd::Unspecified => None,
     };
     match (kind, end) {
-        (Some(kind), _) if case.is_live() => case.close(kind, reason),
+        (Some(kind), _) if case.is_live() && !case.is_late(true) => case.close(kind, reason),
         (None, ComplaintEnd::Answered) if case.phase == Phase::Open => {
             // The answer stands in the complaint.
             case.resolve(None);

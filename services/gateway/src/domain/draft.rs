@@ -10,8 +10,9 @@ use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
 use shouwen_proto::{
     events::v1::{
         AccountabilityMoved, AssistantAdded, CaseAbsorbed, CaseClosed, CaseMerged, CaseOpened, CaseReopened,
-        CaseResolved, CaseVoided, CloseKind, ContactJoined, DeputyAppointed, DeputyEnded, LimitMoved,
-        MessageReturned, OfferMade, OfferWithdrawn, OverrideEnded, PromiseNoted, ownership_event::Event,
+        CaseResolved, CaseVoided, ClientHeard, CloseKind, ContactJoined, DeputyAppointed, DeputyEnded,
+        LimitMoved, MessageReturned, OfferMade, OfferWithdrawn, OverrideEnded, PromiseNoted,
+        ownership_event::Event,
     },
     r#type::v1::Private,
 };
@@ -226,6 +227,19 @@ impl<'a> Draft<'a> {
     /// What is decided on was said at another time than the command's.
     pub(super) fn said_at(&mut self, said: DateTime<Utc>) {
         self.said = said;
+    }
+
+    /// Whether what is decided on says nothing about where the case stands: the client has said something else since.
+    pub(super) fn is_late(&self, satisfied: bool) -> bool {
+        self.is_overtaken(satisfied, self.said)
+    }
+
+    /// What the client said leaves the case as it is, and stands all the same against what they said before it (B5).
+    pub(super) fn hear(&mut self) {
+        if self.heard.is_none_or(|heard| heard < self.said) {
+            let said_time = Some(to_proto(self.said));
+            self.then(Event::ClientHeard(ClientHeard { said_time }));
+        }
     }
 
     /// Answers the case.

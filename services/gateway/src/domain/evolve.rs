@@ -62,6 +62,7 @@ pub fn name(event: &Event) -> &'static str {
         Event::CaseReassigned(_) => "case_reassigned",
         Event::MessageShown(_) => "message_shown",
         Event::MessageReturned(_) => "message_returned",
+        Event::ClientHeard(_) => "client_heard",
         Event::AbsencePlanned(_) => "absence_planned",
         Event::AbsenceBegun(_) => "absence_begun",
         Event::AbsenceEnded(_) => "absence_ended",
@@ -277,6 +278,9 @@ pub(super) fn case_after(case: &mut CaseState, event: &Event, at: DateTime<Utc>)
         }
         Event::CaseAbsorbed(absorbed) => {
             case.heard = case.heard.max(absorbed.said_time.as_ref().and_then(from_proto));
+        }
+        Event::ClientHeard(heard) => {
+            case.heard = case.heard.max(heard.said_time.as_ref().and_then(from_proto));
         }
         Event::CaseResolved(resolved) => {
             case.phase = Phase::AwaitingSatisfaction;

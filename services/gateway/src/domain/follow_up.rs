@@ -200,7 +200,8 @@ fn completed(
         Phase::Closed { .. } if !satisfied => {
             return merge::reopen(world, case, context, snapshot, DISSATISFIED);
         }
-        _ => {}
+        Phase::Open | Phase::Closed { .. } => case.hear(),
+        Phase::Merged { .. } | Phase::Void { .. } => {}
     }
     Ok(case.decided())
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shouwen_proto::{
-    events::v1::{CallOutcome, CloseKind},
+    events::v1::{CallOutcome, CloseKind, ComplaintEnd},
     ownership::v1::{CloseCaseRequest, case::State},
     r#type::v1::Satisfaction::{Dissatisfied, Neutral, Satisfied},
 };
@@ -98,6 +98,55 @@ async fn b5_dissatisfaction_from_before_an_answer_says_nothing_about_it_and_sati
     zhang.resolve(&other).await.unwrap();
     office.callbacks().completed(office.here().await, "cb-3", &other, true, Dissatisfied);
     assert_eq!(stands(&office, &other).await, (State::Open, 1));
+}
+
+#[tokio::test]
+async fn b5_a_word_from_before_the_client_was_dissatisfied_in_an_open_case_does_not_close_it() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let zhang = office.desk("zhang");
+    let first = an_hour(&office).await;
+    let second = an_hour(&office).await;
+    for way in ["a callback", "a call", "a complaint"] {
+        let contact = format!("call-{}", way.replace(' ', "-"));
+        let name = zhang.open(&contact, &contact).await;
+        let complaint = format!("{name}/complaints/cp-{contact}");
+        if way == "a complaint" {
+            office.complaints().filed(first, &complaint, &[]);
+            office.followed().await;
+        }
+        // Told twice, it is heard once.
+        for _ in 0..2 {
+            office.callbacks().completed(second, &format!("cb-{contact}"), &name, true, Dissatisfied);
+            assert_eq!(stands(&office, &name).await, (State::Open, 0), "{way}");
+        }
+        match way {
+            "a callback" => office.callbacks().completed(first, "cb-late", &name, true, Satisfied),
+            "a call" => office.calls().ended(first, &contact, "zhang", CallOutcome::AnsweredClear),
+            _ => office.complaints().complaint_closed(first, &complaint, ComplaintEnd::Satisfied, ""),
+        }
+        assert_eq!(stands(&office, &name).await, (State::Open, 0), "{way}");
+        let heard = ground.events(&name).await.into_iter().filter(|event| event == "client_heard").count();
+        assert_eq!(heard, 1, "{way}");
+        // What they say after it closes the case.
+        office.callbacks().completed(office.here().await, "cb-last", &name, true, Satisfied);
+        assert_eq!(stands(&office, &name).await, (State::Closed, 0), "{way}");
+    }
+}
+
+#[tokio::test]
+async fn b5_a_word_from_before_the_client_was_satisfied_in_a_closed_case_does_not_reopen_it() {
+    let (ground, office) = Ground::at(tuesday()).await;
+    let zhang = office.desk("zhang");
+    let name = zhang.open("call-1", "C-1").await;
+    zhang.confirm(&name, true).await.unwrap();
+    an_hour(&office).await;
+    let (before, after) = (an_hour(&office).await, office.here().await);
+    office.callbacks().completed(after, "cb-1", &name, true, Satisfied);
+    office.callbacks().completed(before, "cb-2", &name, true, Dissatisfied);
+    assert_eq!(stands(&office, &name).await, (State::Closed, 0));
+    assert_eq!(ground.events(&name).await, ["case_opened", "case_closed", "client_heard"]);
+    office.callbacks().completed(after + TimeDelta::minutes(1), "cb-3", &name, true, Dissatisfied);
+    assert_eq!(stands(&office, &name).await, (State::Open, 1));
 }
 
 #[tokio::test]
