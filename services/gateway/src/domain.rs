@@ -390,8 +390,13 @@ impl Domain for OwnershipDomain {
     const STIRRING: &'static [&'static str] = routing::STIRRING;
 
     async fn pending(&self, connection: &mut PgConnection, now: DateTime<Utc>) -> sqlx::Result<Vec<Command>> {
+        // Before the roster was read nobody may do anything by it.
+        let is_known = self.position() > 0;
         let snapshot = self.snapshot();
         let mut commands = store::routing::pending(connection, &snapshot, now).await?;
+        if !is_known {
+            return Ok(commands);
+        }
         let cases = store::open::unentitled(connection, &snapshot.roster).await?;
         let attend = |case| Command::FollowUp(FollowUp::Attend(AggregateId(case)));
         commands.extend(cases.into_iter().map(attend));
