@@ -133,7 +133,7 @@ fn check_whole(name: &str, value: &Value, min: u32, max: u32, unit: &str) -> Res
 fn unit_in_chinese(unit: &str) -> &str {
     match unit {
         "accounts" => "个账户",
-        "attempts" | "failures" | "reservations" => "次",
+        "attempts" | "failures" | "lookups" | "reservations" => "次",
         "days" => "天",
         "factors" => "项",
         "hours" => "小时",
