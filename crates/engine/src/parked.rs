@@ -260,12 +260,11 @@ impl<D: Domain, F: Follow<D>> FeedEffect<D> for Retry<'_, F> {
             self.follow.project(connection, slice::from_ref(self.event)).await?;
         }
         let refused = verdicts.first().and_then(Option::as_ref).and_then(refusal);
-        match self.malformed.take().or(refused) {
-            Some(reason) => stay(connection, self.feed, at, &reason).await?,
-            None => {
-                unpark(connection, self.feed, at).await?;
-                record(connection, self.feed, at, self.actor, now).await?;
-            }
+        if let Some(reason) = self.malformed.take().or(refused) {
+            stay(connection, self.feed, at, &reason).await?;
+        } else {
+            unpark(connection, self.feed, at).await?;
+            record(connection, self.feed, at, self.actor, now).await?;
         }
         Ok(())
     }
