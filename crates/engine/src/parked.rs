@@ -49,9 +49,9 @@ pub enum ParkedError {
     Failed(String),
     #[error("too many changes at once; try again")]
     Contention,
-    #[error("it is not known whether the event was applied: {0}")]
+    #[error("it is not known whether the event was applied, or given up: {0}")]
     OutcomeUnknown(String),
-    #[error("the other service cannot be read: {0}")]
+    #[error("the event cannot be read from the other service: {0}")]
     Feed(String),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
@@ -110,7 +110,8 @@ impl<D: Domain> Engine<D> {
         }
     }
 
-    /// Gives a parked event up for good, and applies those waiting behind it.
+    /// Gives a parked event up for good, and applies those waiting behind it. Once it is given up the answer is how many were applied, whatever became of
+    /// the rest: those stay parked.
     pub async fn skip_parked<F: Follow<D>>(
         &self,
         follow: &Arc<F>,
@@ -139,14 +140,29 @@ impl<D: Domain> Engine<D> {
         )
         .execute(&mut *tx)
         .await?;
-        tx.commit().await?;
+        tx.commit().await.map_err(|error| {
+            tracing::error!(
+                service = D::SERVICE,
+                feed = F::FEED,
+                position,
+                %error,
+                "it is not known whether a parked event was given up"
+            );
+            ParkedError::OutcomeUnknown(error.to_string())
+        })?;
         let mut applied = 0;
         match self.drain((&**follow, source), &aggregate, actor, &mut applied).await {
-            Ok(()) | Err(ParkedError::NotFound | ParkedError::StillRejected(_) | ParkedError::Failed(_)) => {
-                Ok(applied)
-            }
-            Err(other) => Err(other),
+            // A rejection is kept with the event that it concerns.
+            Ok(()) | Err(ParkedError::StillRejected(_)) => {}
+            Err(error) => tracing::warn!(
+                service = D::SERVICE,
+                feed = F::FEED,
+                position,
+                %error,
+                "a parked event is given up; those behind it wait to be retried"
+            ),
         }
+        Ok(applied)
     }
 
     async fn parked_aggregate(&self, feed: &str, position: i64) -> Result<String, ParkedError> {
@@ -398,7 +414,7 @@ pub(crate) async fn unprojected(
     Ok(unprojected.into_iter().collect())
 }
 
-/// Reads one event again from the service that has it.
+/// Reads one event again from the service that has it. It is parked here: where it is not shown there, the feed is at fault.
 async fn read_event(source: &FeedSource, feed: &str, at: i64) -> Result<Event, ParkedError> {
     let after = Cursor { incarnation: String::new(), position: at - 1 };
     let request = WatchRequest { service: feed.to_owned(), after: Some(after) };
@@ -411,5 +427,5 @@ async fn read_event(source: &FeedSource, feed: &str, at: i64) -> Result<Event, P
             Some(Item::Heartbeat(_)) | None => {}
         }
     }
-    Err(ParkedError::NotFound)
+    Err(ParkedError::Feed("the feed does not show it any more".to_owned()))
 }

@@ -247,7 +247,13 @@ fn parked_failure(error: ParkedError) -> Failure {
         // The engine has said in the log what failed.
         ParkedError::Failed(_) => Failure::internal(),
         ParkedError::Contention => Failure::contention(),
-        ParkedError::OutcomeUnknown(_) => Failure::outcome_unknown(),
+        // A repetition says nothing of what the first call did: what is listed does.
+        ParkedError::OutcomeUnknown(_) => Failure::new(
+            Code::Unavailable,
+            "OUTCOME_UNKNOWN",
+            "It is not known whether this took effect; list the parked events: what is not among them any more was applied or given up.",
+            "尚不能确定操作是否已生效，请列出搁置事件；不在其中者已处理或已放弃。",
+        ),
         ParkedError::Feed(error) => {
             tracing::warn!(error, "a parked event could not be read again");
             Failure::unavailable("FEED_UNAVAILABLE")

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use shouwen_engine::{Options, options::Step, parked::ParkedError};
+use shouwen_engine::{FeedSource, Options, options::Step, parked::ParkedError};
 use shouwen_proto::events::v1::Event;
 use sqlx::Executor as _;
 use tokio::task::JoinHandle;
+use tonic::Status;
 
 use crate::{
     bank::{Command, DREADFUL, POISON},
@@ -98,6 +99,37 @@ async fn a_skipped_event_is_recorded_and_those_behind_it_are_applied() {
     let skipped = "select count(*) from skipped_event where actor = 'employees/ops' and position in (1, 3)";
     assert_eq!(ground.number(skipped).await, 2);
     ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_event_is_given_up_though_those_behind_it_cannot_be_read() {
+    let ground = Ground::new().await;
+    let canned = Canned::serve(vec![event(1, "a", "13"), event(2, "a", "2")], None).await;
+    let engine = ground.engine(calm()).await;
+    engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
+    followed(&engine, 2).await;
+    let away: FeedSource = Arc::new(|_| Box::pin(async { Err(Status::unavailable("away")) }));
+    let follow = Arc::new(Credit);
+    let retried = engine.retry_parked(&follow, &away, 1, "employees/ops").await;
+    assert!(matches!(retried, Err(ParkedError::Feed(_))), "{retried:?}");
+    assert_eq!(engine.skip_parked(&follow, &away, 1, "no", "employees/ops").await.unwrap(), 0);
+    assert_eq!(ground.number("select count(*) from skipped_event where position = 1").await, 1);
+    assert_eq!(parked(&engine).await, expected(&[(2, "WAITING")]));
+    assert_eq!(engine.retry_parked(&follow, &canned.source, 2, "employees/ops").await.unwrap(), 1);
+    ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_event_that_the_feed_does_not_show_any_more_stays_parked_and_is_not_called_unknown() {
+    let ground = Ground::new().await;
+    let canned = Canned::serve(vec![event(1, "a", "13")], None).await;
+    let engine = ground.engine(calm()).await;
+    engine.follow(Arc::new(Credit), Arc::clone(&canned.source));
+    followed(&engine, 1).await;
+    let gone = Canned::serve(vec![event(2, "a", "1")], None).await;
+    let retried = engine.retry_parked(&Arc::new(Credit), &gone.source, 1, "employees/ops").await;
+    assert!(matches!(retried, Err(ParkedError::Feed(_))), "{retried:?}");
+    assert_eq!(parked(&engine).await, expected(&[(1, "UNLUCKY")]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
