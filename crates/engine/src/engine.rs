@@ -109,6 +109,12 @@ impl<D: Domain> Engine<D> {
         Ok(engine)
     }
 
+    /// Runs work of the service that lasts, as a part of the engine: [`stopped`](Self::stopped) waits for it, so it has to end when
+    /// [`stopping`](Self::stopping) completes; where it panics, the engine fails.
+    pub fn run_part(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.parts.run(work);
+    }
+
     /// Completes when `stop` was cancelled: long streams end then, so that nothing but short calls holds up the end of the process.
     pub fn stopping(&self) -> impl Future<Output = ()> + Send + use<D> {
         self.0.stop.clone().cancelled_owned()

@@ -1,4 +1,4 @@
-//! The parts of an engine that work by themselves: committer, followers, sweeper, upkeep, sampler.
+//! The parts of an engine that work by themselves: committer, followers, sweeper, upkeep, sampler, and what a service adds.
 //!
 //! What they are given to do contains its own failures. If one panics all the same, nobody does its work any more and the process would look well: so
 //! the process is asked to stop, and whoever runs it starts it anew.

@@ -92,7 +92,7 @@ impl Service {
 
         let ownership = Arc::new(FollowOwnership);
         engine.follow(Arc::clone(&ownership), Arc::clone(&feeds.ownership));
-        tokio::spawn(HandOver { engine: engine.clone() }.run());
+        engine.run_part(HandOver { engine: engine.clone() }.run());
 
         let operator = shouwen_serving::OperatorServer {
             engine: engine.clone(),

@@ -101,7 +101,7 @@ impl Service {
         engine.follow(Arc::clone(&ownership), Arc::clone(&feeds.ownership));
         engine.follow(Arc::clone(&clients), Arc::clone(&feeds.clients));
         engine.follow(Arc::clone(&callbacks), Arc::clone(&feeds.callbacks));
-        tokio::spawn(ReadAgain { engine: engine.clone(), source: Arc::clone(&feeds.ownership) }.run());
+        engine.run_part(ReadAgain { engine: engine.clone(), source: Arc::clone(&feeds.ownership) }.run());
 
         let operator = shouwen_serving::OperatorServer {
             engine: engine.clone(),

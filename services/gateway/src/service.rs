@@ -108,10 +108,10 @@ impl Service {
         let engine = Engine::start(domain, pool, connect, clock.clone(), options, stop.clone()).await?;
         engine.sweep();
         engine.keep_up();
-        tokio::spawn(desk::keep_up(engine.clone(), stop.clone()));
+        engine.run_part(desk::keep_up(engine.clone(), stop.clone()));
         let bell = Arc::default();
-        tokio::spawn(desk::bell::ring(engine.clone(), Arc::clone(&bell), stop.clone()));
-        tokio::spawn(learn(engine.clone(), stop));
+        engine.run_part(desk::bell::ring(engine.clone(), Arc::clone(&bell), stop.clone()));
+        engine.run_part(learn(engine.clone(), stop));
 
         let followed = vec![
             followed(&engine, FollowCalls, feeds.calls),

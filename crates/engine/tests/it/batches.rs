@@ -257,6 +257,19 @@ async fn an_engine_that_cannot_go_on_stops_its_process() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_part_of_the_service_that_panics_stops_its_process() {
+    let ground = Ground::new().await;
+    let engine = ground.engine(calm()).await;
+    engine.run_part(async {
+        let lost: Option<()> = std::hint::black_box(None);
+        lost.expect("nobody can live with this either");
+    });
+    engine.stopping().await;
+    assert_eq!(engine.stopped().await, Err(Broken));
+    ground.consistent().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_decision_beyond_its_footprint_leaves_nothing_behind() {
     let ground = Ground::new().await;
     let engine = ground.engine(calm()).await;
