@@ -1,5 +1,5 @@
-//! What a service is made of beside its database: keys, certificates, the ways to its peers. All of it is made, and so known to be good, before anything is
-//! bound or waited for; what is wrong is named by its setting.
+//! What a service is made of beside its database: keys, certificates, the ways to its peers. All of it is checked, then made, before anything is bound or
+//! waited for; what is wrong is named by its setting.
 
 use std::{collections::BTreeMap, fs::OpenOptions, io, path::Path};
 
@@ -47,13 +47,15 @@ pub(crate) struct Materials {
 }
 
 impl Materials {
-    /// Reads keys and certificates, and begins to connect to the peers.
+    /// Of a configuration that was checked ([`check`]): makes what it names, and begins to connect to the peers. Only here is found whether the export can
+    /// be opened, and what a key set behind a URL holds.
     pub(crate) async fn of(service: ServiceName, config: &ServeConfig) -> Result<Self, ServeError> {
-        check_database(config)?;
         open_export(&config.audit)?;
         if service == ServiceName::Gateway {
-            check_edge(&config.edge)?;
-            read_token_keys(config, token_keys(config)?).await?;
+            let keys = token_keys(config)?;
+            if !keys.is_file() {
+                read_token_keys(config, keys).await?;
+            }
         }
         Ok(Self {
             keyring: keyring(config)?,
@@ -91,8 +93,8 @@ impl Materials {
     }
 }
 
-/// Whether all that the configuration names is good, as starting would find it: texts, addresses, keys, files. Nothing is connected to, so only starting
-/// shows who answers, and what a key set behind a URL holds.
+/// Whether all that the configuration names is good: texts, addresses, keys, files. Whoever starts a service asks first. Nothing is connected to, so only
+/// starting shows who answers, and what a key set behind a URL holds.
 pub(crate) async fn check(service: ServiceName, config: &ServeConfig) -> Result<(), ServeError> {
     config.telemetry.check().map_err(|error| format!("telemetry: {error}"))?;
     check_database(config)?;

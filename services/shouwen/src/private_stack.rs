@@ -30,7 +30,7 @@ use crate::{
     cli::ServiceName,
     config::{AcceptedKey, ServeConfig},
     keys::{KeyError, KeyFolder, PAIRS, write_private},
-    materials::Materials,
+    materials::{self, Materials},
     serve::{Listeners, Mutants, Parts, ServeError, schema, serve},
     version,
 };
@@ -139,6 +139,7 @@ impl PrivateStack {
                 stop: stop.clone(),
                 mutants: options.mutants,
             };
+            materials::check(service, &config).await?;
             let materials = Materials::of(service, &config).await?;
             services.spawn(serve(service, config, materials, bound, parts));
         }

@@ -1,5 +1,5 @@
-//! Running one service: bind, wait for the database and its schema, serve, drain. Who runs it has made its materials, and so knows its configuration to
-//! be good, before anything is bound.
+//! Running one service: bind, wait for the database and its schema, serve, drain. Who runs it has checked its configuration and made its materials before
+//! anything is bound.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
