@@ -6,6 +6,9 @@ use opentelemetry::metrics::Meter;
 
 use crate::submission::FingerprintKey;
 
+/// How old the ownership read behind a command may be, unless a test says otherwise ([`Options::context_age`]).
+pub const CONTEXT_AGE: Duration = Duration::from_secs(2);
+
 /// Bounds and intervals.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -55,7 +58,7 @@ impl Default for Options {
             batch_commands: 256,
             batch_bytes: 4 * 1024 * 1024,
             batch_attempts: 8,
-            context_age: Duration::from_secs(2),
+            context_age: CONTEXT_AGE,
             write_timeout: Duration::from_secs(5),
             sweep_interval: Duration::from_millis(500),
             sweep_commands: 500,

@@ -11,7 +11,7 @@ use shouwen_access::{
     page_token::PageTokens,
     token::{KeySource, TokenSettings, TokenVerifier},
 };
-use shouwen_engine::FeedSource;
+use shouwen_engine::{FeedSource, options::CONTEXT_AGE};
 use shouwen_gateway::{
     Directory,
     edge::{BackendConfig, EdgeConfig},
@@ -262,7 +262,7 @@ fn verifier(service: ServiceName, config: &ServeConfig) -> Result<ContextVerifie
 
 /// What the backends would refuse whatever the edge lets through.
 fn check_edge(edge: &EdgeConfig) -> Result<(), ServeError> {
-    let oldest = Period::from(shouwen_engine::Options::default().context_age);
+    let oldest = Period::from(CONTEXT_AGE);
     if edge.ownership_age >= oldest {
         return Err(format!(
             "edge.ownership_age: {}: backends refuse every change that rests on a reading older than {oldest}; stay well below, such as 900ms",
