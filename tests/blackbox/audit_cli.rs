@@ -5,11 +5,11 @@ use std::{fs, path::PathBuf};
 use chrono::{DateTime, Utc};
 use shouwen_engine::ledger::LedgerRow;
 use shouwen_proto::events::v1::CallOutcome;
-use shouwen_testkit::TestPostgres;
+use shouwen_testkit::{TestPostgres, until};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 
 use crate::harness::{
-    Shape, Suite,
+    PATIENCE, Shape, Suite,
     deployment::Deployment,
     place::Place,
     ports,
@@ -238,6 +238,25 @@ async fn what_cannot_be_verified_is_neither_intact_nor_tampered_with() {
     assert_eq!(keyless.status.code(), Some(2), "{said}");
     assert!(said.contains("data/keys/audit.pem: is not there") && said.contains("--public-key"), "{said}");
     assert!(!deployment.dir().join("data").exists());
+}
+
+#[tokio::test]
+async fn a_process_that_does_not_live_for_an_interval_exports_a_checkpoint() {
+    let set = vec![("audit.interval", "3600s".to_owned())];
+    let suite = Suite::prepared(Place::shared().await, &Shape { set, ..Shape::default() });
+    let made = suite.bootstrap();
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made));
+    let gateway = &suite.gateways[0];
+    gateway.start();
+    until("a checkpoint is exported", PATIENCE, async || {
+        let exported = fs::read_to_string(suite.deployment.checkpoints()).unwrap();
+        exported.contains("\"service\":\"ownership\"").then_some(())
+    })
+    .await;
+    gateway.terminate();
+    assert_eq!(gateway.ended(PATIENCE).await.code(), Some(0));
+    let verified = suite.audit_verify();
+    assert_eq!(verified.status.code(), Some(0), "{}", text(&verified));
 }
 
 #[tokio::test]

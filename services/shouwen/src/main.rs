@@ -3,7 +3,7 @@
 //! `main` reads the command line and hands over; each command is a module of its own.
 
 mod audit;
-mod checkpoint_age;
+mod checkpoints;
 mod cli;
 mod config;
 mod demo;

@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use shouwen_access::{Contract, RequireContext, layer::MAX_MESSAGE_BYTES};
-use shouwen_engine::{Broken, FingerprintKey, Options, audit, operations::ranges_ready, provision::Schema};
+use shouwen_engine::{Broken, FingerprintKey, Options, operations::ranges_ready, provision::Schema};
 use shouwen_gateway::edge::{Edge, EdgeParts};
 use shouwen_proto::DESCRIPTORS;
 use shouwen_runtime::{
@@ -22,7 +22,10 @@ use tonic::service::Routes;
 use tower::ServiceBuilder;
 
 use crate::{
-    checkpoint_age::CheckpointAge, cli::ServiceName, config::ServeConfig, materials::Materials,
+    checkpoints::{self, CheckpointAge},
+    cli::ServiceName,
+    config::ServeConfig,
+    materials::Materials,
     version::VERSION,
 };
 
@@ -147,7 +150,7 @@ pub(crate) async fn start(
     if let Some(key) = audit_key {
         let age = CheckpointAge::shown(&parts.metrics.meter("shouwen"), name, prepared.clock.clone());
         let (audit, stop) = (config.audit.clone(), parts.stop.clone());
-        tasks.spawn(write_checkpoints(pool.clone(), name, key, audit, age, stop));
+        tasks.spawn(checkpoints::keep_writing(pool.clone(), name, key, audit, age, stop));
     }
     let (vault, stop) = (prepared.vault.clone(), parts.stop.clone());
     tasks.spawn(async move {
@@ -257,36 +260,6 @@ async fn watch_database(
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(LOOK_AGAIN) => {}
-        }
-    }
-}
-
-async fn write_checkpoints(
-    pool: PgPool,
-    service: &'static str,
-    key: ring::signature::Ed25519KeyPair,
-    config: crate::config::AuditConfig,
-    age: CheckpointAge,
-    stop: CancellationToken,
-) -> Result<(), ServeError> {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(config.interval.get()) => {}
-        }
-        match audit::checkpoint(&pool, service, &key).await {
-            Ok(Some(checkpoint)) => {
-                let exported = match &config.export {
-                    Some(path) => crate::audit::append(path, std::slice::from_ref(&checkpoint)),
-                    None => Ok(()),
-                };
-                match exported {
-                    Ok(()) => age.renewed(),
-                    Err(error) => tracing::error!(service, %error, "a checkpoint could not be exported"),
-                }
-            }
-            Ok(None) => age.renewed(),
-            Err(error) => tracing::warn!(service, %error, "a checkpoint could not be written"),
         }
     }
 }

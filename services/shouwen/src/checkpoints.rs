@@ -1,10 +1,52 @@
-//! How long ago a service wrote its last checkpoint, as metrics show it: an export that fails must not be noticed when it is needed.
+//! The checkpoints that a service writes while it runs, and how long ago it wrote the last one, as metrics show it: an export that fails must not be noticed
+//! when it is needed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use chrono::{DateTime, Utc};
 use opentelemetry::{KeyValue, metrics::Meter};
+use ring::signature::Ed25519KeyPair;
+use shouwen_engine::audit::{self, Checkpoint};
 use shouwen_runtime::clock::MachineClock;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::{config::AuditConfig, serve::ServeError};
+
+/// Writes and exports a checkpoint at the start, then one each interval, until `stop`: a process that lives shorter than that proves what it wrote, too.
+pub(crate) async fn keep_writing(
+    pool: PgPool,
+    service: &'static str,
+    key: Ed25519KeyPair,
+    config: AuditConfig,
+    age: CheckpointAge,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    loop {
+        match audit::checkpoint(&pool, service, &key).await {
+            Ok(Some(checkpoint)) => match export(config.export.clone(), checkpoint).await {
+                Ok(()) => age.renewed(),
+                Err(error) => tracing::error!(service, %error, "a checkpoint could not be exported"),
+            },
+            Ok(None) => age.renewed(),
+            Err(error) => tracing::warn!(service, %error, "a checkpoint could not be written"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(config.interval.get()) => {}
+        }
+    }
+}
+
+/// Appends to the export, where there is one. On a thread of its own: it waits for the disk.
+async fn export(to: Option<PathBuf>, checkpoint: Checkpoint) -> io::Result<()> {
+    let Some(path) = to else { return Ok(()) };
+    tokio::task::spawn_blocking(move || crate::audit::append(&path, &[checkpoint])).await?
+}
 
 /// The age of a service's last checkpoint. Clones are the same.
 #[derive(Clone, Debug)]
