@@ -231,7 +231,7 @@ async fn wait_for_schema(schema: &Schema, pool: &PgPool, component: &Component) 
     component.ready();
 }
 
-/// Readiness follows the database and the room in the ledger; liveness does not.
+/// Readiness follows the database and the room in the ledger; liveness does not. The log says what changes, not again and again what stays.
 async fn watch_database(
     service: &'static str,
     pool: PgPool,
@@ -239,24 +239,39 @@ async fn watch_database(
     ledger: Component,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
+    let (mut was_there, mut had_room) = (true, true);
     loop {
-        match ranges_ready(&pool).await {
-            Ok(ready) => {
+        let room = ranges_ready(&pool).await;
+        let is_there = room.is_ok();
+        match room {
+            Ok(room) => {
+                if !was_there {
+                    tracing::info!(service, "the database is back");
+                }
                 database.ready();
-                if ready {
+                if room {
+                    if !had_room {
+                        tracing::info!(service, "the ledger has ranges again");
+                    }
                     ledger.ready();
                 } else {
-                    tracing::error!(service, "the ledger runs out of ranges");
+                    if had_room {
+                        tracing::error!(service, "the ledger runs out of ranges");
+                    }
                     ledger.not_ready(
                         "no range follows the ledger's last one; the log says why none could be made",
                     );
                 }
+                had_room = room;
             }
             Err(error) => {
-                tracing::warn!(%error, "the database is away");
+                if was_there {
+                    tracing::warn!(service, %error, "the database is away");
+                }
                 database.not_ready("the database does not answer");
             }
         }
+        was_there = is_there;
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(LOOK_AGAIN) => {}
