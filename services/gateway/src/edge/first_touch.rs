@@ -14,7 +14,7 @@ use super::body::Answer;
 use super::cases::after_touch;
 use super::deadline::within;
 use super::fields::Fields;
-use super::forward::{Call, own_headers, refused, refused_as};
+use super::forward::{Call, Refused, own_headers, refused, refused_as};
 use super::frames::Framed;
 use super::identify::Identity;
 use super::owners::Owners;
@@ -95,7 +95,7 @@ impl<O: Owners> Edge<O> {
         if refused_as(&response, "NOT_A_REPLAY") {
             return Err(refusal::not_responsible(&view, false));
         }
-        if let Some((code, reason)) = refused(&response)
+        if let Some(Refused { code, reason }) = refused(&response)
             && is_permanent(code, &reason)
             && let Err(failure) = self.0.owners.void_touch(won.contact, won.request_id, &reason).await
         {
@@ -157,7 +157,7 @@ impl<O: Owners> Edge<O> {
         let won = Won { contact: &touch.contact, request_id: &touch.request_id, owed: true };
         let response = self.finish_touch(&call, &identity, view, &won, &framed.bytes).await?;
         match refused(&response) {
-            Some((code, reason)) if !is_permanent(code, &reason) => {
+            Some(Refused { code, reason }) if !is_permanent(code, &reason) => {
                 Err(Failure::new(code, reason, "The backend did not accept the call.", "后端未接受该调用。"))
             }
             _ => Ok(()),

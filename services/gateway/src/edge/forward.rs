@@ -35,7 +35,7 @@ const STRIPPED: [HeaderName; 6] =
 /// How many headers the edge adds to every call: context and deadline.
 const ADDED: usize = 2;
 
-/// What the reasons begin with for which a backend does not believe a context.
+/// What the reasons begin with for which a backend does not believe a context; all are UNAUTHENTICATED.
 const ABOUT_THE_CONTEXT: &str = "CONTEXT_";
 
 /// What stays the same however often a call is sent.
@@ -102,7 +102,7 @@ impl Call<'_> {
         }
         // Boxed, so that calls to other processes, which are many, do not move it about.
         let Ok(response) = Box::pin(self.language.scope(routes.clone().oneshot(request))).await;
-        Ok(response.map(Answer::Local))
+        Ok(noted(response).map(Answer::Local))
     }
 
     fn answered(
@@ -147,13 +147,14 @@ impl Call<'_> {
             tracing::warn!(%service, status = %response.status(), "a backend does not answer as gRPC");
             return Err(lost(service, self.method.access.mutation));
         }
-        match told(response.headers()) {
-            Some((_, reason)) if reason.starts_with(ABOUT_THE_CONTEXT) => {
-                tracing::error!(%service, reason, "a backend does not believe the gateway's call contexts");
-                Err(refusal::backend_unavailable(service))
-            }
-            _ => Ok(response),
+        let response = noted(response);
+        if let Some(Refused { code: Code::Unauthenticated, reason }) = response.extensions().get()
+            && reason.starts_with(ABOUT_THE_CONTEXT)
+        {
+            tracing::error!(%service, reason, "a backend does not believe the gateway's call contexts");
+            return Err(refusal::backend_unavailable(service));
         }
+        Ok(response)
     }
 
     fn context(&self, identity: &Identity, standing: &Standing) -> CallContext {
@@ -206,18 +207,29 @@ pub(super) fn own_headers() -> HeaderMap {
     ])
 }
 
-/// Why a backend refused, if it did. A refusal is the whole answer: it stands in the head.
-pub(super) fn refused(response: &Response<Answer>) -> Option<(Code, String)> {
-    told(response.headers())
+/// Why a backend refused.
+#[derive(Clone)]
+pub(super) struct Refused {
+    pub(super) code: Code,
+    pub(super) reason: String,
+}
+
+/// Keeps a refusal with its answer, so that nobody decodes it again. A refusal is the whole answer: it stands in the head.
+fn noted<B>(mut response: Response<B>) -> Response<B> {
+    let refusal = Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok);
+    if let Some(status) = refusal {
+        let reason = reason_of(&status).unwrap_or_default();
+        response.extensions_mut().insert(Refused { code: status.code(), reason });
+    }
+    response
+}
+
+/// Why a backend refused, if it did.
+pub(super) fn refused(response: &Response<Answer>) -> Option<Refused> {
+    response.extensions().get().cloned()
 }
 
 /// Whether a backend refused for this reason.
 pub(super) fn refused_as(response: &Response<Answer>, reason: &str) -> bool {
-    refused(response).is_some_and(|(_, told)| told == reason)
-}
-
-/// The refusal in a head.
-fn told(head: &HeaderMap) -> Option<(Code, String)> {
-    let status = Status::from_header_map(head)?;
-    (status.code() != Code::Ok).then(|| (status.code(), reason_of(&status).unwrap_or_default()))
+    response.extensions().get::<Refused>().is_some_and(|refused| refused.reason == reason)
 }
