@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use prost::Message as _;
-use shouwen_access::Language;
+use shouwen_access::{Failure, Language};
 use shouwen_gateway::edge::EdgeConfig;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
@@ -50,6 +50,15 @@ async fn a_backends_refusal_passes_with_its_details_and_metadata() {
 }
 
 #[tokio::test]
+async fn a_reason_that_only_looks_like_one_about_contexts_passes() {
+    let world = World::new().await;
+    let failure = Failure::new(Code::FailedPrecondition, "CONTEXT_OF_THE_CASE_MISSING", "No.", "不行。");
+    world.script([Act::Refuse(Status::from(failure))]);
+    let refusal = world.ask("Get", "zhang").refusal(&Ping::default()).await;
+    refusal.is(Code::FailedPrecondition, "CONTEXT_OF_THE_CASE_MISSING");
+}
+
+#[tokio::test]
 async fn metadata_passes_but_the_token_and_the_suites_own() {
     let mut world = World::new().await;
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -74,19 +83,18 @@ async fn a_deadline_reaches_the_backend_and_ends_the_call() {
     assert!((1..=5_000).contains(&passed), "{passed} ms");
 
     world.script([Act::Hang]);
-    let ask = world.ask("Get", "zhang").with("grpc-timeout", "500m");
+    let ask = world.ask("Get", "zhang").with("grpc-timeout", "2S");
     ask.refusal(&Ping::default()).await.is(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
     world.ended().await;
 }
 
 #[tokio::test]
 async fn a_call_without_a_deadline_gets_that_of_the_edge() {
-    let mut world =
-        World::with(|config| config.limits.request_timeout = Duration::from_millis(500).into()).await;
+    let mut world = World::with(|config| config.limits.request_timeout = Duration::from_secs(2).into()).await;
     world.script([Act::Hang]);
     let refusal = world.ask("Get", "zhang").refusal(&Ping::default()).await;
     refusal.is(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
-    assert!(millis(&world.seen().await.headers["grpc-timeout"]) <= 500);
+    assert!(millis(&world.seen().await.headers["grpc-timeout"]) <= 2_000);
     world.ended().await;
 }
 

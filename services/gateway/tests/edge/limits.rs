@@ -12,17 +12,7 @@ use tonic::{Code, Status};
 
 use crate::backend::{Act, MORE_THAN_A_WINDOW};
 use crate::contract::Ping;
-use crate::world::{Ask, Refusal, World, framed};
-
-/// Calls until a call comes in.
-async fn comes_in(ask: &Ask) {
-    let calling = async {
-        while ask.send(&Ping::default()).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(Duration::from_secs(10), calling).await.unwrap();
-}
+use crate::world::{Ask, Refusal, World, comes_in, framed};
 
 /// Begins a call that hangs at the backend.
 async fn hanging(world: &mut World, ask: &Ask) -> AbortOnDropHandle<()> {
@@ -79,7 +69,7 @@ async fn calls_beyond_the_places_wait_shortly_and_are_shed() {
     // A place that becomes free is taken by who waits or comes.
     drop(held);
     world.ended().await;
-    comes_in(&ask).await;
+    comes_in(async || ask.send(&Ping::default()).await).await;
 }
 
 #[tokio::test]
@@ -106,11 +96,11 @@ async fn an_answer_that_is_not_read_keeps_its_place_until_its_time_is_over() {
     let unread = ask.raw(message.clone()).await;
     ask.refusal(&Ping::default()).await.is(Code::ResourceExhausted, "OVERLOADED");
     drop(unread);
-    comes_in(&ask).await;
+    comes_in(async || ask.send(&Ping::default()).await).await;
 
     world.script([Act::Say(MORE_THAN_A_WINDOW)]);
     let unread = ask.clone().with("grpc-timeout", "2S").raw(message).await;
-    comes_in(&ask).await;
+    comes_in(async || ask.send(&Ping::default()).await).await;
     // Who reads at last is told.
     let read = timeout(Duration::from_secs(10), unread.into_body().collect()).await.unwrap().unwrap();
     let told = read.trailers().and_then(Status::from_header_map).unwrap();
@@ -132,7 +122,7 @@ async fn nobody_holds_more_calls_at_once_than_their_share() {
     let account = world.ask_at("/shouwen.echo.v1.Echo/Get", "serviceAccounts/crm");
     account.acting_for("employees/zhang").send(&Ping::default()).await.unwrap();
     drop(other);
-    comes_in(&ask).await;
+    comes_in(async || ask.send(&Ping::default()).await).await;
 }
 
 #[tokio::test]
@@ -179,7 +169,7 @@ async fn an_answer_that_is_not_read_counts_for_its_caller_alone() {
     ask.refusal(&Ping::default()).await.is(Code::ResourceExhausted, "TOO_MANY_AT_ONCE");
     world.ask("Get", "li").send(&Ping::default()).await.unwrap();
     drop(unread);
-    comes_in(&ask).await;
+    comes_in(async || ask.send(&Ping::default()).await).await;
 }
 
 #[tokio::test]

@@ -10,14 +10,13 @@ use shouwen_access::Failure;
 use shouwen_gateway::ownership::CaseView;
 use shouwen_proto::access::v1::Capacity;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
 
 use crate::backend::{Act, MORE_THAN_A_WINDOW};
 use crate::contract::Ping;
 use crate::owners::view;
-use crate::world::{Ask, NOW, Refusal, World};
+use crate::world::{Ask, NOW, Refusal, World, comes_in};
 
 /// A stream that the test feeds.
 fn fed() -> (mpsc::UnboundedSender<Bytes>, impl futures_util::Stream<Item = Bytes> + Send + 'static) {
@@ -37,16 +36,6 @@ async fn end_of(mut answers: Streaming<Bytes>) -> Refusal {
             Err(status) => return Refusal(status),
         }
     }
-}
-
-/// Opens streams until one is open, and ends that.
-async fn comes_in(ask: &Ask) {
-    let opening = async {
-        while ask.watch(&Ping::default()).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(Duration::from_secs(10), opening).await.unwrap();
 }
 
 #[tokio::test]
@@ -151,7 +140,7 @@ async fn a_stream_ends_with_its_token() {
 async fn a_deadline_that_the_caller_sets_ends_a_stream() {
     let mut world = World::new().await;
     let (_feeding, messages) = fed();
-    let ask = world.ask("Chat", "zhang").with("grpc-timeout", "500m");
+    let ask = world.ask("Chat", "zhang").with("grpc-timeout", "2S");
     end_of(ask.chat(messages).await.unwrap()).await.is(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
     assert!(world.seen().await.headers.contains_key("grpc-timeout"));
     world.ended().await;
@@ -163,7 +152,7 @@ async fn a_stream_that_is_not_read_keeps_its_place_until_its_deadline() {
     let ask = world.ask("Watch", "zhang");
     world.script([Act::Say(MORE_THAN_A_WINDOW)]);
     let unread = ask.clone().with("grpc-timeout", "2S").watch(&Ping::default()).await.unwrap();
-    comes_in(&ask).await;
+    comes_in(async || ask.watch(&Ping::default()).await).await;
     end_of(unread).await.is(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
 }
 
@@ -212,5 +201,5 @@ async fn nobody_opens_more_streams_than_their_share() {
     world.ask("Watch", "li").watch(&Ping::default()).await.unwrap();
     world.ask("Get", "zhang").send(&Ping::default()).await.unwrap();
     drop(first);
-    comes_in(&ask).await;
+    comes_in(async || ask.watch(&Ping::default()).await).await;
 }

@@ -269,6 +269,16 @@ impl Ask {
     }
 }
 
+/// Tries until it is let in.
+pub(crate) async fn comes_in<T, E>(mut attempt: impl AsyncFnMut() -> Result<T, E>) {
+    let trying = async {
+        while attempt().await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, trying).await.expect("it comes in");
+}
+
 /// A status that must be one of ours.
 #[derive(Debug)]
 pub(crate) struct Refusal(pub(crate) Status);
