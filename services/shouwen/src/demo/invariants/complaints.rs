@@ -3,11 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 use shouwen_proto::{
     events::v1::{ComplaintEnd, callbacks_event, complaints_event, ownership_event},
     r#type::v1::EscalationLevel,
 };
+use shouwen_serving::timestamps::from_proto;
 
 use super::super::product::Product;
 
@@ -95,13 +97,18 @@ fn attempts(product: &Product, broken: &mut Vec<String>) {
     use complaints_event::Event as Complaint;
     // Complaint and round of each verification.
     let mut verified: HashMap<&str, (&str, i32)> = HashMap::new();
-    let mut tried: HashSet<(&str, i32)> = HashSet::new();
+    // When its last attempt had failed.
+    let mut tried: HashMap<(&str, i32), Option<DateTime<Utc>>> = HashMap::new();
     for (event, body) in product.of_callbacks() {
         match body {
             Callback::CallbackScheduled(scheduled) if !scheduled.complaint.is_empty() => {
                 verified.insert(&event.aggregate, (scheduled.complaint.as_str(), scheduled.round));
             }
-            Callback::CallbackExhausted(_) => tried.extend(verified.get(event.aggregate.as_str())),
+            Callback::CallbackExhausted(_) => {
+                if let Some(round) = verified.get(event.aggregate.as_str()) {
+                    tried.entry(*round).or_insert_with(|| event.time.as_ref().and_then(from_proto));
+                }
+            }
             _ => {}
         }
     }
@@ -116,7 +123,9 @@ fn attempts(product: &Product, broken: &mut Vec<String>) {
                 rounds.entry(complaint).and_modify(|(_, round)| *round += 1);
             }
             Complaint::ComplaintClosed(closed) if closed.end() == ComplaintEnd::Unreachable => {
-                if rounds.get(complaint).is_none_or(|round| !tried.contains(round)) {
+                let closed = event.time.as_ref().and_then(from_proto);
+                let tried = rounds.get(complaint).and_then(|round| tried.get(round));
+                if tried.is_none_or(|tried| closed < *tried) {
                     broken.push(format!("O8: {complaint} was closed as unreachable before the last attempt"));
                 }
             }
