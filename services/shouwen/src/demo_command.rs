@@ -73,7 +73,7 @@ pub(crate) async fn run(options: cli::Demo) -> CommandResult {
     };
     verify(&admin_url, &data_dir, &mut report).await?;
     stack.stop().await?;
-    fs::remove_dir_all(&data_dir)?;
+    remove_folder(&data_dir)?;
     report.write(&output)?;
     println!("{report}");
     println!("报告 · report: {}", output.join("report.{txt,json,csv}").display());
@@ -85,20 +85,41 @@ pub(crate) async fn run(options: cli::Demo) -> CommandResult {
 const MARK: &str = "made-by-shouwen-demo";
 
 /// Makes the folder of the month's cluster. That of a demo which did not come to its end is removed before, since time is simulated on empty
-/// ledgers only; anything else in its place is not ours.
+/// ledgers only; anything else in its place is not ours, unless there is nothing in it.
 fn make_folder(folder: &Path) -> Result<(), String> {
     let failed = |error: io::Error| format!("{}: {error}", folder.display());
     if folder.symlink_metadata().is_ok() {
-        if !folder.join(MARK).is_file() {
+        if !folder.join(MARK).is_file() && !is_empty(folder) {
             return Err(format!(
                 "{}: is there, and no demo made it; move it away, or give another --output",
                 folder.display()
             ));
         }
-        fs::remove_dir_all(folder).map_err(failed)?;
+        remove_folder(folder).map_err(failed)?;
     }
     fs::create_dir_all(folder).map_err(failed)?;
     fs::write(folder.join(MARK), "The next demo removes this folder.\n").map_err(failed)
+}
+
+/// Whether it is a folder in which nothing is: what a demo leaves that was killed before it set the mark, or after it removed that.
+fn is_empty(folder: &Path) -> bool {
+    !folder.is_symlink() && fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Removes the folder of a month's cluster, the mark last: whatever is left where this is cut short is still known as a demo's.
+fn remove_folder(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() == MARK {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    fs::remove_dir_all(folder)
 }
 
 /// The cluster is small and is removed with the demo: nobody waits for its disk, plans anew what was planned before, or tells who does what.
@@ -180,9 +201,16 @@ mod tests {
         fs::create_dir(folder.join("postgres")).unwrap();
         make_folder(&folder).unwrap();
         assert!(folder.join(MARK).is_file() && !folder.join("postgres").exists());
+        // Killed before it set the mark, or after it removed that, it leaves nothing but the folder.
+        fs::remove_file(folder.join(MARK)).unwrap();
+        make_folder(&folder).unwrap();
+        assert!(folder.join(MARK).is_file());
+        fs::create_dir_all(folder.join("postgres/base")).unwrap();
+        remove_folder(&folder).unwrap();
+        assert!(!folder.exists());
 
         let place = |name: &str| dir.path().join(name);
-        fs::create_dir(place("folder")).unwrap();
+        fs::create_dir_all(place("folder/precious")).unwrap();
         fs::write(place("file"), "precious").unwrap();
         std::os::unix::fs::symlink("/nowhere", place("link")).unwrap();
         for name in ["folder", "file", "link"] {
