@@ -55,7 +55,7 @@ pub struct EffectiveDocument {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{combination}: {}", list(.errors))]
 pub struct InvalidBook {
-    /// Version string of the combination, such as `callbacks@firm:2+branches/b1:1`.
+    /// Version string of the combination, such as `callbacks@firm:2+branches/b1:1`; `policies/{policy}` where one cannot even be read.
     pub combination: String,
     /// Never empty.
     pub errors: Vec<PolicyError>,

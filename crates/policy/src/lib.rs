@@ -23,7 +23,7 @@ mod proposal;
 mod protobuf;
 mod version;
 
-pub use adopted::{AdoptedPolicies, StoredPolicy};
+pub use adopted::{AdoptedPolicies, StoredPolicy, adopt};
 pub use book::{Effective, EffectiveDocument, InvalidBook, PolicyBook};
 pub use document::{Document, Field, PolicyDocument, Shape};
 pub use documents::{

@@ -45,4 +45,12 @@ impl State {
             Self::Policy(_) => None,
         }
     }
+
+    /// The adopted version, if it is one that this release can read.
+    pub fn policy(&self) -> Option<&PolicyVersion> {
+        match self {
+            Self::Policy(version) => version.as_deref(),
+            Self::Callback(_) => None,
+        }
+    }
 }

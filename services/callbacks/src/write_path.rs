@@ -9,7 +9,7 @@ use shouwen_engine::{
     AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Reading, Recorded,
     Refusal, World,
 };
-use shouwen_policy::{AdoptedPolicies, PolicyVersion, StoredPolicy};
+use shouwen_policy::{AdoptedPolicies, adopt};
 use shouwen_proto::events::v1::{CallbacksEvent, callbacks_event::Event};
 use sqlx::PgConnection;
 
@@ -93,7 +93,12 @@ impl Domain for CallbacksDomain {
     ) -> Result<Decision<Event>, Refusal<Rejection>> {
         let book = self.policies.book();
         match command {
-            Command::AdoptPolicy(adopted) => schedule::adopt(world, adopted, &book),
+            Command::AdoptPolicy(adopted) => {
+                let id = AggregateId(adopted.policy.clone());
+                let known = world.state(&id).and_then(State::policy);
+                let adopted = adopt(known, adopted, &book).map_err(Rejection::from)?;
+                Ok(Decision::on(id, adopted.map(Event::PolicyAdopted)))
+            }
             Command::Schedule(wanted) => schedule::schedule(world, wanted, context, &book),
             Command::CancelCase { case, owed, reason } => {
                 schedule::cancel_case(world, case, owed, reason, context, &book)
@@ -187,16 +192,10 @@ impl Domain for CallbacksDomain {
     }
 
     fn committed(&self, events: &[(AggregateId, Event)]) {
-        let adopted: Vec<StoredPolicy> = events
-            .iter()
-            .filter_map(|(id, event)| match event {
-                Event::PolicyAdopted(adopted) => Some((id.0.clone(), PolicyVersion::try_from(adopted).ok())),
-                _ => None,
-            })
-            .collect();
-        if !adopted.is_empty() {
-            self.policies.take_in(&adopted);
-        }
+        self.policies.adopted(events.iter().filter_map(|(_, event)| match event {
+            Event::PolicyAdopted(adopted) => Some(adopted),
+            _ => None,
+        }));
     }
 
     fn calendar_version(&self, now: DateTime<Utc>) -> Option<String> {

@@ -12,7 +12,6 @@ mod evolve;
 #[cfg(test)]
 mod fixtures;
 mod numbers;
-pub mod policies;
 pub mod promise;
 pub mod record;
 pub mod register;
@@ -20,16 +19,15 @@ pub mod rejection;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
-use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use serde_json::value::{RawValue, to_raw_value};
 use shouwen_engine::{
     AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Recorded, Refusal,
     World,
 };
-use shouwen_policy::{InvalidBook, PolicyBook, PolicyVersion};
+use shouwen_policy::{AdoptedPolicies, PolicyVersion, adopt};
 use shouwen_proto::events::v1::calls_event::Event;
 use sqlx::PgConnection;
 
@@ -56,34 +54,31 @@ impl State {
             Self::Policy(_) => None,
         }
     }
+
+    /// The adopted version, if it is one that this release can read.
+    pub fn policy(&self) -> Option<&PolicyVersion> {
+        match self {
+            Self::Policy(version) => version.as_deref(),
+            Self::Call(_) => None,
+        }
+    }
 }
 
 /// The domain with the policies that it decides by.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct CallsDomain {
-    policies: ArcSwap<PolicyBook>,
+    policies: AdoptedPolicies,
 }
 
 impl CallsDomain {
-    /// The domain under the policy versions adopted so far.
-    pub fn new(versions: Vec<PolicyVersion>) -> Result<Self, InvalidBook> {
-        Ok(Self { policies: ArcSwap::from_pointee(PolicyBook::load(versions)?) })
+    /// Over the policies that are stored.
+    pub(crate) fn new(policies: AdoptedPolicies) -> Self {
+        Self { policies }
     }
 
-    /// The policies known at present.
-    pub fn policies(&self) -> Arc<PolicyBook> {
-        self.policies.load_full()
-    }
-
-    /// Takes the versions adopted so far in the place of those known before. Versions that make no valid book leave it as it is: each was
-    /// checked when it was adopted.
-    pub fn know(&self, versions: Vec<PolicyVersion>) {
-        match PolicyBook::load(versions) {
-            Ok(book) => self.policies.store(Arc::new(book)),
-            Err(error) => {
-                tracing::error!(%error, "the adopted policies make no valid book; the former ones stay");
-            }
-        }
+    /// The policies that this process knows.
+    pub(crate) fn policies(&self) -> &AdoptedPolicies {
+        &self.policies
     }
 }
 
@@ -119,10 +114,14 @@ impl Domain for CallsDomain {
         command: &Command,
         context: &DecideContext<'_>,
     ) -> Result<Decision<Event>, Refusal<Rejection>> {
-        let policies = self.policies();
+        let policies = self.policies.book();
         let id = command.aggregate();
         let events = match command {
-            Command::AdoptPolicy(adopted) => policies::adopt(world.state(&id), adopted, &policies),
+            Command::AdoptPolicy(adopted) => {
+                let known = world.state(&id).and_then(State::policy);
+                let adopted = adopt(known, adopted, &policies).map_err(Rejection::from)?;
+                Ok(adopted.map(Event::PolicyAdopted).into_iter().collect())
+            }
             Command::Register(register) => {
                 register::decide(world.state(&id).is_some(), register, context.now, &policies)
             }
@@ -194,15 +193,22 @@ impl Domain for CallsDomain {
     }
 
     async fn refresh(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
-        self.know(store::policies(connection).await?);
+        self.policies.take_in(&store::policies(connection).await?);
         Ok(())
     }
 
+    fn committed(&self, events: &[(AggregateId, Event)]) {
+        self.policies.adopted(events.iter().filter_map(|(_, event)| match event {
+            Event::PolicyAdopted(adopted) => Some(adopted),
+            _ => None,
+        }));
+    }
+
     fn calendar_version(&self, now: DateTime<Utc>) -> Option<String> {
-        Some(self.policies.load().calendar(now).version().to_owned())
+        Some(self.policies.book().calendar(now).version().to_owned())
     }
 
     fn calendar_days_left(&self, now: DateTime<Utc>) -> Option<i64> {
-        Some(self.policies.load().calendar_days_left(now))
+        Some(self.policies.book().calendar_days_left(now))
     }
 }

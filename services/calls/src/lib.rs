@@ -16,7 +16,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use shouwen_access::PageTokens;
 use shouwen_engine::{Engine, FeedSource, Options, provision::Schema};
-use shouwen_policy::InvalidBook;
+use shouwen_policy::{AdoptedPolicies, InvalidBook};
 use shouwen_proto::{
     calls::v1::call_service_server::CallServiceServer, events::v1::event_feed_server::EventFeedServer,
     operator::v1::operator_service_server::OperatorServiceServer,
@@ -85,7 +85,7 @@ impl Service {
     pub async fn start(dependencies: Dependencies) -> Result<Self, StartError> {
         let Dependencies { pool, connect, vault, pages, clock, options, stop, feeds } = dependencies;
         let time_to_answer = TimeToAnswer::new(options.meter.as_ref());
-        let domain = Arc::new(CallsDomain::new(store::policies(&pool).await?)?);
+        let domain = Arc::new(CallsDomain::new(AdoptedPolicies::load(store::policies(&pool).await?)?));
         let engine = Engine::start(Arc::clone(&domain), pool, connect, clock, options, stop).await?;
         engine.sweep();
         engine.keep_up();
@@ -101,7 +101,7 @@ impl Service {
                 source: feeds.ownership,
             })],
             calendar: Arc::new(move |now: DateTime<Utc>| {
-                let calendar = domain.policies().calendar(now);
+                let calendar = domain.policies().book().calendar(now);
                 (calendar.version().to_owned(), calendar.covered_until())
             }),
         };

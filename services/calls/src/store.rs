@@ -1,6 +1,6 @@
 //! SQL of schema `calls`: the reads of the API.
 
-use shouwen_policy::PolicyVersion;
+use shouwen_policy::{PolicyVersion, StoredPolicy};
 use sqlx::{PgExecutor, types::Json};
 
 use crate::domain::CallState;
@@ -19,14 +19,13 @@ pub(crate) struct Position {
     pub(crate) id: String,
 }
 
-/// All policy versions adopted so far that this release can read (P1).
-pub(crate) async fn policies(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<PolicyVersion>> {
-    let rows = sqlx::query_scalar!(
-        r#"select state as "state: Json<Option<PolicyVersion>>" from policy order by id"#
-    )
-    .fetch_all(executor)
-    .await?;
-    Ok(rows.into_iter().filter_map(|Json(version)| version).collect())
+/// All policies.
+pub(crate) async fn policies(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<StoredPolicy>> {
+    let rows =
+        sqlx::query!(r#"select id, state as "state: Json<Option<PolicyVersion>>" from policy order by id"#)
+            .fetch_all(executor)
+            .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.state.0)).collect())
 }
 
 /// One contact by `calls/{call}`.

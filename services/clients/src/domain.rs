@@ -17,7 +17,6 @@ pub mod lookups;
 pub mod manager;
 pub mod marks;
 pub mod name;
-pub mod policies;
 pub mod rejection;
 pub mod roster;
 pub mod save;
@@ -72,6 +71,14 @@ impl State {
         match self {
             Self::Lookups(lookups) => Some(lookups),
             Self::Client(_) | Self::Import(_) | Self::Policy(_) => None,
+        }
+    }
+
+    /// The adopted version, if it is one that this release can read.
+    pub fn policy(&self) -> Option<&PolicyVersion> {
+        match self {
+            Self::Policy(version) => version.as_deref(),
+            Self::Client(_) | Self::Import(_) | Self::Lookups(_) => None,
         }
     }
 }

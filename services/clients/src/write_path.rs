@@ -8,7 +8,7 @@ use shouwen_engine::{
     AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Recorded, Refusal,
     Saved, World,
 };
-use shouwen_policy::{AdoptedPolicies, PolicyBook, PolicyVersion, StoredPolicy};
+use shouwen_policy::{AdoptedPolicies, PolicyBook, adopt};
 use shouwen_proto::events::v1::{ClientsEvent, clients_event::Event};
 use sqlx::PgConnection;
 
@@ -16,7 +16,7 @@ use crate::{
     domain::{
         Client, Command, Import, Rejection, State,
         client::{FileKeys, account_key, account_keys, identity_number_key},
-        evolve, import, lookups, manager, policies, save,
+        evolve, import, lookups, manager, save,
         verification::{self, Answer},
     },
     store,
@@ -116,7 +116,11 @@ impl Domain for ClientsDomain {
         let book = self.policies.book();
         let id = command.aggregate();
         match command {
-            Command::AdoptPolicy(adopted) => policies::adopt(world, adopted, &book),
+            Command::AdoptPolicy(adopted) => {
+                let known = world.state(&id).and_then(State::policy);
+                let adopted = adopt(known, adopted, &book).map_err(Rejection::from)?;
+                Ok(Decision::on(id, adopted.map(Event::PolicyAdopted)))
+            }
             Command::Save(entered) => save::decide(world, entered, context.now, &book),
             Command::Due { aggregate } => Ok(Decision::nothing(aggregate.clone())),
             Command::RecordLookup(lookup) => {
@@ -217,15 +221,9 @@ impl Domain for ClientsDomain {
     }
 
     fn committed(&self, events: &[(AggregateId, Event)]) {
-        let adopted: Vec<StoredPolicy> = events
-            .iter()
-            .filter_map(|(id, event)| match event {
-                Event::PolicyAdopted(adopted) => Some((id.0.clone(), PolicyVersion::try_from(adopted).ok())),
-                _ => None,
-            })
-            .collect();
-        if !adopted.is_empty() {
-            self.policies.take_in(&adopted);
-        }
+        self.policies.adopted(events.iter().filter_map(|(_, event)| match event {
+            Event::PolicyAdopted(adopted) => Some(adopted),
+            _ => None,
+        }));
     }
 }

@@ -45,6 +45,14 @@ impl State {
             Self::Policy(_) => None,
         }
     }
+
+    /// The adopted version, if it is one that this release can read.
+    pub fn policy(&self) -> Option<&PolicyVersion> {
+        match self {
+            Self::Policy(version) => version.as_deref(),
+            Self::Complaint(_) => None,
+        }
+    }
 }
 
 /// Rules that a simulation switches off to see its own check turn red. All off in the product: no configuration reaches them.

@@ -9,14 +9,13 @@ use shouwen_engine::{
     AggregateId, Deadline, DecideContext, Decision, Domain, DueDeadline, Footprint, Key, Reading, Recorded,
     Refusal, World,
 };
-use shouwen_policy::{AdoptedPolicies, PolicyVersion, StoredPolicy};
+use shouwen_policy::{AdoptedPolicies, adopt};
 use shouwen_proto::events::v1::{ComplaintsEvent, complaints_event::Event};
 use sqlx::PgConnection;
 
 use crate::{
     domain::{
-        Command, Complaint, Mutants, Rejection, Setting, State, evolve, intake, numbers::Series, policies,
-        transitions,
+        Command, Complaint, Mutants, Rejection, Setting, State, evolve, intake, numbers::Series, transitions,
     },
     readings, store,
 };
@@ -87,7 +86,12 @@ impl Domain for ComplaintsDomain {
         let setting =
             Setting { now: context.now, at: context.at, book: &book, mutants: self.mutants, number: None };
         let on_one = match command {
-            Command::AdoptPolicy(adopted) => return policies::adopt(world, adopted, &book),
+            Command::AdoptPolicy(adopted) => {
+                let id = AggregateId(adopted.policy.clone());
+                let known = world.state(&id).and_then(State::policy);
+                let adopted = adopt(known, adopted, &book).map_err(Rejection::from)?;
+                return Ok(Decision::on(id, adopted.map(Event::PolicyAdopted)));
+            }
             Command::File(filing) => {
                 let id = filing.name.aggregate();
                 if world.state(&id).is_some() {
@@ -185,16 +189,10 @@ impl Domain for ComplaintsDomain {
     }
 
     fn committed(&self, events: &[(AggregateId, Event)]) {
-        let adopted: Vec<StoredPolicy> = events
-            .iter()
-            .filter_map(|(id, event)| match event {
-                Event::PolicyAdopted(adopted) => Some((id.0.clone(), PolicyVersion::try_from(adopted).ok())),
-                _ => None,
-            })
-            .collect();
-        if !adopted.is_empty() {
-            self.policies.take_in(&adopted);
-        }
+        self.policies.adopted(events.iter().filter_map(|(_, event)| match event {
+            Event::PolicyAdopted(adopted) => Some(adopted),
+            _ => None,
+        }));
     }
 
     fn calendar_version(&self, now: DateTime<Utc>) -> Option<String> {

@@ -1,6 +1,7 @@
-//! Policies tested rule by rule: documents (P1, B2), the book (P2, S3), the life of a proposal (P3), and what must be
+//! Policies tested rule by rule: documents (P1, B2), adopting versions (P1), the book (P2, S3), the life of a proposal (P3), and what must be
 //! true of any set of versions.
 
+mod adoption;
 mod book;
 mod documents;
 mod properties;

@@ -113,7 +113,7 @@ impl From<Rejection> for Failure {
                 Failure::unavailable("POLICY_NOT_KNOWN")
             }
             Rejection::PolicyInvalid(problem) => {
-                tracing::error!(problem, "an approved policy is not valid here");
+                tracing::error!(%problem, "an approved policy is not valid here");
                 Failure::internal()
             }
             Rejection::Internal(problem) => {

@@ -25,7 +25,7 @@ use super::{
 /// The state of an aggregate after an event on it.
 pub fn evolve(state: Option<State>, recorded: &Recorded<'_, Event>) -> State {
     match (state, recorded.event) {
-        (None, Event::PolicyAdopted(adopted)) => {
+        (_, Event::PolicyAdopted(adopted)) => {
             State::Policy(PolicyVersion::try_from(adopted).ok().map(Box::new))
         }
         (None, Event::CallbackScheduled(scheduled)) => match begun(scheduled, recorded.time) {

@@ -1,6 +1,7 @@
 //! Why a command has no effect: the closed set of this service.
 
 use chrono::{DateTime, Utc};
+use shouwen_policy::InvalidBook;
 
 /// A refusal. Texts are for the log and for parked events; callers are told by `api::failures`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,8 +55,8 @@ pub enum Rejection {
     #[error("{0}")]
     PolicyUnknown(String),
     /// A policy that ownership approved is not valid here (P1).
-    #[error("{0}")]
-    PolicyInvalid(String),
+    #[error(transparent)]
+    PolicyInvalid(#[from] InvalidBook),
     /// A time that does not fit any calendar, or a key that does not belong to the batch: a fault of ours.
     #[error("internal: {0}")]
     Internal(&'static str),

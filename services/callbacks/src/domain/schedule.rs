@@ -1,11 +1,11 @@
-//! Decisions that concern no existing callback alone: making one, joining a missed call to one, giving up all of a case or the one of a complaint,
-//! adopting a policy.
+//! Decisions that concern no existing callback alone: making one, joining a missed call to one, giving up all of a case or the one of a
+//! complaint.
 
 use chrono::{DateTime, Utc};
 use shouwen_engine::{AggregateId, DecideContext, Decision, Refusal, World};
-use shouwen_policy::{PolicyBook, PolicyVersion};
+use shouwen_policy::PolicyBook;
 use shouwen_proto::{
-    events::v1::{CallbackCoalesced, CallbackScheduled, PolicyAdopted, callbacks_event::Event},
+    events::v1::{CallbackCoalesced, CallbackScheduled, callbacks_event::Event},
     r#type::v1::CallbackKind,
 };
 
@@ -262,16 +262,4 @@ pub fn cancel_case(
         }
     }
     Ok(Decision { events, counters: vec![Tally::voided(case)], primary: AggregateId(case.to_owned()) })
-}
-
-/// Adopts a policy version that ownership approved (P1). Adopting it twice changes nothing.
-pub fn adopt(world: &World<'_, State>, adopted: &PolicyAdopted, book: &PolicyBook) -> Decided {
-    let id = AggregateId(adopted.policy.clone());
-    if world.state(&id).is_some() {
-        return Ok(Decision::nothing(id));
-    }
-    let version =
-        PolicyVersion::try_from(adopted).map_err(|error| Rejection::PolicyInvalid(error.to_string()))?;
-    book.with(version).map_err(|invalid| Rejection::PolicyInvalid(invalid.to_string()))?;
-    Ok(Decision::on(id, [Event::PolicyAdopted(adopted.clone())]))
 }

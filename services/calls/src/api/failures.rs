@@ -96,8 +96,8 @@ impl From<Rejection> for Failure {
             .with("name", &name)
             .precondition("PROMISE", name.clone(), "call PromiseCallback first")
             .resource("call", name),
-            Rejection::PolicyUnreadable(policy) => {
-                tracing::error!(policy, "an approved policy cannot be read by this release");
+            Rejection::PolicyInvalid(problem) => {
+                tracing::error!(%problem, "an approved policy is not valid here");
                 Self::internal()
             }
         }

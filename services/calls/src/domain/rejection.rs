@@ -1,6 +1,7 @@
 //! Why a command is refused. A closed set; `api::failures` turns each into a status with its reason and remedy.
 
 use chrono::{DateTime, Utc};
+use shouwen_policy::InvalidBook;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -46,7 +47,7 @@ pub enum Rejection {
     /// The outcome says that a callback was promised, and none was.
     #[error("PROMISE_MISSING {0}")]
     PromiseMissing(String),
-    /// A policy version that this release cannot read.
-    #[error("POLICY_UNREADABLE {0}")]
-    PolicyUnreadable(String),
+    /// A policy that ownership approved is not valid here (P1).
+    #[error(transparent)]
+    PolicyInvalid(#[from] InvalidBook),
 }

@@ -9,13 +9,13 @@ use shouwen_proto::{
 use shouwen_serving::{private, timestamps::to_proto};
 
 use super::{
-    State, answer,
+    answer,
     call::{CallState, Phase},
     codec,
     command::{AnswerContact, Confirm, FillIn, MakePromise, Miss, Register, Void},
     ending,
     fixtures::*,
-    policies, promise, record, register,
+    promise, record, register,
     rejection::Rejection,
 };
 
@@ -420,20 +420,6 @@ fn o1_a_voided_touch_rings_again_and_nothing_else_changes() {
     assert!(answer::void(None, &void("r1")).is_empty());
     let call = ended(call, &ending(Party::Client, CallOutcome::AnswerOwed), at("09:05:00"));
     assert!(answer::void(Some(&call), &void("r1")).is_empty());
-}
-
-#[test]
-fn p1_a_version_is_adopted_once_and_refused_where_it_cannot_be_read() {
-    let version = version("calls", &serde_json::json!({ "rings": 4 }));
-    let adopted = PolicyAdopted::try_from(&version).unwrap();
-    assert_eq!(one(policies::adopt(None, &adopted, &book())), Event::PolicyAdopted(adopted.clone()));
-    let known = State::Policy(Some(Box::new(version)));
-    assert_eq!(policies::adopt(Some(&known), &adopted, &book()), Ok(Vec::new()));
-    let refused = Err(Rejection::PolicyUnreadable("policies/p1".into()));
-    let newer = PolicyAdopted { kind: "questionnaire".into(), ..adopted.clone() };
-    assert_eq!(policies::adopt(None, &newer, &book()), refused);
-    let unknown = State::Policy(None);
-    assert!(policies::adopt(Some(&unknown), &adopted, &book()).is_ok(), "read after the upgrade");
 }
 
 #[test]

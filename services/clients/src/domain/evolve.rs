@@ -25,8 +25,8 @@ pub fn evolve(state: Option<State>, recorded: &Recorded<'_, Event>) -> State {
             import.apply(recorded.event);
             State::Import(import)
         }
-        Some(other @ (State::Lookups(_) | State::Policy(_))) => other,
-        None => begun(recorded),
+        Some(other @ (State::Lookups(_) | State::Policy(Some(_)))) => other,
+        Some(State::Policy(None)) | None => begun(recorded),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Why a command has no effect. One closed set; the api maps it to the contract's reasons.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use shouwen_policy::InvalidBook;
 
 use super::{coverage::Position, factor::Factor};
 
@@ -55,8 +56,8 @@ pub enum Rejection {
     #[error("unknown policy version: {0}")]
     PolicyUnknown(String),
     /// An approved policy that is not valid here.
-    #[error("invalid policy: {0}")]
-    PolicyInvalid(String),
+    #[error(transparent)]
+    PolicyInvalid(#[from] InvalidBook),
     /// A command that does not fit its aggregate: a fault of ours.
     #[error("internal: {0}")]
     Internal(&'static str),

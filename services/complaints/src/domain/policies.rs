@@ -1,16 +1,12 @@
-//! Policies of a complaint: adopting a version (P1), and what is in force when limits begin.
+//! Policies of a complaint: what is in force when limits begin (P1).
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use shouwen_calendar::Calendar;
-use shouwen_engine::{AggregateId, Decision, Refusal, World};
-use shouwen_policy::{ComplaintsPolicy, Effective, HoursPolicy, PolicyBook, PolicyVersion};
-use shouwen_proto::events::v1::{PolicyAdopted, complaints_event::Event};
+use shouwen_policy::{ComplaintsPolicy, Effective, HoursPolicy, PolicyBook};
 
-use super::{
-    Mutants, State, complaint::Complaint, limits::Rules, rejection::Rejection, transitions::Setting,
-};
+use super::{Mutants, complaint::Complaint, limits::Rules, rejection::Rejection, transitions::Setting};
 
 /// What limits are computed with.
 pub(super) struct InForce {
@@ -73,20 +69,4 @@ pub(super) fn policy(
 ) -> Result<Arc<Effective<ComplaintsPolicy>>, Rejection> {
     book.resolve_complaints(&complaint.policy_version)
         .map_err(|unknown| Rejection::PolicyUnknown(unknown.to_string()))
-}
-
-/// Adopts a policy version that ownership approved (P1). Adopting it twice changes nothing.
-pub fn adopt(
-    world: &World<'_, State>,
-    adopted: &PolicyAdopted,
-    book: &PolicyBook,
-) -> Result<Decision<Event>, Refusal<Rejection>> {
-    let id = AggregateId(adopted.policy.clone());
-    if world.state(&id).is_some() {
-        return Ok(Decision::nothing(id));
-    }
-    let version =
-        PolicyVersion::try_from(adopted).map_err(|error| Rejection::PolicyInvalid(error.to_string()))?;
-    book.with(version).map_err(|invalid| Rejection::PolicyInvalid(invalid.to_string()))?;
-    Ok(Decision::on(id, [Event::PolicyAdopted(adopted.clone())]))
 }

@@ -1,5 +1,7 @@
 //! Why a command has no effect: the closed set of this service.
 
+use shouwen_policy::InvalidBook;
+
 use super::terms::{ApprovalLevel, ReplyKind};
 
 /// A refusal. Texts are for the log and for parked events; callers are told by `api::failures`.
@@ -49,8 +51,8 @@ pub enum Rejection {
     #[error("{0}")]
     PolicyUnknown(String),
     /// A policy that ownership approved is not valid here (P1).
-    #[error("{0}")]
-    PolicyInvalid(String),
+    #[error(transparent)]
+    PolicyInvalid(#[from] InvalidBook),
     /// A fault of ours.
     #[error("internal: {0}")]
     Internal(&'static str),
