@@ -17,4 +17,5 @@ mod kill;
 mod outage;
 mod race;
 mod routing;
+mod settings;
 mod tls;

@@ -1,9 +1,10 @@
-//! Policies tested rule by rule: documents (P1, B2), adopting versions (P1), the book (P2, S3), the life of a proposal (P3), and what must be
-//! true of any set of versions.
+//! Policies tested rule by rule: documents (P1, B2), adopting versions (P1), the book (P2, S3), the life of a proposal (P3), what must be true
+//! of any set of versions, and the page about them.
 
 mod adoption;
 mod book;
 mod documents;
+mod page;
 mod properties;
 mod proposals;
 
