@@ -7,6 +7,7 @@ pub mod event_feed;
 pub mod feed_source;
 pub mod operator;
 pub mod ownership_feed;
+pub mod page;
 pub mod private;
 pub mod refusal;
 pub mod timestamps;

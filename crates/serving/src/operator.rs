@@ -20,7 +20,7 @@ use shouwen_proto::{
 };
 use tonic::{Code, Request, Response};
 
-use crate::{refusal, timestamps};
+use crate::{page, refusal, timestamps};
 
 /// One followed feed, as operators handle its parked events.
 pub trait ParkedFeed: Send + Sync {
@@ -147,12 +147,9 @@ impl<D: Domain> operator_service_server::OperatorService for OperatorServer<D> {
             Some((feed, position)) => (feed, position.parse().map_err(|_| Failure::page_token_invalid())?),
             None => return Err(Failure::page_token_invalid().into()),
         };
-        let size = if request.page_size <= 0 { 50 } else { request.page_size.min(500) };
-        let parked = self
-            .engine
-            .parked(feed, after, i64::from(size))
-            .await
-            .map_err(|error| refusal::database(&error))?;
+        let size = page::size(request.page_size, 50, 500)?;
+        let parked =
+            self.engine.parked(feed, after, size).await.map_err(|error| refusal::database(&error))?;
         let full = parked.len() == usize::try_from(size).unwrap_or_default();
         let next_page_token = parked
             .last()

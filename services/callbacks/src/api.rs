@@ -13,7 +13,7 @@ use shouwen_proto::callbacks::v1::{
     PostponeCallbackRequest, RecordAttemptRequest, ReleaseCallbackRequest, SupersedeResultRequest,
     callback_service_server,
 };
-use shouwen_serving::{Call, Sealer, refusal};
+use shouwen_serving::{Call, Sealer, page, refusal};
 use shouwen_vault::{Place, Sealed, Subject, Vault};
 use tonic::{Request, Response, Status};
 
@@ -230,19 +230,17 @@ impl callback_service_server::CallbackService for Api {
         if !caller.reach.covers(branch.as_str()) {
             return Err(failures::branch_out_of_reach(branch.as_str()).into());
         }
-        let size = parse::page_size(request.page_size)?;
+        let size = page::size(request.page_size, 50, 200)?;
         let query = Query { method: "ListDueCallbacks", caller, arguments: &[branch.as_str()] };
         let after = match self.pages.open(&query, &request.page_token)? {
             None => After { due: i64::MIN, id: String::new() },
             Some(position) => parse::position(&position)?,
         };
         // One more than asked for tells whether there is a next page.
-        let mut rows = store::due(self.engine.pool(), branch.as_str(), &after, i64::from(size) + 1)
+        let rows = store::due(self.engine.pool(), branch.as_str(), &after, size + 1)
             .await
             .map_err(|error| refusal::database(&error))?;
-        let size = usize::try_from(size).unwrap_or_default();
-        let more = rows.len() > size;
-        rows.truncate(size);
+        let (rows, more) = page::cut(rows, size);
         let next_page_token = rows.last().filter(|_| more).map_or_else(String::new, |last| {
             let position =
                 format!("{}/{}", last.callback.due.timestamp_micros(), last.callback.name.aggregate());

@@ -18,7 +18,7 @@ use shouwen_proto::{
     r#type::v1::Private,
 };
 use shouwen_runtime::ids;
-use shouwen_serving::{Call, Sealer, private, refusal};
+use shouwen_serving::{Call, Sealer, page, private, refusal};
 use shouwen_vault::{IndexKind, Phone, Sealed, Subject, Vault};
 use tonic::{Request, Response, Status};
 
@@ -266,20 +266,17 @@ impl call_service_server::CallService for Api {
         if !caller.reach.covers(branch.as_str()) {
             return Err(failures::branch_out_of_reach(branch.as_str()).into());
         }
-        let size = parse::page_size(request.page_size)?;
+        let size = page::size(request.page_size, 50, 200)?;
         let query = Query { method: "ListCalls", caller, arguments: &[branch.as_str()] };
         let after = match self.pages.open(&query, &request.page_token)? {
             None => None,
             Some(position) => Some(parse::position(&position)?),
         };
         // One more than asked for tells whether there is a next page.
-        let mut rows =
-            store::calls_of_branch(self.engine.pool(), branch.as_str(), after.as_ref(), i64::from(size) + 1)
-                .await
-                .map_err(|error| refusal::database(&error))?;
-        let size = usize::try_from(size).unwrap_or_default();
-        let more = rows.len() > size;
-        rows.truncate(size);
+        let rows = store::calls_of_branch(self.engine.pool(), branch.as_str(), after.as_ref(), size + 1)
+            .await
+            .map_err(|error| refusal::database(&error))?;
+        let (rows, more) = page::cut(rows, size);
         let next_page_token = rows.last().filter(|_| more).map_or_else(String::new, |last| {
             let position = format!("{}/{}", last.state.occur_time.timestamp_micros(), last.state.name);
             self.pages.issue(&query, position.as_bytes())

@@ -26,7 +26,7 @@ use shouwen_proto::{
     longrunning::Operation,
 };
 use shouwen_runtime::ids;
-use shouwen_serving::{Call, call::etag_version, refusal};
+use shouwen_serving::{Call, call::etag_version, page, refusal};
 use shouwen_vault::Vault;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -136,7 +136,7 @@ impl client_service_server::ClientService for Api {
         let caller = Caller::from_request(&request)?;
         let request = request.get_ref();
         let import = self.find_import(&parse::operation(&request.parent)?).await?;
-        let size = parse::page_size(request.page_size, 100, 1000)?;
+        let size = page::size(request.page_size, 100, 1000)?;
         let attempt = import.attempt.to_string();
         let arguments = [import.name.as_str(), attempt.as_str()];
         let query = Query { method: "ListImportFaults", caller, arguments: &arguments };
@@ -145,12 +145,10 @@ impl client_service_server::ClientService for Api {
             Some(position) => parse::numbered(position)?,
         };
         let pool = self.engine().pool();
-        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-        let mut faults = store::imports::faults(pool, &import.name, import.attempt, after, limit)
+        let faults = store::imports::faults(pool, &import.name, import.attempt, after, size + 1)
             .await
             .map_err(|error| refusal::database(&error))?;
-        let more = faults.len() > size;
-        faults.truncate(size);
+        let (faults, more) = page::cut(faults, size);
         let next_page_token = faults
             .last()
             .filter(|_| more)
@@ -187,7 +185,7 @@ impl client_service_server::ClientService for Api {
         let request = request.get_ref();
         let branch = parse::listed_branch(&request.parent, &caller.reach)?;
         let filter = filter::parse(&request.filter)?;
-        let size = parse::page_size(request.page_size, 50, 200)?;
+        let size = page::size(request.page_size, 50, 200)?;
         let arguments = [request.parent.as_str(), request.filter.as_str()];
         let query = Query { method: "ListClients", caller, arguments: &arguments };
         let after = match self.pages.open(&query, &request.page_token)? {
@@ -195,13 +193,11 @@ impl client_service_server::ClientService for Api {
             Some(position) => parse::position(position)?,
         };
         // One more than asked for tells whether there is a next page.
-        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
         let branch = branch.as_ref().map(BranchName::as_str);
-        let mut clients = store::clients::list(self.engine().pool(), branch, &filter, &after, limit)
+        let clients = store::clients::list(self.engine().pool(), branch, &filter, &after, size + 1)
             .await
             .map_err(|error| refusal::database(&error))?;
-        let more = clients.len() > size;
-        clients.truncate(size);
+        let (clients, more) = page::cut(clients, size);
         let next_page_token = clients
             .last()
             .filter(|_| more)

@@ -18,7 +18,7 @@ use shouwen_proto::complaints::v1::{
     ReopenComplaintRequest, ReturnProposalRequest, ReviewComplaintRequest, complaint_service_server,
 };
 use shouwen_runtime::ids;
-use shouwen_serving::{Call, refusal};
+use shouwen_serving::{Call, page, refusal};
 use shouwen_vault::Vault;
 use tonic::{Request, Response, Status};
 
@@ -220,17 +220,15 @@ impl complaint_service_server::ComplaintService for Api {
         filter.units = parse::units(&request.parent, caller)?;
         // O12
         filter.not_about = caller.employee.as_ref().map(ToString::to_string);
-        let size = parse::page_size(request.page_size)?;
+        let size = page::size(request.page_size, 50, 200)?;
         let arguments = [request.parent.as_str(), request.filter.as_str()];
         let query = Query { method: "ListComplaints", caller, arguments: &arguments };
         let before = self.pages.open(&query, &request.page_token)?.map(parse::position).transpose()?;
         // One more than asked for tells whether there is a next page.
-        let mut complaints = store::list(self.engine.pool(), &filter, before.as_deref(), i64::from(size) + 1)
+        let complaints = store::list(self.engine.pool(), &filter, before.as_deref(), size + 1)
             .await
             .map_err(|error| refusal::database(&error))?;
-        let size = usize::try_from(size).unwrap_or_default();
-        let more = complaints.len() > size;
-        complaints.truncate(size);
+        let (complaints, more) = page::cut(complaints, size);
         let next_page_token = complaints
             .last()
             .filter(|_| more)

@@ -22,23 +22,6 @@ use shouwen_proto::access::v1::Role;
 use shouwen_serving::timestamps;
 use tonic::Code;
 
-/// Page size within bounds: absent means the default, too large means the most.
-pub(crate) fn page_size(asked: i32, default: i64, most: i64) -> Result<i64, Failure> {
-    match asked {
-        0 => Ok(default),
-        1.. => Ok(i64::from(asked).min(most)),
-        _ => Err(Failure::field_invalid("page_size", "must not be negative", "不能为负数")),
-    }
-}
-
-/// One page of rows of which one more was read than a page holds, and whether more follow.
-pub(crate) fn cut<T>(mut rows: Vec<T>, size: i64) -> (Vec<T>, bool) {
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
-    let more = rows.len() > size;
-    rows.truncate(size);
-    (rows, more)
-}
-
 /// A text that must be there.
 pub(crate) fn required(field: &'static str, text: &str) -> Result<String, Failure> {
     let text = text.trim();

@@ -23,8 +23,6 @@ use crate::{
 const LONGEST_REASON: usize = 500;
 /// Characters of what the client said at most.
 const LONGEST_TEXT: usize = 8_000;
-const DEFAULT_PAGE: i32 = 50;
-const LARGEST_PAGE: i32 = 200;
 
 pub(super) fn name(name: &str) -> Result<CallbackName, Failure> {
     name.parse().map_err(|_| {
@@ -134,18 +132,6 @@ pub(super) fn reason(text: &str) -> Result<String, Failure> {
 
 pub(super) fn required_time(field: &'static str, time: Option<&Timestamp>) -> Result<DateTime<Utc>, Failure> {
     codec::time(time).ok_or_else(|| Failure::field_invalid(field, "give a time", "请填写时间"))
-}
-
-pub(super) fn page_size(size: i32) -> Result<i32, Failure> {
-    match size {
-        0 => Ok(DEFAULT_PAGE),
-        1.. => Ok(size.min(LARGEST_PAGE)),
-        _ => Err(Failure::field_invalid(
-            "page_size",
-            "give 0 for the default, or how many at most",
-            "请填写 0（默认）或每页最多条数",
-        )),
-    }
 }
 
 /// The position in a page token of ours.

@@ -23,8 +23,6 @@ const LONGEST_TYPE: usize = 40;
 const LONGEST_EXTERNAL_ID: usize = 128;
 /// Characters of a callback's name at most.
 const LONGEST_CALLBACK: usize = 200;
-const DEFAULT_PAGE: i32 = 50;
-const LARGEST_PAGE: i32 = 200;
 
 const GENDERS: [&str; 3] = ["male", "female", "unknown"];
 /// The ways in which an identity was verified (K9, K11).
@@ -247,18 +245,6 @@ pub(super) fn optional_time(
     from_proto(time)
         .map(Some)
         .ok_or_else(|| Failure::field_invalid(field, "must be a valid time", "必须是有效的时间"))
-}
-
-pub(super) fn page_size(size: i32) -> Result<i32, Failure> {
-    match size {
-        0 => Ok(DEFAULT_PAGE),
-        1.. => Ok(size.min(LARGEST_PAGE)),
-        _ => Err(Failure::field_invalid(
-            "page_size",
-            "give 0 for the default, or how many at most",
-            "请填写 0（默认）或每页最多条数",
-        )),
-    }
 }
 
 /// The position in a page token of ours.

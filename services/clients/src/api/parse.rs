@@ -119,19 +119,6 @@ fn identity_number_key(field: &'static str, text: &str, index: &BlindIndex) -> R
     Ok(keys::identity_number(index, &number))
 }
 
-/// How many a page holds.
-pub(super) fn page_size(size: i32, default: i32, largest: i32) -> Result<usize, Failure> {
-    let size = match size {
-        0 => default,
-        1.. => size.min(largest),
-        _ => {
-            let english = "give 0 for the default, or how many at most";
-            return Err(Failure::field_invalid("page_size", english, "请填写 0（默认）或每页最多条数"));
-        }
-    };
-    usize::try_from(size).map_err(|_| Failure::internal())
-}
-
 /// The text in a page token of ours.
 pub(super) fn position(position: Vec<u8>) -> Result<String, Failure> {
     String::from_utf8(position).map_err(|_| Failure::page_token_invalid())

@@ -24,8 +24,6 @@ pub(super) const LONG: usize = 8_000;
 const MOST: usize = 20;
 const LONGEST_CATEGORY: usize = 40;
 const CHANNELS: &str = "PHONE, COUNTER, EMAIL, WEB, LETTER or OPINION_BOOK";
-const DEFAULT_PAGE: i32 = 50;
-const LARGEST_PAGE: i32 = 200;
 
 /// A record form, still in clear.
 pub(super) struct Form {
@@ -252,18 +250,6 @@ pub(super) fn units(parent: &str, caller: &Caller) -> Result<Option<Vec<String>>
         Ok(Some(vec![branch.into()]))
     } else {
         Err(failures::branch_out_of_reach(branch.as_str()).with("field", "parent"))
-    }
-}
-
-pub(super) fn page_size(size: i32) -> Result<i32, Failure> {
-    match size {
-        0 => Ok(DEFAULT_PAGE),
-        1.. => Ok(size.min(LARGEST_PAGE)),
-        _ => Err(Failure::field_invalid(
-            "page_size",
-            "give 0 for the default, or how many at most",
-            "请填写 0（默认）或每页最多条数",
-        )),
     }
 }
 

@@ -19,13 +19,11 @@ use shouwen_proto::{
     },
 };
 use shouwen_runtime::ids;
-use shouwen_serving::{Call, Sealer, call::etag_version, refusal};
+use shouwen_serving::{Call, Sealer, call::etag_version, page, refusal};
 use shouwen_vault::Subject;
 use tonic::{Request, Response, Status};
 
-use super::{
-    absence_id, case_id, cut, employee, messages, own, page_size, parent, reach, required, time, within_reach,
-};
+use super::{absence_id, case_id, employee, messages, own, parent, reach, required, time, within_reach};
 use crate::{
     domain::{
         AbsenceState, Command, State,
@@ -168,7 +166,7 @@ impl absence_service_server::AbsenceService for AbsenceServer {
         } else {
             employee("employee", &message.employee)?
         };
-        let size = page_size(message.page_size, 50, 200)?;
+        let size = page::size(message.page_size, 50, 200)?;
         let current = if message.current { "current" } else { "" };
         let arguments = [message.parent.as_str(), who.as_str(), current];
         let query = Query { method: "ListAbsences", caller: &caller, arguments: &arguments };
@@ -182,7 +180,7 @@ impl absence_service_server::AbsenceService for AbsenceServer {
         let rows = store::absences::list(self.ownership.engine.pool(), &filter, before.as_deref(), size + 1)
             .await
             .map_err(|error| refusal::database(&error))?;
-        let (rows, more) = cut(rows, size);
+        let (rows, more) = page::cut(rows, size);
         let next_page_token = rows
             .last()
             .filter(|_| more)

@@ -23,14 +23,14 @@ use shouwen_proto::{
     r#type::v1::{Channel, Private},
 };
 use shouwen_runtime::ids;
-use shouwen_serving::{Call, Sealer, call::etag_version, refusal};
+use shouwen_serving::{Call, Sealer, call::etag_version, page, refusal};
 use shouwen_vault::Subject;
 use tonic::{Request, Response, Status};
 
 use super::{
-    bounded, case_id, contact_id, cut, employee, failures, filter,
+    bounded, case_id, contact_id, employee, failures, filter,
     identify::{self, Named},
-    messages, page_size, parent, place, reach, receipt, required, timeline, within_reach,
+    messages, parent, place, reach, receipt, required, timeline, within_reach,
 };
 use crate::{
     directory::Directory,
@@ -228,7 +228,7 @@ impl case_service_server::CaseService for CaseServer {
             Some(branch) => Some(vec![branch]),
             None => reach(&caller),
         };
-        let size = page_size(message.page_size, 50, 200)?;
+        let size = page::size(message.page_size, 50, 200)?;
         let begin = filter::order(&message.order_by)?;
         let order = if begin == After::Newest(None) { None } else { Some("due_time") };
         let arguments: Vec<&str> = [&*message.parent, &*message.filter].into_iter().chain(order).collect();
@@ -242,7 +242,7 @@ impl case_service_server::CaseService for CaseServer {
         let rows = store::cases::list(engine.pool(), &filter, &after, now, size + 1)
             .await
             .map_err(|error| refusal::database(&error))?;
-        let (rows, more) = cut(rows, size);
+        let (rows, more) = page::cut(rows, size);
         let next_page_token = rows
             .last()
             .filter(|_| more)
@@ -367,7 +367,7 @@ impl case_service_server::CaseService for CaseServer {
         let caller = Caller::from_request(&request)?.clone();
         let message = request.into_inner();
         let case = case_id("name", &message.name)?;
-        let size = page_size(message.page_size, 100, 500)?;
+        let size = page::size(message.page_size, 100, 500)?;
         let arguments = [case.0.as_str()];
         let query = Query { method: "GetTimeline", caller: &caller, arguments: &arguments };
         let place = self.pages.open(&query, &message.page_token)?;
@@ -386,7 +386,7 @@ impl case_service_server::CaseService for CaseServer {
             domain::timeline::ordered(lines),
             place.as_ref().map(timeline::Place::last),
         );
-        let (lines, more) = cut(rest, size);
+        let (lines, more) = page::cut(rest, size);
         let next_page_token = match lines.last().filter(|_| more) {
             Some(last) => self.pages.issue(&query, &timeline::Place::behind(last, &as_of).bytes()),
             None => String::new(),

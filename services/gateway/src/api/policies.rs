@@ -12,10 +12,10 @@ use shouwen_proto::policy::v1::{
     policy_service_server,
 };
 use shouwen_runtime::ids;
-use shouwen_serving::{Call, call::etag_version, refusal};
+use shouwen_serving::{Call, call::etag_version, page, refusal};
 use tonic::{Code, Request, Response, Status};
 
-use super::{branch, cut, messages, own, page_size, required, time};
+use super::{branch, messages, own, required, time};
 use crate::{
     domain::{Command, State, command::PolicyCommand},
     ownership::Ownership,
@@ -111,7 +111,7 @@ impl policy_service_server::PolicyService for PolicyServer {
     ) -> Result<Response<ListPoliciesResponse>, Status> {
         let caller = Caller::from_request(&request)?.clone();
         let message = request.into_inner();
-        let size = page_size(message.page_size, 50, 200)?;
+        let size = page::size(message.page_size, 50, 200)?;
         if !message.kind.is_empty() {
             kind(&message.kind)?;
         }
@@ -133,7 +133,7 @@ impl policy_service_server::PolicyService for PolicyServer {
         )
         .await
         .map_err(|error| refusal::database(&error))?;
-        let (rows, more) = cut(rows, size);
+        let (rows, more) = page::cut(rows, size);
         let next_page_token = rows
             .last()
             .filter(|_| more)

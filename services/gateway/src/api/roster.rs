@@ -13,10 +13,10 @@ use shouwen_proto::{
     },
     r#type::v1::Position,
 };
-use shouwen_serving::{Call, refusal, timestamps::to_proto};
+use shouwen_serving::{Call, page, refusal, timestamps::to_proto};
 use tonic::{Request, Response, Status};
 
-use super::{cut, messages, page_size, parent, reach};
+use super::{messages, parent, reach};
 use crate::{
     domain::{
         Command, RosterState,
@@ -58,7 +58,7 @@ impl RosterServer {
 
     /// One page of a collection, and the token of the next.
     async fn page(&self, list: Page<'_>) -> Result<(Vec<RosterRow>, String), Failure> {
-        let size = page_size(list.size, 100, 500)?;
+        let size = page::size(list.size, 100, 500)?;
         let branch = if list.parent.is_empty() { None } else { parent(list.parent)? };
         let arguments = [list.parent];
         let query = Query { method: list.collection, caller: list.caller, arguments: &arguments };
@@ -70,7 +70,7 @@ impl RosterServer {
         let rows = store::roster::list(pool, list.collection, branch.as_deref(), &after, size + 1)
             .await
             .map_err(|error| refusal::database(&error))?;
-        let (rows, more) = cut(rows, size);
+        let (rows, more) = page::cut(rows, size);
         let next = rows
             .last()
             .filter(|_| more)
