@@ -67,25 +67,22 @@ async fn first_administrator(
         return Err(format!("--subject: `{subject}` is no employee, as the first administrator is").into());
     };
     let data_dir = &options.data.data_dir;
-    let (issuer, made) = match settings {
-        Some(settings) => {
-            check_database(settings)?;
-            let issuer = if accepts(&settings.edge.tokens, &keys_of(data_dir)) {
-                Some(key_folder(data_dir)?.issuer()?)
-            } else {
-                None
-            };
-            (issuer, administrator(&settings.database, employee.as_str()).await?)
-        }
-        None => {
-            let state = running(data_dir).map_err(|error| {
-                format!(
-                    "{error} Without it give the gateway's settings: --config, --set or SHOUWEN_DATABASE__URL"
-                )
-            })?;
-            let issuer = keys::made_issuer(&keys_of(data_dir))?;
-            (Some(issuer), make_administrator(state.admin_url.expose(), employee.as_str()).await?)
-        }
+    let (issuer, made) = if let Some(settings) = settings {
+        check_database(settings)?;
+        let issuer = if accepts(&settings.edge.tokens, &keys_of(data_dir)) {
+            Some(key_folder(data_dir)?.issuer()?)
+        } else {
+            None
+        };
+        (issuer, administrator(&settings.database, employee.as_str()).await?)
+    } else {
+        let state = running(data_dir).map_err(|error| {
+            format!(
+                "{error} Without it give the gateway's settings: --config, --set or SHOUWEN_DATABASE__URL"
+            )
+        })?;
+        let issuer = keys::made_issuer(&keys_of(data_dir))?;
+        (Some(issuer), make_administrator(state.admin_url.expose(), employee.as_str()).await?)
     };
     if !made {
         return Err(
