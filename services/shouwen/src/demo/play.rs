@@ -29,7 +29,7 @@ use super::{
     DemoError, Difference,
     api::{Api, Refused, Who, request_id},
     feeds::Feeds,
-    input::{CallbackKind, Client, Deed, Input, Place, RejectedLine},
+    input::{CallbackKind, Client, Deed, Input, LookUp, Place, RejectedLine},
     progress::Progress,
     simulation::{Service, Simulation},
     timeline::{self, What},
@@ -274,7 +274,14 @@ fn services(step: &What<'_>) -> &'static [Service] {
         What::Register(_) => return &[Service::Calls],
         What::Answer(contact) => {
             let promises = contact.answer.as_ref().is_some_and(|answer| answer.promise.is_some());
-            return if promises { &[Service::Calls, Service::Callbacks] } else { &[Service::Calls] };
+            // Who looks for a client by what they say is on record with the clients (L10).
+            let client = contact.answer.as_ref().and_then(|answer| answer.client.as_ref());
+            return match (client.is_some_and(|client| client.by != LookUp::Id), promises) {
+                (false, false) => &[Service::Calls],
+                (false, true) => &[Service::Calls, Service::Callbacks],
+                (true, false) => &[Service::Calls, Service::Clients],
+                (true, true) => &[Service::Calls, Service::Clients, Service::Callbacks],
+            };
         }
         // A missed call, one after hours and one without a concern concern the callbacks (K14, O5).
         What::End(_) | What::Miss(_) => return &[Service::Calls, Service::Callbacks],

@@ -156,6 +156,9 @@ impl<'a> Play<'a> {
             request_id: request_id(&contact.id, "identify"),
             ..IdentifyClientRequest::default()
         };
+        if said.by != LookUp::Id {
+            self.simulation.called(Service::Clients);
+        }
         let file = self.file_of(&said.client);
         match (said.by, file) {
             (LookUp::Phone, Some(file)) => request.phone.clone_from(&file.phone),
