@@ -188,7 +188,9 @@ async fn nothing_is_served_before_every_setting_is_known_to_be_good() {
     let suite = Suite::prepared(Place::shared().await, &Shape::default());
     let keyring = suite.deployment.dir().join("nowhere");
     let keyring = format!("vault.keyring={}", keyring.display());
-    let wrong: [(Kind, &str, &str); 18] = [
+    let wrong: [(Kind, &str, &str); 20] = [
+        (Kind::Calls, "engine.queue=0", "engine.queue: "),
+        (Kind::Gateway, "edge.touch_interval=0s", "edge.touch_interval: "),
         (Kind::Calls, "page_token_key=c2hvcnQ=", "page_token_key"),
         (Kind::Calls, &keyring, "vault.keyring"),
         (Kind::Calls, "peers.ownership.key=c2hvcnQ=", "peers.ownership: "),

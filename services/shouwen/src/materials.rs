@@ -97,6 +97,7 @@ impl Materials {
 /// starting shows who answers, and what a key set behind a URL holds.
 pub(crate) async fn check(service: ServiceName, config: &ServeConfig) -> Result<(), ServeError> {
     config.telemetry.check().map_err(|error| format!("telemetry: {error}"))?;
+    check_numbers(config)?;
     check_database(config)?;
     keyring(config)?;
     pages(config)?;
@@ -258,6 +259,39 @@ fn verifier(service: ServiceName, config: &ServeConfig) -> Result<ContextVerifie
         accepted.push((known.issuer.clone(), key));
     }
     Ok(ContextVerifier::new(service.service(), accepted).map_err(|error| format!("accept: {error}"))?)
+}
+
+/// Numbers with which a service would do nothing, or nothing else.
+fn check_numbers(config: &ServeConfig) -> Result<(), ServeError> {
+    let ServeConfig { database, server, channel, engine, audit, edge, .. } = config;
+    let zero = [
+        ("database.max_connections", database.max_connections == 0),
+        ("database.acquire_timeout", database.acquire_timeout.is_zero()),
+        ("server.max_connections", server.max_connections == 0),
+        ("server.max_concurrent_streams", server.max_concurrent_streams == 0),
+        ("channel.connections", channel.connections == 0),
+        ("channel.max_addresses", channel.max_addresses == 0),
+        ("channel.resolve_interval", channel.resolve_interval.is_zero()),
+        ("engine.queue", engine.queue == 0),
+        ("engine.batch_commands", engine.batch_commands == 0),
+        ("engine.write_timeout", engine.write_timeout.is_zero()),
+        ("engine.sweep_interval", engine.sweep_interval.is_zero()),
+        ("engine.feed_poll", engine.feed_poll.is_zero()),
+        ("engine.feed_heartbeat", engine.feed_heartbeat.is_zero()),
+        ("audit.interval", audit.interval.is_zero()),
+        ("edge.touch_interval", edge.touch_interval.is_zero()),
+        ("edge.touch_batch", edge.touch_batch <= 0),
+        ("edge.tokens.refresh_interval", edge.tokens.refresh_interval.is_zero()),
+        ("edge.limits.max_calls", edge.limits.max_calls == 0),
+        ("edge.limits.max_message_bytes", edge.limits.max_message_bytes == 0),
+        ("edge.limits.request_timeout", edge.limits.request_timeout.is_zero()),
+    ];
+    match zero.iter().find(|(_, zero)| *zero) {
+        Some((setting, _)) => {
+            Err(format!("{setting}: must be more than 0; leave it out for the default").into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// What the backends would refuse whatever the edge lets through.

@@ -69,6 +69,7 @@ async fn o12_who_was_entered_this_very_moment_is_waited_for_shortly() {
     // Refused before the entry, taken after it: no refusal is remembered.
     unknown(&file(&bed, &["late"]).await.unwrap_err());
     bed.enter("employees/late", true).await;
+    bed.caught_up().await;
     file(&bed, &["late"]).await.unwrap();
 }
 

@@ -256,19 +256,24 @@ impl Bed {
         .expect("the feeds were awaited");
     }
 
-    /// Waits until a replica has read again what of the roster was passed over.
+    /// Waits until what of the roster was passed over has been read again, by this replica or by the first.
     pub(crate) async fn roster_read(&self, replica: &Replica) {
         let behind =
             "select r.position < c.position from roster_read r, feed_cursor c where c.feed = 'ownership'";
         tokio::time::timeout(PATIENCE, async {
             loop {
                 let progress = replica.service.engine.progress();
-                tokio::pin!(progress);
+                let of_first = self.first.service.engine.progress();
+                tokio::pin!(progress, of_first);
                 progress.as_mut().enable();
+                of_first.as_mut().enable();
                 if !sqlx::query_scalar::<_, bool>(behind).fetch_one(&self.pool).await.unwrap() {
                     return;
                 }
-                progress.await;
+                tokio::select! {
+                    () = progress => {}
+                    () = of_first => {}
+                }
             }
         })
         .await
