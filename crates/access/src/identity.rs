@@ -216,6 +216,14 @@ impl Reach {
             Self::Branches(branches) => branches.iter().any(|known| known.as_str() == branch),
         }
     }
+
+    /// The full names of the branches within; `None` where it is every one.
+    pub fn branches(&self) -> Option<Vec<String>> {
+        match self {
+            Self::All => None,
+            Self::Branches(branches) => Some(branches.iter().map(ToString::to_string).collect()),
+        }
+    }
 }
 
 #[cfg(test)]

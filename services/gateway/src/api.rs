@@ -16,7 +16,7 @@ pub mod routing;
 mod timeline;
 
 use chrono::{DateTime, Utc};
-use shouwen_access::{BranchName, Caller, EmployeeName, Failure, Reach};
+use shouwen_access::{BranchName, Caller, EmployeeName, Failure};
 use shouwen_engine::AggregateId;
 use shouwen_proto::access::v1::Role;
 use shouwen_serving::timestamps;
@@ -140,19 +140,11 @@ pub(crate) fn within_reach(caller: &Caller, branch: &str) -> Result<(), Failure>
     .with("branch", branch))
 }
 
-/// The caller's branches for decisions; `None` for who reaches all.
-pub(crate) fn reach(caller: &Caller) -> Option<Vec<String>> {
-    match &caller.reach {
-        Reach::All => None,
-        Reach::Branches(branches) => Some(branches.iter().map(ToString::to_string).collect()),
-    }
-}
-
 /// For which branches the caller speaks; `None` for the firm and all of them. Only HQ speaks for more than the own branch, whoever else may read or keep
 /// the roster of them all (P2, O9).
 pub(crate) fn own(caller: &Caller) -> Option<Vec<String>> {
     if caller.roles.contains(Role::Hq) {
-        return reach(caller);
+        return caller.reach.branches();
     }
     Some(caller.branch.iter().map(ToString::to_string).collect())
 }

@@ -103,10 +103,6 @@ impl Directory {
 
     /// The employee as the edge found them, for this call.
     fn context(&self, caller: &Caller, digest: [u8; 32]) -> CallContext {
-        let branches = match &caller.reach {
-            Reach::All => Vec::new(),
-            Reach::Branches(branches) => branches.iter().map(ToString::to_string).collect(),
-        };
         CallContext {
             method: RESOLVE.to_owned(),
             body_digest: digest.to_vec(),
@@ -114,7 +110,7 @@ impl Directory {
             employee: caller.employee.as_ref().map(ToString::to_string).unwrap_or_default(),
             branch: caller.branch.as_ref().map(ToString::to_string).unwrap_or_default(),
             roles: caller.roles.to_numbers(),
-            branches,
+            branches: caller.reach.branches().unwrap_or_default(),
             all_branches: caller.reach == Reach::All,
             expires_at: (self.clock.now() + LIFETIME).timestamp_micros(),
             language: caller.language.tag().to_owned(),

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use shouwen_access::status::reason_of;
 use shouwen_proto::{
-    access::v1::{CallContext, Capacity, Role},
+    access::v1::CallContext,
     clients::v1::{ClientInput, ResolveClientRequest},
     events::v1::{ClientSought, SoughtBy, clients_event::Event},
 };
@@ -11,7 +11,7 @@ use shouwen_serving::timestamps;
 use tonic::{Code, Response, Status};
 
 use crate::service::{
-    BRANCH, Bed, MORNING, at, crm, detail, identity_number, input, refused, request_of, staff,
+    BRANCH, Bed, MORNING, at, crm, detail, identity_number, input, of_the_suite, refused, request_of, staff,
 };
 
 fn by_phone(phone: &str) -> ResolveClientRequest {
@@ -56,14 +56,7 @@ async fn l10_each_lookup_of_an_employee_is_on_record_without_what_was_looked_for
     let second = sought(&mut bed).await;
     assert_eq!((second.by(), second.number, second.clients.len()), (SoughtBy::IdentityNumber, 2, 0));
     // Through the CRM it is the employee's lookup too; in its own name, or in that of a service of the suite, it is nobody's.
-    let system = CallContext {
-        principal: "services/ownership".into(),
-        employee: String::new(),
-        roles: vec![Role::System.into()],
-        all_branches: true,
-        capacity: Capacity::System.into(),
-        ..staff("x")
-    };
+    let system = of_the_suite();
     for who in [&crm(), &system] {
         assert_eq!(find(&bed, who, by_phone("13812345678")).await.unwrap(), ["clients/C-1"]);
     }

@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt as _;
 use shouwen_proto::{
-    access::v1::{CallContext, Capacity, Role},
+    access::v1::CallContext,
     clients::v1::{
         AnswerVerificationRequest, ClientInput, GetFullClientRequest, ResolveClientRequest,
         StartVerificationRequest, Verification,
@@ -17,8 +17,8 @@ use shouwen_vault::Subject;
 use sqlx::AssertSqlSafe;
 
 use crate::service::{
-    Bed, MORNING, account, hq, identity_number, input, lines, refused, request_id, request_of, staff,
-    stream_of,
+    Bed, MORNING, account, hq, identity_number, input, lines, of_the_suite, refused, request_id, request_of,
+    staff, stream_of,
 };
 
 /// Values that occur nowhere else.
@@ -184,14 +184,7 @@ async fn watched(bed: &Bed, who: &CallContext) -> ClientSaved {
 async fn l10_services_of_the_suite_receive_the_file_in_clear_and_nobody_else_does() {
     let bed = Bed::at(MORNING).await;
     bed.saved(canary()).await;
-    let system = CallContext {
-        principal: "services/ownership".into(),
-        employee: String::new(),
-        roles: vec![Role::System.into()],
-        all_branches: true,
-        capacity: Capacity::System.into(),
-        ..staff("x")
-    };
+    let system = of_the_suite();
     let clear = |private: Option<shouwen_proto::r#type::v1::Private>| match private.unwrap().form.unwrap() {
         Form::Clear(text) => text,
         Form::Sealed(_) => panic!("sealed"),

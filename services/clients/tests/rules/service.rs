@@ -427,6 +427,18 @@ pub(crate) fn crm() -> CallContext {
     }
 }
 
+/// Another service of the suite.
+pub(crate) fn of_the_suite() -> CallContext {
+    CallContext {
+        principal: "services/ownership".into(),
+        employee: String::new(),
+        roles: vec![Role::System.into()],
+        all_branches: true,
+        capacity: Capacity::System.into(),
+        ..staff("x")
+    }
+}
+
 /// A request as the layer that verifies contexts hands it to the service.
 pub(crate) fn request_of<T: Message>(who: &CallContext, message: T) -> Request<T> {
     let mut context = who.clone();

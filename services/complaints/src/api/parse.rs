@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
-use shouwen_access::{BranchName, Caller, EmployeeName, Failure, Reach};
+use shouwen_access::{BranchName, Caller, EmployeeName, Failure};
 use shouwen_proto::complaints::v1::{
     FileComplaintRequest, ProposeHandlingRequest, ProposedMeasure, RecordMeasureRequest,
 };
@@ -234,10 +234,7 @@ pub(super) fn time(field: &'static str, time: Option<&Timestamp>) -> Result<Opti
 /// The units whose complaints are listed; `None` for all.
 pub(super) fn units(parent: &str, caller: &Caller) -> Result<Option<Vec<String>>, Failure> {
     if parent == "branches/-" {
-        return Ok(match &caller.reach {
-            Reach::All => None,
-            Reach::Branches(branches) => Some(branches.iter().map(ToString::to_string).collect()),
-        });
+        return Ok(caller.reach.branches());
     }
     let branch = BranchName::parse(parent).map_err(|_| {
         Failure::field_invalid(

@@ -23,7 +23,7 @@ use shouwen_serving::{Call, Sealer, call::etag_version, page, refusal};
 use shouwen_vault::Subject;
 use tonic::{Request, Response, Status};
 
-use super::{absence_id, case_id, employee, messages, own, parent, reach, required, time, within_reach};
+use super::{absence_id, case_id, employee, messages, own, parent, required, time, within_reach};
 use crate::{
     domain::{
         AbsenceState, Command, State,
@@ -159,7 +159,7 @@ impl absence_service_server::AbsenceService for AbsenceServer {
                 within_reach(&caller, &branch)?;
                 Some(vec![branch])
             }
-            None => reach(&caller),
+            None => caller.reach.branches(),
         };
         let who = if message.employee.is_empty() {
             String::new()

@@ -30,7 +30,7 @@ use tonic::{Request, Response, Status};
 use super::{
     bounded, case_id, contact_id, employee, failures, filter,
     identify::{self, Named},
-    messages, parent, place, reach, receipt, required, timeline, within_reach,
+    messages, parent, place, receipt, required, timeline, within_reach,
 };
 use crate::{
     directory::Directory,
@@ -226,7 +226,7 @@ impl case_service_server::CaseService for CaseServer {
         filter.branches = match parent {
             _ if own => None,
             Some(branch) => Some(vec![branch]),
-            None => reach(&caller),
+            None => caller.reach.branches(),
         };
         let size = page::size(message.page_size, 50, 200)?;
         let begin = filter::order(&message.order_by)?;

@@ -16,7 +16,7 @@ use shouwen_proto::{
 use shouwen_serving::{Call, page, refusal, timestamps::to_proto};
 use tonic::{Request, Response, Status};
 
-use super::{messages, parent, reach};
+use super::{messages, parent};
 use crate::{
     domain::{
         Command, RosterState,
@@ -40,7 +40,7 @@ pub struct RosterServer {
 
 impl RosterServer {
     async fn save(&self, call: &Call, entry: RosterState) -> Result<Saved, Failure> {
-        let branches = reach(&call.caller);
+        let branches = call.caller.reach.branches();
         let submission = call.submission(Command::Roster(RosterCommand { entry, branches }));
         let request_id = call.request.as_ref().map_or("", |request| request.id.as_str());
         let outcome = call.submit(&self.ownership.engine, submission).await?;

@@ -159,10 +159,6 @@ impl Call<'_> {
 
     fn context(&self, identity: &Identity, standing: &Standing) -> CallContext {
         let acting = identity.acting.as_ref();
-        let branches = match &identity.reach {
-            Reach::All => Vec::new(),
-            Reach::Branches(branches) => branches.iter().map(ToString::to_string).collect(),
-        };
         let mut context = CallContext {
             method: self.method.path.clone(),
             body_digest: self.digest.map(Vec::from).unwrap_or_default(),
@@ -170,7 +166,7 @@ impl Call<'_> {
             employee: acting.map(|employee| employee.name.clone()).unwrap_or_default(),
             branch: acting.map(|employee| employee.branch.clone()).unwrap_or_default(),
             roles: identity.roles.to_numbers(),
-            branches,
+            branches: identity.reach.branches().unwrap_or_default(),
             all_branches: identity.reach == Reach::All,
             capacity: standing.capacity.into(),
             expires_at: (self.clock.now() + self.context_lifetime).timestamp_micros(),
